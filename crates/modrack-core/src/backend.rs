@@ -1,0 +1,179 @@
+//! The two traits by which a rack knows its backends, and what passes between them.
+//!
+//! A backend describes a module without running it, and starts it; an instance answers calls. Neither knows
+//! slots, tables or configuration text, and no backend knows another.
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{
+    BackendName, Call, ContentHash, Description, GenerationId, Map, Origin, Result, Signature, SlotName,
+    StageRun, StageSeat, Text, Value,
+};
+
+/// What loads one kind of module.
+pub trait Backend: Send + Sync {
+    /// The backend's name.
+    fn name(&self) -> BackendName;
+
+    /// Reads a module without running any of it.
+    ///
+    /// # Errors
+    /// A failure of phase find or check: the module is not there, or is not what it should be.
+    fn describe(&self, origin: &Origin) -> Result<Description>;
+
+    /// Loads a module, constructs and initializes an instance of it.
+    ///
+    /// The instance is made beside every other; nothing that runs is touched.
+    ///
+    /// # Errors
+    /// A failure of phase load or start, with the module's own traceback.
+    fn start(&self, start: Start<'_>) -> Result<Started>;
+
+    /// Prepares neighbouring stages of a pipeline, all of this backend's instances, to be run as one.
+    ///
+    /// `None` when the backend has no better way than to call each function for itself.
+    ///
+    /// # Errors
+    /// A stage that cannot be had as it is described.
+    fn fuse(&self, _seats: Vec<StageSeat>) -> Result<Option<Box<dyn StageRun>>> {
+        Ok(None)
+    }
+
+    /// Runs `wait` with whatever the current thread holds of the backend let go of.
+    ///
+    /// Every wait of the runtime goes through here: who waits while it holds an interpreter blocks the
+    /// thread that would end the wait.
+    fn let_go(&self, wait: &mut dyn FnMut()) {
+        wait();
+    }
+
+    /// Tells what runs on behalf of `cancel` that it is not wanted any more, as well as the backend can.
+    fn interrupt(&self) {}
+}
+
+/// What a new instance is made of.
+pub struct Start<'a> {
+    /// Where the module comes from.
+    pub origin: &'a Origin,
+    /// What was read of it.
+    pub description: &'a Description,
+    /// The slot it is to fill.
+    pub slot: &'a SlotName,
+    /// The generation it is to be.
+    pub generation: GenerationId,
+    /// What the configuration gives to it.
+    pub params: &'a Map,
+    /// The slots that are injected: parameter or attribute, and what it calls.
+    pub services: Vec<(Text, Arc<dyn Service>)>,
+    /// The folder that relative paths in messages are shown against.
+    pub root: &'a Path,
+}
+
+/// A new instance, and how long its making took.
+pub struct Started {
+    /// The instance.
+    pub instance: Arc<dyn Instance>,
+    /// How long running the module's top level took.
+    pub load: Duration,
+    /// How long constructing and initializing took.
+    pub start: Duration,
+}
+
+/// A started module.
+pub trait Instance: Send + Sync {
+    /// A function to be called, found once and kept.
+    ///
+    /// # Errors
+    /// [`crate::Code::UnknownFunction`] or [`crate::Code::NotCallable`].
+    fn function(&self, name: &str) -> Result<Arc<dyn Function>>;
+
+    /// The value of an attribute.
+    ///
+    /// # Errors
+    /// [`crate::Code::UnknownAttribute`], or what reading it raised.
+    fn attribute(&self, name: &str) -> Result<Value>;
+
+    /// The names of the functions and attributes it has now, public ones only, in order.
+    fn names(&self) -> Vec<String>;
+
+    /// What the instance would carry over to its successor; none when it carries nothing.
+    ///
+    /// # Errors
+    /// What the module's `export_state` raised, or state that is not data.
+    fn export_state(&self) -> Result<Option<State>> {
+        Ok(None)
+    }
+
+    /// Shuts the instance down; it is not called afterwards.
+    ///
+    /// # Errors
+    /// [`crate::Code::StopFailed`] with what the module raised; the instance is gone all the same.
+    fn stop(&self, within: Duration) -> Result<()>;
+
+    /// What the instance holds.
+    fn footprint(&self) -> Footprint;
+
+    /// The instance for its own backend to recognise.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A function of an instance.
+pub trait Function: Send + Sync {
+    /// Calls it.
+    ///
+    /// # Errors
+    /// What the module raised, or a value that does not fit.
+    fn call(&self, call: Call<'_>) -> Result<Value>;
+
+    /// What it takes and gives, as far as that is known.
+    fn signature(&self) -> Option<&Signature>;
+}
+
+/// A slot as a module sees it when it is injected.
+pub trait Service: Send + Sync {
+    /// The slot's name.
+    fn slot(&self) -> &SlotName;
+
+    /// Calls a function of whatever fills the slot now; `None` is the main function.
+    ///
+    /// # Errors
+    /// What the call failed with.
+    fn call(&self, function: Option<&str>, call: Call<'_>) -> Result<Value>;
+
+    /// Reads an attribute of whatever fills the slot now.
+    ///
+    /// # Errors
+    /// What reading it failed with.
+    fn attribute(&self, name: &str) -> Result<Value>;
+
+    /// Whether `name` is a function of whatever fills the slot now.
+    ///
+    /// # Errors
+    /// What loading the slot failed with.
+    fn has_function(&self, name: &str) -> Result<bool>;
+}
+
+/// What an instance carries over to its successor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The version of the module that wrote it.
+    pub version: Option<String>,
+    /// The state: data, never an object.
+    pub value: Value,
+}
+
+/// What an instance holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// Bytes it is known to hold.
+    pub bytes: Option<u64>,
+    /// Calls under way.
+    pub calls: u64,
+    /// Bytes that stay when it is gone.
+    pub kept: u64,
+    /// The content it was made from.
+    pub hash: Option<ContentHash>,
+}

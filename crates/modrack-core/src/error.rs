@@ -1,0 +1,296 @@
+//! The one failure record that every part of modrack gives: a code, where it happened, why, and what to do.
+//!
+//! One record instead of an enum for each crate, because the same failure must have the same code whichever
+//! backend met it; each crate has its constructors in its own `error.rs`. A message starts with a capital
+//! letter, has no full stop, puts literals in backticks, and leaves advice to the hint.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::{Code, GenerationId, Kind, SlotName};
+
+/// What every fallible function of modrack gives.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure. Cheap to move and to clone: one failed load is reported to everybody who waited for it.
+#[derive(Clone)]
+pub struct Error(Arc<Failure>);
+
+#[derive(Clone)]
+struct Failure {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+    phase: Option<Phase>,
+    slot: Option<SlotName>,
+    module: Option<String>,
+    generation: Option<GenerationId>,
+    place: Option<Place>,
+    classes: Vec<String>,
+    traceback: Option<String>,
+    causes: Vec<Cause>,
+    also: Vec<Error>,
+}
+
+/// What was being done to a module when it failed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum Phase {
+    /// Resolving what fills the slot.
+    Find,
+    /// Reading it without running it.
+    Check,
+    /// Running its top level.
+    Load,
+    /// Constructing and initializing it.
+    Start,
+    /// Calling a function of it.
+    Call,
+    /// Replacing it.
+    Swap,
+    /// Shutting it down.
+    Stop,
+}
+
+/// Where in some text or data a failure is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// The file, or the name of what was read (`<stdin>`).
+    pub file: PathBuf,
+    /// The line, counted from 1.
+    pub line: Option<usize>,
+    /// The column in characters, counted from 1.
+    pub column: Option<usize>,
+    /// The full key (`slots.clean.params.width`) or the column's name.
+    pub key: Option<String>,
+}
+
+/// One link of the chain that led to a failure, as the module's own language tells it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cause {
+    /// The class of the exception.
+    pub class: String,
+    /// What it said.
+    pub message: String,
+    /// Notes that were added to it.
+    pub notes: Vec<String>,
+    /// Its own traceback.
+    pub traceback: Option<String>,
+}
+
+impl Error {
+    /// A failure with nothing but its code and message.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Arc::new(Failure {
+            code,
+            message: message.into(),
+            hint: None,
+            phase: None,
+            slot: None,
+            module: None,
+            generation: None,
+            place: None,
+            classes: Vec::new(),
+            traceback: None,
+            causes: Vec::new(),
+            also: Vec::new(),
+        }))
+    }
+
+    /// Several failures as one: the first, which carries the others along.
+    ///
+    /// `None` when there is none.
+    pub fn all(errors: Vec<Self>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let first = errors.next()?;
+        Some(first.edit(|f| f.also.extend(errors)))
+    }
+
+    /// Says what to do about it.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.edit(|f| f.hint = Some(hint.into()))
+    }
+
+    /// Says in which phase it happened, unless that is known.
+    pub fn phase(self, phase: Phase) -> Self {
+        self.edit(|f| f.phase = f.phase.or(Some(phase)))
+    }
+
+    /// Says which slot it is about, unless that is known.
+    pub fn slot(self, slot: &SlotName) -> Self {
+        self.edit(|f| f.slot = f.slot.take().or_else(|| Some(slot.clone())))
+    }
+
+    /// Says which module it is about, unless that is known.
+    pub fn module(self, module: impl Into<String>) -> Self {
+        self.edit(|f| f.module = f.module.take().or_else(|| Some(module.into())))
+    }
+
+    /// Says which generation it is about, unless that is known.
+    pub fn generation(self, generation: GenerationId) -> Self {
+        self.edit(|f| f.generation = f.generation.or(Some(generation)))
+    }
+
+    /// Says where it is.
+    pub fn place(self, place: Place) -> Self {
+        self.edit(|f| f.place = Some(place))
+    }
+
+    /// Says the classes of the exception, the most specific first, each as `module.Name`.
+    pub fn classes(self, classes: Vec<String>) -> Self {
+        self.edit(|f| f.classes = classes)
+    }
+
+    /// Adds the traceback of the module's own language.
+    pub fn traceback(self, traceback: impl Into<String>) -> Self {
+        self.edit(|f| f.traceback = Some(traceback.into()))
+    }
+
+    /// Adds a link to the chain of causes, after those that are there.
+    pub fn cause(self, cause: Cause) -> Self {
+        self.edit(|f| f.causes.push(cause))
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The kind of the code.
+    pub fn kind(&self) -> Kind {
+        self.0.code.kind()
+    }
+
+    /// What happened.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do about it.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The phase, where it is known.
+    pub fn phase_of(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// The slot, where it is known.
+    pub fn slot_name(&self) -> Option<&SlotName> {
+        self.0.slot.as_ref()
+    }
+
+    /// The module, where it is known.
+    pub fn module_name(&self) -> Option<&str> {
+        self.0.module.as_deref()
+    }
+
+    /// The generation, where it is known.
+    pub fn generation_id(&self) -> Option<GenerationId> {
+        self.0.generation
+    }
+
+    /// The place, where it is known.
+    pub fn place_of(&self) -> Option<&Place> {
+        self.0.place.as_ref()
+    }
+
+    /// The classes of the exception, the most specific first.
+    pub fn class_names(&self) -> &[String] {
+        &self.0.classes
+    }
+
+    /// The traceback of the module's own language.
+    pub fn traceback_text(&self) -> Option<&str> {
+        self.0.traceback.as_deref()
+    }
+
+    /// The chain of causes, the nearest first.
+    pub fn causes(&self) -> &[Cause] {
+        &self.0.causes
+    }
+
+    /// This failure and those that were found with it.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.0.also)
+    }
+
+    fn edit(mut self, change: impl FnOnce(&mut Failure)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+impl Phase {
+    /// The phase as messages and `--json` write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Find => "find",
+            Self::Check => "check",
+            Self::Load => "load",
+            Self::Start => "start",
+            Self::Call => "call",
+            Self::Swap => "swap",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+impl Place {
+    /// A place in a file, with nothing more known.
+    pub fn file(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), ..Self::default() }
+    }
+
+    /// A line of a file.
+    pub fn line(file: impl Into<PathBuf>, line: usize) -> Self {
+        Self { file: file.into(), line: Some(line), ..Self::default() }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+            if let Some(column) = self.column {
+                write!(f, ":{column}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.0.message, self.0.code)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code, self.0.message)?;
+        if let Some(place) = &self.0.place {
+            write!(f, " at {place}")?;
+        }
+        for cause in &self.0.causes {
+            write!(f, "; caused by {}: {}", cause.class, cause.message)?;
+        }
+        if let Some(hint) = &self.0.hint {
+            write!(f, " (hint: {hint})")?;
+        }
+        if !self.0.also.is_empty() {
+            write!(f, " (and {} more: {:?})", self.0.also.len(), self.0.also)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

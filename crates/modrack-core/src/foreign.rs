@@ -1,0 +1,71 @@
+//! Objects that one backend owns and hands on unconverted.
+//!
+//! Whoever is not that backend can ask what the object is called, convert it, or pass it on; nothing more.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{BackendName, Result, Value};
+
+/// The values that a foreign object yields, one after the other.
+pub type Items = Box<dyn Iterator<Item = Result<Value>> + Send>;
+
+/// What a backend must say of an object it hands out.
+pub trait ForeignObject: Any + Send + Sync {
+    /// Who owns the object.
+    fn backend(&self) -> BackendName;
+
+    /// The object's class, as its own language writes it.
+    fn type_name(&self) -> String;
+
+    /// The object as plain data.
+    ///
+    /// # Errors
+    /// [`crate::Code::ValueDoesNotFit`] when some of it has no form as a [`Value`]; the error says which.
+    fn to_value(&self) -> Result<Value>;
+
+    /// The values it yields, when it is a generator or another iterator; asking twice goes on where the
+    /// first asking stopped.
+    fn items(&self) -> Option<Items>;
+
+    /// The object for its own backend to recognise.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A shared handle on a foreign object.
+#[derive(Clone)]
+pub struct Foreign(Arc<dyn ForeignObject>);
+
+impl Foreign {
+    /// Wraps an object for its way through the rack.
+    pub fn new(object: impl ForeignObject) -> Self {
+        Self(Arc::new(object))
+    }
+
+    /// The object, when it is of the type that the asking backend makes.
+    pub fn downcast<T: ForeignObject>(&self) -> Option<&T> {
+        self.0.as_any().downcast_ref()
+    }
+}
+
+impl std::ops::Deref for Foreign {
+    type Target = dyn ForeignObject;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl PartialEq for Foreign {
+    /// Two handles are equal when they are of the same object.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Foreign({} {})", self.0.backend(), self.0.type_name())
+    }
+}

@@ -1,0 +1,35 @@
+//! The nouns of modrack and its pure logic: names, values, signatures, contracts, configuration, errors,
+//! and the traits by which a rack knows its backends.
+//!
+//! Nothing here does I/O: no file, environment, network, process or clock. What needs one is given in as a
+//! function or a value. No type here is `Serialize`; the command line, HTTP and Python convert at the edge.
+
+mod backend;
+mod call;
+pub mod code;
+pub mod contract;
+mod describe;
+mod error;
+mod foreign;
+mod name;
+mod origin;
+pub mod plan;
+mod signature;
+mod stage;
+mod text;
+mod value;
+
+pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State};
+pub use call::{Args, Call, Cancel, Results};
+pub use code::{Code, Kind};
+pub use describe::{AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest};
+pub use error::{Cause, Error, Phase, Place, Result};
+pub use foreign::{Foreign, ForeignObject, Items};
+pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};
+pub use origin::{Attr, Language, Origin, Use};
+pub use signature::{Field, Param, ParamKind, Signature, Type};
+pub use stage::{
+    Fed, OnError, OnErrors, Rejected, RowPlace, StageCounts, StageRun, StageSeat, StageSpec, Takes,
+};
+pub use text::Text;
+pub use value::{Map, Value};

@@ -1,0 +1,123 @@
+//! What crosses between a caller and a module, whatever language either is written in.
+//!
+//! A value that does not fit is an error of the backend that met it; no conversion here loses anything.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use indexmap::IndexMap;
+
+use crate::{Foreign, Text};
+
+/// A mapping from text to values that keeps the order in which its keys were set.
+pub type Map = IndexMap<Text, Value>;
+
+/// One value of a call: an argument or a result.
+///
+/// Text, bytes and tables may lie in memory that a module owns, and are read there without copying.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number of 64 bits. What does not fit is an error, never cut.
+    Int(i64),
+    /// A number of 64 bits, with NaN and the infinities.
+    Float(f64),
+    /// UTF-8 text.
+    Text(Text),
+    /// Bytes.
+    Bytes(Bytes),
+    /// Values in order.
+    List(Vec<Value>),
+    /// Values by name, in order.
+    Map(Box<Map>),
+    /// Rows of named, typed columns.
+    Table(Arc<RecordBatch>),
+    /// An object that one backend owns; only that backend sees inside, and it comes back unconverted.
+    Foreign(Foreign),
+}
+
+impl Value {
+    /// What the value is, in the word that messages use.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Float(_) => "float",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
+            Self::List(_) => "list",
+            Self::Map(_) => "map",
+            Self::Table(_) => "table",
+            Self::Foreign(_) => "object",
+        }
+    }
+
+    /// The text, if that is what the value is.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The map, if that is what the value is.
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(value: Vec<Value>) -> Self {
+        Self::List(value)
+    }
+}
+
+impl From<Map> for Value {
+    fn from(value: Map) -> Self {
+        Self::Map(Box::new(value))
+    }
+}
+
+impl From<RecordBatch> for Value {
+    fn from(value: RecordBatch) -> Self {
+        Self::Table(Arc::new(value))
+    }
+}
