@@ -4,13 +4,13 @@
 //! slots, tables or configuration text, and no backend knows another.
 
 use std::any::Any;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BackendName, Call, ContentHash, Description, GenerationId, Map, Origin, Result, Signature, SlotName,
-    StageRun, StageSeat, Text, Value,
+    BackendName, Call, ContentHash, Description, Error, GenerationId, Map, Origin, Result, Signature,
+    SlotName, StageRun, StageSeat, Text, Value,
 };
 
 /// What loads one kind of module.
@@ -23,6 +23,33 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// A failure of phase find or check: the module is not there, or is not what it should be.
     fn describe(&self, origin: &Origin) -> Result<Description>;
+
+    /// Whether this backend loads what stands at `path`, by what is in it.
+    ///
+    /// `first` is the beginning of a file, cut at some kilobytes; none for a folder. The ending decides only
+    /// where no backend recognises the content ([`BackendName::by_ending`]).
+    fn recognises(&self, _path: &Path, _first: Option<&[u8]>) -> bool {
+        false
+    }
+
+    /// What of the configuration's parameters the module would not take, without running it.
+    ///
+    /// `injected` are the parameters that services are given for.
+    fn check_params(&self, _description: &Description, _params: &Map, _injected: &[Text]) -> Vec<Error> {
+        Vec::new()
+    }
+
+    /// What the module's manifest requires and this backend does not have, without running the module.
+    fn check_requires(&self, _description: &Description) -> Vec<Error> {
+        Vec::new()
+    }
+
+    /// The folders in which packages are installed for this backend, where it knows them.
+    ///
+    /// The catalog reads the packages' entry points from there; nothing is run for it.
+    fn libraries(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// Loads a module, constructs and initializes an instance of it.
     ///

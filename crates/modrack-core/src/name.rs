@@ -3,6 +3,7 @@
 //! A name that exists has the right form; no code below the edge checks it again.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::{Code, Error, Result};
@@ -85,6 +86,44 @@ impl BackendName {
             Self::Wasm => "wasm",
             Self::Process => "process",
             Self::Host => "host",
+        }
+    }
+
+    /// Who loads a file that begins with `first`, where its format says so itself: a component, or a shared
+    /// library of any platform.
+    pub fn by_content(first: &[u8]) -> Option<Self> {
+        const NATIVE: &[&[u8]] = &[
+            b"\x7fELF",
+            b"\xfe\xed\xfa\xce",
+            b"\xfe\xed\xfa\xcf",
+            b"\xce\xfa\xed\xfe",
+            b"\xcf\xfa\xed\xfe",
+            b"MZ\x90\x00",
+        ];
+        if first.starts_with(b"\0asm") {
+            return Some(Self::Wasm);
+        }
+        NATIVE.iter().any(|magic| first.starts_with(magic)).then_some(Self::Native)
+    }
+
+    /// Who loads a file called so, where its content does not say.
+    pub fn by_ending(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "py" => Some(Self::Python),
+            "wasm" | "wat" => Some(Self::Wasm),
+            "so" | "dylib" | "dll" => Some(Self::Native),
+            _ => None,
+        }
+    }
+
+    /// What this backend loads, in the word that messages use.
+    pub fn loads(self) -> &'static str {
+        match self {
+            Self::Python => "Python modules",
+            Self::Native => "shared libraries",
+            Self::Wasm => "WebAssembly components",
+            Self::Process => "child processes",
+            Self::Host => "objects of the host program",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use semver::VersionReq;
 
-use crate::{Code, Error, Result};
+use crate::{BackendName, Code, Error, Result};
 
 /// A `use` text, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,6 +179,18 @@ impl Origin {
         match self {
             Self::File { attr, .. } | Self::Import { attr, .. } => attr.as_ref(),
             Self::Source { .. } | Self::Host { .. } => None,
+        }
+    }
+
+    /// Who loads it, where its form says so; what a file is, its content tells.
+    pub fn backend(&self) -> Option<BackendName> {
+        match self {
+            Self::File { .. } => None,
+            Self::Import { .. } | Self::Source { language: Language::Python, .. } => {
+                Some(BackendName::Python)
+            }
+            Self::Source { language: Language::Wat, .. } => Some(BackendName::Wasm),
+            Self::Host { .. } => Some(BackendName::Host),
         }
     }
 }
