@@ -49,6 +49,13 @@ impl<'a> Call<'a> {
     }
 }
 
+impl From<Arc<AtomicBool>> for Cancel {
+    /// A word that is also given by setting `flag`, which a signal handler may do.
+    fn from(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
+    }
+}
+
 impl Cancel {
     /// Gives up. What runs is told at the next point at which its backend can tell it.
     pub fn cancel(&self) {
