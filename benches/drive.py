@@ -1,0 +1,395 @@
+"""Measures what can only be seen from outside a process, and writes RESULTS.md.
+
+Every figure is a ratio of two medians taken in turns in the same run: what is measured, then its yardstick, then
+again. Nothing here decides a test. Run by `cargo xtask bench`, which builds what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parent
+FULL = TOP / "examples" / "flights" / "data" / "full" / "flights.csv"
+
+
+@dataclass
+class Row:
+    """A line of the table: what was measured against what, how far it should reach, and how far it does."""
+
+    what: str
+    against: str
+    reach: str
+    figure: str
+    detail: str
+
+
+@dataclass
+class Setting:
+    """What is measured: the command, the interpreter, and how often."""
+
+    command: Path
+    python: Path
+    runs: int
+    scratch: Path
+
+    def modrack(self, *args: str, cwd: Path | None = None) -> list[str]:
+        """The command line of one use of the command."""
+        del cwd
+        return [str(self.command), *args]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of every child: the interpreter's own virtual environment, and nothing of ours."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("MODRACK_", "PYTHON"))}
+        env["VIRTUAL_ENV"] = str(self.python.parent.parent)
+        env["MODRACK_STATE"] = str(self.scratch / "state")
+        return env
+
+
+def run(setting: Setting, args: list[str], cwd: Path) -> float:
+    """Runs a command to its end and gives the seconds it took."""
+    start = time.perf_counter()
+    done = subprocess.run(args, cwd=cwd, env=setting.env, capture_output=True, check=False)
+    took = time.perf_counter() - start
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(args)} failed:\n{done.stderr.decode(errors='replace')}")
+    return took
+
+
+def in_turns(runs: int, *things: Callable[[], float]) -> list[float]:
+    """The median of each thing, measured in turns so that a noisy moment meets them all."""
+    for thing in things:
+        thing()
+    times: list[list[float]] = [[] for _ in things]
+    for _ in range(runs):
+        for taken, thing in zip(times, things, strict=True):
+            taken.append(thing())
+    return [statistics.median(taken) for taken in times]
+
+
+def peak_memory(setting: Setting, args: list[str], cwd: Path) -> int:
+    """Runs a command and gives the most memory it held, in KiB."""
+    child = subprocess.Popen(
+        args, cwd=cwd, env=setting.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert child.stderr is not None
+    said = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise SystemExit(f"{' '.join(args)} failed:\n{said.decode(errors='replace')}")
+    return usage.ru_maxrss
+
+
+def write(path: Path, text: str) -> Path:
+    """Writes a text of this file's own indentation."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text).lstrip(), encoding="utf-8")
+    return path
+
+
+STAGE = """
+    def transform(row: dict) -> dict:
+        row["speed"] = float(row["distance"] or 0) / float(row["air_time"] or 1) * 60
+        row["late"] = row["dep_delay"] is not None and float(row["dep_delay"] or 0) > 15
+        return row
+"""
+
+# The same function over what `csv.DictReader` gives: text, with NA where there is none.
+PLAIN = """
+    import csv, sys
+
+    def transform(row):
+        row["speed"] = float(row["distance"] or 0) / float(row["air_time"] or 1) * 60
+        row["late"] = row["dep_delay"] is not None and float(row["dep_delay"] or 0) > 15
+        return row
+
+    with open(sys.argv[1], newline="") as source, open(sys.argv[2], "w", newline="") as sink:
+        rows = csv.DictReader(source)
+        writer = None
+        for row in rows:
+            for key, value in row.items():
+                if value == "NA":
+                    row[key] = ""
+            row = transform(row)
+            if writer is None:
+                writer = csv.DictWriter(sink, row)
+                writer.writeheader()
+            writer.writerow(row)
+"""
+
+
+def row_stage(setting: Setting) -> Row:
+    """A row-wise stage from CSV to CSV against the csv module with the same function."""
+    folder = setting.scratch / "rows"
+    write(folder / "stage.py", STAGE)
+    plain = write(folder / "plain.py", PLAIN.replace('                if value == "NA":\n                    row[key] = ""\n', "@"))
+    # The yardstick is as lean as it can be: it blanks NA only in the columns that the function reads.
+    plain.write_text(
+        plain.read_text().replace(
+            '            for key, value in row.items():\n@',
+            '            for key in ("distance", "air_time", "dep_delay"):\n'
+            '                if row[key] == "NA":\n                    row[key] = ""\n',
+        )
+    )
+    write(
+        folder / "rack.yaml",
+        f"""
+        rack: 1
+        pipelines:
+          rows:
+            source: {{ csv: {json.dumps(str(FULL))}, null: [NA, ""] }}
+            stages: [ ./stage.py ]
+            sink: {{ csv: out.csv }}
+        """,
+    )
+    ours, theirs = in_turns(
+        setting.runs,
+        lambda: run(setting, setting.modrack("run", "-q"), folder),
+        lambda: run(setting, [str(setting.python), str(plain), str(FULL), "plain.csv"], folder),
+    )
+    return Row(
+        "a row-wise Python stage, whole flights, CSV to CSV",
+        "`csv.DictReader`, the same function, `csv.DictWriter`",
+        "at most 0.5x time",
+        f"{ours / theirs:.2f}x",
+        f"{ours:.2f} s / {theirs:.2f} s",
+    )
+
+
+BATCH = """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
+        speed = pc.multiply(pc.divide(pc.cast(batch["distance"], pa.float64()), batch["air_time"]), 60.0)
+        late = pc.fill_null(pc.greater(batch["dep_delay"], 15), False)
+        return batch.append_column("speed", speed).append_column("late", late)
+"""
+
+BATCH_PLAIN = """
+    import sys
+    import pyarrow.parquet as pq
+    sys.path.insert(0, ".")
+    from stage import transform
+
+    source = pq.ParquetFile(sys.argv[1])
+    writer = None
+    for batch in source.iter_batches(batch_size=int(sys.argv[3])):
+        out = transform(batch)
+        if writer is None:
+            writer = pq.ParquetWriter(sys.argv[2], out.schema, compression="zstd", compression_level=1)
+        writer.write_batch(out)
+    writer.close()
+"""
+
+
+def batch_stage(setting: Setting) -> Row:
+    """A stage on batches from Parquet to Parquet against a plain pyarrow loop with the same function."""
+    folder = setting.scratch / "batches"
+    write(folder / "stage.py", BATCH)
+    plain = write(folder / "plain.py", BATCH_PLAIN)
+    source = folder / "flights.parquet"
+    write(
+        folder / "rack.yaml",
+        f"""
+        rack: 1
+        pipelines:
+          make:
+            source: {{ csv: {json.dumps(str(FULL))}, null: [NA, ""], types: {{ air_time: float }} }}
+            sink: {{ parquet: flights.parquet }}
+          batches:
+            source: {{ parquet: flights.parquet, batch-rows: 65536 }}
+            stages: [ ./stage.py ]
+            sink: {{ parquet: out.parquet }}
+        """,
+    )
+    run(setting, setting.modrack("run", "make", "-q"), folder)
+    ours, theirs = in_turns(
+        setting.runs,
+        lambda: run(setting, setting.modrack("run", "batches", "-q"), folder),
+        lambda: run(setting, [str(setting.python), str(plain), str(source), "plain.parquet", "65536"], folder),
+    )
+    return Row(
+        "a Python stage on batches, whole flights, Parquet to Parquet, whole process",
+        "the same function in a plain pyarrow loop",
+        "at most 1.1x time",
+        f"{ours / theirs:.2f}x",
+        f"{ours:.2f} s / {theirs:.2f} s",
+    )
+
+
+def start(setting: Setting) -> Row:
+    """One call from process start against the interpreter importing the same file and calling it."""
+    folder = setting.scratch / "start"
+    write(folder / "adder.py", "def add(a: float, b: float) -> float:\n    return a + b\n")
+    write(folder / "rack.yaml", f"rack: 1\npython: {{ venv: {setting.python.parent.parent} }}\nslots: {{ add: {{ use: ./adder.py }} }}\n")
+    code = "import sys; sys.path.insert(0, '.'); import adder; print(adder.add(1.5, 2.0))"
+    ours, theirs = in_turns(
+        setting.runs * 8,
+        lambda: run(setting, setting.modrack("call", "add", "add", "1.5", "2.0"), folder),
+        lambda: run(setting, [str(setting.python), "-c", code], folder),
+    )
+    return Row(
+        "`modrack call` of a Python function from process start",
+        "`python3 -c` importing and calling it, same interpreter",
+        "at most 1.3x",
+        f"{ours / theirs:.2f}x",
+        f"{ours * 1e3:.1f} ms / {theirs * 1e3:.1f} ms",
+    )
+
+
+def listing(setting: Setting) -> Row:
+    """`modrack list` on 1,000 slots whose modules are not there at all: none can have been touched."""
+    folder = setting.scratch / "list"
+    slots = "".join(f"  slot{n}: {{ use: ./modules/m{n}.py, params: {{ n: {n} }} }}\n" for n in range(1000))
+    write(folder / "rack.yaml", "rack: 1\nslots:\n")
+    with (folder / "rack.yaml").open("a", encoding="utf-8") as rack:
+        rack.write(slots)
+    ours, theirs = in_turns(
+        setting.runs * 4,
+        lambda: run(setting, setting.modrack("list"), folder),
+        lambda: run(setting, ["true"], folder),
+    )
+    return Row(
+        "`modrack list` on a rack of 1,000 slots",
+        "`true`",
+        "no module touched; report",
+        f"{ours * 1e3:.1f} ms",
+        f"`true` {theirs * 1e3:.1f} ms; the modules are not even there",
+    )
+
+
+def memory(setting: Setting) -> Row:
+    """The most memory held over a 100x input against a 10x input, no stage and one row stage, the worse told."""
+    folder = setting.scratch / "memory"
+    write(folder / "stage.py", STAGE)
+    lines = (TOP / "examples" / "flights" / "data" / "flights.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    once = "".join(lines[1:])
+    for times in (10, 100):
+        with (folder / f"x{times}.csv").open("w", encoding="utf-8") as sink:
+            sink.write(lines[0])
+            for _ in range(times * 8):
+                sink.write(once)
+    options = 'null: [NA, ""]'
+    write(
+        folder / "rack.yaml",
+        "rack: 1\npipelines:\n"
+        + "".join(
+            f"  {name}{times}: {{ source: {{ csv: x{times}.csv, {options} }}, stages: [{stage}], "
+            f"sink: {{ parquet: out.parquet, row-group-bytes: 8MiB }} }}\n"
+            for times in (10, 100)
+            for name, stage in (("none", ""), ("rows", "./stage.py"))
+        ),
+    )
+    ratios: list[tuple[float, str]] = []
+    for name in ("none", "rows"):
+        peaks = [
+            statistics.median(
+                peak_memory(setting, setting.modrack("run", f"{name}{times}", "-q"), folder) for _ in range(3)
+            )
+            for times in (100, 10)
+        ]
+        ratios.append((peaks[0] / peaks[1], f"{name}: {peaks[0] / 1024:.0f} MiB / {peaks[1] / 1024:.0f} MiB"))
+    return Row(
+        "peak memory of a 100x input (3.2 million rows), CSV to Parquet",
+        "a 10x input",
+        "at most 1.1x",
+        f"{max(ratios)[0]:.2f}x",
+        "; ".join(text for _, text in ratios),
+    )
+
+
+def criterion(name: str) -> float:
+    """The median of a criterion benchmark that has run, in seconds."""
+    found = json.loads((HERE / "target" / "criterion" / name / "new" / "estimates.json").read_text())
+    return found["median"]["point_estimate"] / 1e9
+
+
+def inside() -> list[Row]:
+    """What `cargo bench` measured inside one process."""
+    slot, bare = criterion("call/slot"), criterion("call/call1")
+    flow, straight = criterion("convert/flow"), criterion("convert/straight")
+    return [
+        Row(
+            "call through a slot, Python function, one float",
+            "PyO3 `call1` on the same function, both attaching to the interpreter",
+            "at most 1.25x",
+            f"{slot / bare:.2f}x",
+            f"{slot * 1e9:.0f} ns / {bare * 1e9:.0f} ns",
+        ),
+        Row(
+            "flights CSV to Parquet with no stage",
+            "the same done straight with arrow-csv and parquet",
+            "at most 1.1x time",
+            f"{flow / straight:.2f}x",
+            f"{flow:.2f} s / {straight:.2f} s",
+        ),
+    ]
+
+
+def machine(setting: Setting) -> str:
+    """What machine and what versions the figures are of."""
+    version = subprocess.run([str(setting.python), "-V"], capture_output=True, text=True, check=True).stdout.strip()
+    model = next(
+        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {version}, {time.strftime('%Y-%m-%d')}"
+
+
+def report(rows: list[Row], setting: Setting) -> str:
+    """The page."""
+    table = "\n".join(f"| {r.what} | {r.against} | {r.reach} | **{r.figure}** | {r.detail} |" for r in rows)
+    notes = HERE / "NOTES.md"
+    return (
+        "# Results\n\n"
+        "Written by `cargo xtask bench`; do not edit. Each figure is a ratio of medians taken in turns in one run.\n\n"
+        f"{machine(setting)}\n\n"
+        "| what | against | reach | figure | medians |\n|---|---|---|---|---|\n"
+        f"{table}\n"
+        + (f"\n{notes.read_text(encoding='utf-8')}" if notes.exists() else "")
+    )
+
+
+def main() -> None:
+    """Measures what was asked for and writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--command", type=Path, required=True, help="the release build of `modrack`")
+    parser.add_argument("--python", type=Path, required=True, help="the `python` of a venv with pyarrow")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", help="one of rows, batches, start, list, memory; nothing is written")
+    asked = parser.parse_args()
+    if not FULL.exists():
+        sys.exit("examples/flights/data/full/flights.csv is missing; `cargo xtask flights-data` fetches it")
+    every: dict[str, Callable[[Setting], Row]] = {
+        "batches": batch_stage, "rows": row_stage, "start": start, "list": listing, "memory": memory
+    }
+    with tempfile.TemporaryDirectory(prefix="modrack-bench-") as scratch:
+        # The interpreter is not resolved: what a venv's `python` links to is not the venv.
+        setting = Setting(asked.command.resolve(), asked.python.absolute(), asked.runs, Path(scratch))
+        if asked.only:
+            print(every[asked.only](setting))
+            return
+        rows = inside()
+        for measure in every.values():
+            rows.append(measure(setting))
+            print(rows[-1].what, rows[-1].figure, rows[-1].detail, sep="\n  ")
+        (HERE / "RESULTS.md").write_text(report(rows, setting), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
