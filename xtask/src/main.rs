@@ -1,2 +1,66 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores, run as `cargo xtask NAME`.
+//!
+//! Everything that a clone needs beside cargo, python3 and the package registries is set up from here. No
+//! crate of the workspace is used: the chores work while the crates do not build.
+
+mod bench;
+mod cargo;
+mod codegen;
+mod count;
+mod demo;
+mod flights;
+mod job;
+mod python;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+Usage: cargo xtask CHORE
+
+  demo           builds modrack, runs the flights pipeline, shows what it did
+  test           runs every test and ends with how many passed, failed and were skipped
+  bench          runs the benchmarks and writes benches/RESULTS.md
+  tidy           holds the tree against the project's own rules
+  codegen        writes what is made from other files; with --check, says what is out of date
+  flights-data   fetches all rows of examples/flights by pip
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match chore(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs one chore; false when what it tested does not hold.
+fn chore(args: &[String]) -> Result<bool> {
+    let (name, rest) = args.split_first().map_or(("", args), |(name, rest)| (name.as_str(), rest));
+    let check = match rest {
+        [] => false,
+        [flag] if flag == "--check" && name == "codegen" => true,
+        _ if name == "bench" => return bench::run(rest),
+        _ => bail!("`{name}` does not take `{}`\n\n{USAGE}", rest.join(" ")),
+    };
+    match name {
+        "demo" => demo::run(),
+        "test" => test::run(),
+        "bench" => bench::run(rest),
+        "tidy" => tidy::run(),
+        "codegen" => codegen::run(check),
+        "flights-data" => flights::run(),
+        "" | "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        _ => bail!("there is no chore `{name}`\n\n{USAGE}"),
+    }
+}

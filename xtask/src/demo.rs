@@ -1,0 +1,84 @@
+//! `cargo xtask demo`: builds modrack, runs the flights pipeline and shows what it did.
+//!
+//! Nothing is fetched beyond what cargo builds: rows need no Python package, so any CPython that fits will do.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cargo::Product;
+use crate::flights;
+use crate::python::Interpreter;
+
+/// One step: why, and the command.
+const STEPS: &[(&str, &[&str])] = &[
+    ("The rack holds these slots; nothing is loaded to list them.", &["list", "--long"]),
+    ("What a module takes and gives is read, not run.", &["inspect", "clean"]),
+    ("Any public function of a slot can be called.", &["call", "airports", "name", "JFK"]),
+    ("Everything that can be known without running a module is checked.", &["check"]),
+    ("The pipeline: CSV in, three Python modules, Parquet out.", &["run", "delays"]),
+];
+
+/// Runs the demonstration.
+pub(crate) fn run() -> Result<bool> {
+    let started = Instant::now();
+    let product = Product::build("dev")?;
+    println!("Built in {:.0} s.", started.elapsed().as_secs_f64());
+    let python = Interpreter::default()?;
+    println!("Python {} in {} runs the modules.", python.version, python.prefix);
+    let flights = flights::folder();
+    for (why, args) in STEPS {
+        show(&product, &python, &flights, why, args)?;
+    }
+    show_rows(&product, &python, &flights)?;
+    println!("\nREADME.md goes on from here.");
+    Ok(true)
+}
+
+/// Shows a command as a user would type it, and what it prints.
+fn show(product: &Product, python: &Interpreter, folder: &Path, why: &str, args: &[&str]) -> Result<()> {
+    println!("\n# {why}\n$ modrack {}", args.join(" "));
+    let status = with_python(product, python, folder, args).status().context("modrack cannot be run")?;
+    ensure!(status.success(), "`modrack {}` failed", args.join(" "));
+    Ok(())
+}
+
+/// Shows the first rows of what the pipeline wrote, by a pipeline of its own: Parquet to lines of JSON.
+fn show_rows(product: &Product, python: &Interpreter, folder: &Path) -> Result<()> {
+    let args = ["run", "show"];
+    println!(
+        "\n# The first rows that it wrote, and the first that it put aside.\n$ modrack run show | head -n 5"
+    );
+    let output = with_python(product, python, folder, &args).output()?;
+    ensure!(
+        output.status.success(),
+        "`modrack run show` failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for line in String::from_utf8_lossy(&output.stdout).lines().take(5) {
+        println!("{line}");
+    }
+    let aside = std::fs::read_to_string(folder.join("out/unknown.jsonl"))?;
+    println!("$ head -n 1 out/unknown.jsonl\n{}", aside.lines().next().unwrap_or_default());
+    Ok(())
+}
+
+/// The command with the interpreter that was found first on its path.
+fn with_python(
+    product: &Product,
+    python: &Interpreter,
+    folder: &Path,
+    args: &[&str],
+) -> std::process::Command {
+    let mut command = product.modrack(folder, args);
+    command.env_remove("MODRACK_RACK").env_remove("VIRTUAL_ENV");
+    if let Some(bin) = python.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
+        if let Ok(path) = std::env::join_paths(folders) {
+            command.env("PATH", path);
+        }
+    }
+    command
+}

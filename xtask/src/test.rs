@@ -1,0 +1,144 @@
+//! `cargo xtask test`: every test there is, ending with one line that counts them.
+//!
+//! Two lanes run side by side, because much of either is waiting: what cargo does, and what Python does. A job
+//! shows its output only when it failed.
+
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::cargo::{PRODUCT, Product, cargo, root};
+use crate::count::Runner;
+use crate::job::{Job, Report};
+use crate::python::{Interpreter, Venv};
+
+/// Crates with PyO3: they have no test binaries and are tested from Python.
+const WITHOUT_TESTS: &[&str] = &["--exclude", "modrack-py", "--exclude", "modrack-python"];
+
+/// Runs everything; false when anything failed.
+pub(crate) fn run() -> Result<bool> {
+    let started = Instant::now();
+    let report = Report::default();
+    let (built, product) = channel();
+    std::thread::scope(|scope| {
+        let reported = &report;
+        scope.spawn(move || python_lane(reported, &product));
+        rust_lane(&report, built);
+    });
+    let total = report.close();
+    println!("\nin {:.0} s", started.elapsed().as_secs_f64());
+    println!("{total}");
+    Ok(total.failed == 0)
+}
+
+/// Builds the product and hands it to the other lane, then tests and lints what is Rust.
+fn rust_lane(report: &Report, built: Sender<Product>) {
+    report.run(Job::new("cargo build", of_cargo(&["build"], PRODUCT), Runner::Whole));
+    match Product::of("dev") {
+        Ok(product) if product.command.exists() && product.extension.exists() => {
+            // The other lane may have ended early; then nobody is told.
+            _ = built.send(product);
+        }
+        _ => report.fail("pytest", "modrack is not built"),
+    }
+    drop(built);
+    let has_nextest =
+        cargo().args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+    if has_nextest {
+        let command =
+            of_cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--color=never"], WITHOUT_TESTS);
+        report.run(Job::new("cargo nextest", command, Runner::Nextest));
+    } else {
+        let command =
+            of_cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"], WITHOUT_TESTS);
+        report.run(Job::new("cargo test", command, Runner::Cargo));
+    }
+    let command = of_cargo(&["test", "--workspace", "--doc", "--no-fail-fast"], WITHOUT_TESTS);
+    report.run(Job::new("doc tests", command, Runner::Cargo));
+    report.run(Job::new("cargo fmt", of_cargo(&["fmt", "--all", "--check"], &[]), Runner::Whole));
+    let lint =
+        of_cargo(&["clippy", "--workspace", "--all-targets", "--quiet"], &["--", "--deny", "warnings"]);
+    report.run(Job::new("cargo clippy", lint, Runner::Whole));
+    match std::env::current_exe() {
+        Ok(xtask) => {
+            let mut command = Command::new(xtask);
+            command.args(["codegen", "--check"]);
+            report.run(Job::new("codegen", command, Runner::Whole));
+        }
+        Err(error) => report.fail("codegen", &error.to_string()),
+    }
+}
+
+/// Makes environments while the product is built, then tests it under each interpreter and lints what is Python.
+fn python_lane(report: &Report, product: &Receiver<Product>) {
+    let folder = root().join("tests").join("python");
+    let mut venvs = Vec::new();
+    for (i, interpreter) in Interpreter::all().into_iter().enumerate() {
+        let requirements = if i == 0 { "requirements-full.txt" } else { "requirements.txt" };
+        let name = format!("pytest, {} in {}", interpreter.version, interpreter.prefix);
+        match interpreter.venv(&folder.join(requirements)) {
+            Ok(venv) => venvs.push((name, venv)),
+            Err(why) if i > 0 => report.skip(&name, &format!("{why:#}")),
+            Err(why) => report.fail(&name, &format!("{why:#}")),
+        }
+    }
+    let Some((_, first)) = venvs.first().cloned() else {
+        report.fail("pytest", "no environment could be made");
+        return;
+    };
+    let Ok(product) = product.recv() else { return };
+    for (i, (name, venv)) in venvs.iter().enumerate() {
+        let mut command = pytest(venv, &product);
+        command.current_dir(&folder);
+        if i > 0 {
+            command.args(["-m", "not once"]);
+        }
+        report.run(Job::new(name.clone(), command, Runner::Pytest));
+    }
+    lint(report, &first);
+}
+
+fn pytest(venv: &Venv, product: &Product) -> Command {
+    let mut command = venv.python();
+    command.args(["-m", "pytest", "-q", "--color=no"]);
+    command.env("MODRACK_COMMAND", &product.command).env("MODRACK_PYTHON_EXTENSION", &product.extension);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// Holds every Python file of the tree against ruff and mypy, with one configuration.
+fn lint(report: &Report, venv: &Venv) {
+    let settings = "tests/python/pyproject.toml";
+    let folders = ["tests/python", "examples", "benches"];
+    for (name, args) in [
+        ("ruff check", vec!["-m", "ruff", "check", "--no-cache", "--quiet", "--config", settings]),
+        (
+            "ruff format",
+            vec!["-m", "ruff", "format", "--no-cache", "--check", "--quiet", "--config", settings],
+        ),
+    ] {
+        let mut command = venv.python();
+        command.current_dir(root()).args(args).args(folders);
+        report.run(Job::new(name, command, Runner::Whole));
+    }
+    for folder in ["tests/python", "examples/flights"] {
+        let mut command = venv.python();
+        command.current_dir(root()).args([
+            "-m",
+            "mypy",
+            "--no-incremental",
+            "--config-file",
+            settings,
+            folder,
+        ]);
+        report.run(Job::new(format!("mypy {folder}"), command, Runner::Whole));
+    }
+}
+
+fn of_cargo(args: &[&str], more: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(args).args(more);
+    command
+}
