@@ -1,0 +1,210 @@
+//! The command line as clap reads it: verbs, options and their help.
+//!
+//! Only shapes are here. What a verb does is in `verb`, and no default is looked up in the environment by this
+//! page, except by name in a help text.
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Effects};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::complete;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Loads modules by name, calls them, and runs them in pipelines.
+#[derive(Parser, Debug)]
+#[command(
+    name = "modrack",
+    bin_name = "modrack",
+    version,
+    styles = STYLES,
+    disable_help_subcommand = true,
+    after_help = "A SLOT is a name in the rack, or whatever may stand behind `use:`, such as `./upper.py:Upper` or \
+                  `python:math`.\nExit status: 0 done, 1 the work failed or `check` found something, 2 usage or \
+                  configuration, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Args, Debug, Default, Clone)]
+pub(crate) struct Global {
+    /// The rack: a file, or the folder it is in [env: MODRACK_RACK; default: the nearest `rack.*` upwards]
+    #[arg(short, long, global = true, value_name = "RACK", value_hint = ValueHint::AnyPath)]
+    pub(crate) rack: Option<PathBuf>,
+    /// Set a value of the rack for this once: `pipelines.delays.sink.parquet=out.parquet`
+    #[arg(long, global = true, value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Print data, and errors too, as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say what is being done (twice: in detail) [env: MODRACK_LOG=info|debug]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Print nothing but data and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// How events are written to standard error
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How events are written.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Run a pipeline
+    Run(Run),
+    /// Call a function of a slot and print its result as JSON
+    Call(Call),
+    /// Read an attribute of a slot and print it as JSON
+    Get(Get),
+    /// List the slots and the modules that were found; loads nothing
+    List(List),
+    /// Show all that can be known of a slot or file without running it
+    Inspect(Inspect),
+    /// Check the rack, its modules and its pipelines without running them
+    Check(Check),
+    /// Make a new rack or module
+    #[command(subcommand)]
+    New(New),
+    /// Print the JSON Schema of `rack.yaml`
+    Schema,
+    /// Print a script that completes the command line in a shell
+    Completions(Completions),
+    /// Show the versions of modrack, of what it is made of, and of the Python that would run
+    Version,
+}
+
+/// `run`.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The pipeline; may be left out when the rack has just one
+    #[arg(add = ArgValueCompleter::new(complete::pipelines))]
+    pub(crate) pipeline: Option<String>,
+    /// Run every pipeline of the rack, in order
+    #[arg(long, conflicts_with = "pipeline")]
+    pub(crate) all: bool,
+    /// Do everything but write: rows are read and go through the stages
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Read at most this many rows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Fail when more than this many rows were skipped or quarantined
+    #[arg(long, value_name = "N")]
+    pub(crate) max_errors: Option<u64>,
+    /// Print load and call figures of the slots at the end
+    #[arg(long)]
+    pub(crate) stats: bool,
+}
+
+/// `call`.
+#[derive(Args, Debug)]
+#[command(after_help = "An ARG is text where the parameter is text, else JSON, else text. `name=ARG` gives the \
+                        parameter `name`; `@FILE` reads the file, `@-` standard input; `@@` stands for one `@`.")]
+pub(crate) struct Call {
+    /// The slot, or a `use` text
+    #[arg(add = ArgValueCompleter::new(complete::slots))]
+    pub(crate) slot: String,
+    /// The function; `_` is the main one
+    #[arg(add = ArgValueCompleter::new(complete::functions))]
+    pub(crate) function: String,
+    /// The arguments
+    #[arg(value_name = "ARG", allow_negative_numbers = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) args: Vec<String>,
+    /// Print load and call figures to standard error
+    #[arg(long)]
+    pub(crate) stats: bool,
+}
+
+/// `get`.
+#[derive(Args, Debug)]
+pub(crate) struct Get {
+    /// The slot, or a `use` text
+    #[arg(add = ArgValueCompleter::new(complete::slots))]
+    pub(crate) slot: String,
+    /// The attribute
+    #[arg(add = ArgValueCompleter::new(complete::attributes))]
+    pub(crate) name: String,
+}
+
+/// `list`.
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Add version, contract and functions, read from the modules' text
+    #[arg(short, long)]
+    pub(crate) long: bool,
+}
+
+/// `inspect`.
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// The slot, a file, or any other `use` text
+    #[arg(value_name = "SLOT|FILE", value_hint = ValueHint::AnyPath, add = ArgValueCompleter::new(complete::slots))]
+    pub(crate) slot: String,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Also start each slot once, and stop it
+    #[arg(long)]
+    pub(crate) load: bool,
+}
+
+/// `new`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum New {
+    /// A folder with a rack, a module, data, and a pipeline that runs
+    Rack {
+        /// The folder to make; its last part is the rack's name
+        #[arg(value_hint = ValueHint::DirPath)]
+        name: PathBuf,
+    },
+    /// A module written in Python, with a test
+    Python {
+        /// The module's name, or the path of the file to make
+        #[arg(value_hint = ValueHint::FilePath)]
+        name: PathBuf,
+    },
+}
+
+/// `completions`.
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
+    pub(crate) shell: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

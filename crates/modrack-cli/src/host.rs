@@ -1,0 +1,40 @@
+//! What the process that runs the command gives to it: a Python backend where it has an interpreter, and the
+//! stream for data where that is not descriptor 1.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use modrack_core::{Backend, Result};
+
+/// What the process brings along.
+#[derive(Default)]
+pub struct Host {
+    /// Makes the Python backend; none in a process without an interpreter.
+    pub python: Option<PythonFactory>,
+    /// Where data goes; none is the process's standard output.
+    pub stdout: Option<File>,
+    /// Versions of what the host links beside the command itself, for `modrack version`.
+    pub linked: Vec<(&'static str, String)>,
+}
+
+/// Makes the Python backend when the first slot needs it.
+pub type PythonFactory = Box<dyn Fn(PythonSettings) -> Result<Arc<dyn Backend>>>;
+
+/// What the Python backend is told about the rack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PythonSettings {
+    /// The rack's folder: what paths in messages are shown against.
+    pub root: PathBuf,
+    /// Folders that modules import from, before everything else.
+    pub path: Vec<PathBuf>,
+    /// Where compiled code is kept between runs; none keeps none.
+    pub store: Option<PathBuf>,
+}
+
+impl Host {
+    /// A process with nothing but itself.
+    pub fn plain() -> Self {
+        Self::default()
+    }
+}

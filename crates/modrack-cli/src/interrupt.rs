@@ -1,0 +1,86 @@
+//! Ctrl-C while a verb works: the first asks it to stop, the second leaves at once.
+//!
+//! The flag is set by the signal handler itself, so that whoever fails because of the signal already finds it
+//! set. Words and backends are seen to by a thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use modrack_core::{Backend, Cancel, Code, Error};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use crate::output::Failure;
+
+/// A watch on the signals that ask the command to stop; it ends when this is dropped.
+pub(crate) struct Interrupt {
+    flag: Arc<AtomicBool>,
+    handle: Option<Handle>,
+}
+
+impl Interrupt {
+    /// Begins to watch. `before_leaving` runs when the second signal comes, before the process ends.
+    ///
+    /// A process whose signals cannot be watched works all the same, and ends as the system has it.
+    pub(crate) fn watch(
+        backends: Vec<Arc<dyn Backend>>,
+        is_quiet: bool,
+        before_leaving: impl Fn() + Send + 'static,
+    ) -> Self {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // What fails here fails again below, where it is seen to.
+            let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+        }
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return Self { flag, handle: None } };
+        let handle = signals.handle();
+        let watcher = thread::Builder::new().name("modrack-signals".to_owned()).spawn(move || {
+            let mut backends = Some(backends);
+            for _ in signals.forever() {
+                match backends.take() {
+                    Some(backends) => {
+                        if !is_quiet {
+                            eprintln!("\nStopping; press Ctrl-C again to leave at once");
+                        }
+                        // A backend may have to wait for its interpreter; the next signal must not.
+                        let _ = thread::Builder::new()
+                            .spawn(move || backends.iter().for_each(|backend| backend.interrupt()));
+                    }
+                    None => {
+                        before_leaving();
+                        signal_hook::low_level::exit(130);
+                    }
+                }
+            }
+        });
+        Self { flag, handle: watcher.is_ok().then_some(handle) }
+    }
+
+    /// The word that what runs is not wanted any more.
+    pub(crate) fn cancel(&self) -> Cancel {
+        Cancel::from(Arc::clone(&self.flag))
+    }
+
+    /// `failure`, unless it came of a signal: then just that.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Failed(error) if self.flag.load(Ordering::Acquire) => {
+                let plain = Error::new(Code::Interrupted, "Interrupted");
+                Failure::Failed(match error.slot_name() {
+                    Some(slot) => plain.slot(slot),
+                    None => plain,
+                })
+            }
+            other => other,
+        }
+    }
+}
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.handle {
+            handle.close();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Values as JSON, and JSON as values: the command's edge.
+//!
+//! Nothing is lost on the way: what JSON cannot write is an error that says where it is. Bytes are
+//! `{"base64": "..."}` in both directions, a table is a list of its rows, and a float keeps its point (`2.0`).
+
+use std::fmt::Write as _;
+
+use arrow_array::RecordBatch;
+use arrow_json::WriterBuilder;
+use arrow_json::writer::JsonArray;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use modrack_core::{Code, Error, Map, Result, Text, Value};
+
+/// The one key of a mapping that stands for bytes.
+const BYTES_KEY: &str = "base64";
+
+/// The value as one line of JSON.
+///
+/// # Errors
+/// [`Code::ValueDoesNotFit`] for NaN, the infinities and objects that are not data, with where they are.
+pub(crate) fn to_text(value: &Value) -> Result<String> {
+    let mut text = String::new();
+    write(&mut text, value, &mut Vec::new())?;
+    Ok(text)
+}
+
+/// JSON text as a value; `None` when it is not JSON.
+///
+/// # Errors
+/// [`Code::ValueDoesNotFit`] for a whole number beyond 64 bits.
+pub(crate) fn parse(text: &str) -> Option<Result<Value>> {
+    let parsed: serde_json::Value = serde_json::from_str(text).ok()?;
+    if let Some(number) = wide_integer(text) {
+        return Some(Err(Error::new(Code::ValueDoesNotFit, format!("`{number}` does not fit 64 bits"))
+            .hint("Give it as text, in quotes: `'\"...\"'`")));
+    }
+    Some(Ok(from_json(parsed)))
+}
+
+/// A step on the way to a part of a value.
+enum Step<'a> {
+    Item(usize),
+    Key(&'a str),
+}
+
+fn write<'a>(text: &mut String, value: &'a Value, path: &mut Vec<Step<'a>>) -> Result<()> {
+    match value {
+        Value::Null => text.push_str("null"),
+        Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
+        Value::Int(number) => {
+            let _ = write!(text, "{number}");
+        }
+        Value::Float(number) => match serde_json::Number::from_f64(*number) {
+            Some(number) => {
+                let _ = write!(text, "{number}");
+            }
+            None => {
+                return Err(unfit(format!("JSON has no way to write the number `{number}`"), path)
+                    .hint("Return a finite number, or nothing"));
+            }
+        },
+        Value::Text(words) => quote(text, words),
+        Value::Bytes(bytes) => {
+            let _ = write!(text, "{{\"{BYTES_KEY}\":\"{}\"}}", BASE64.encode(bytes));
+        }
+        Value::List(items) => {
+            text.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    text.push(',');
+                }
+                path.push(Step::Item(i));
+                write(text, item, path)?;
+                path.pop();
+            }
+            text.push(']');
+        }
+        Value::Map(map) => {
+            text.push('{');
+            for (i, (key, item)) in map.iter().enumerate() {
+                if i > 0 {
+                    text.push(',');
+                }
+                quote(text, key);
+                text.push(':');
+                path.push(Step::Key(key));
+                write(text, item, path)?;
+                path.pop();
+            }
+            text.push('}');
+        }
+        Value::Table(batch) => text.push_str(&rows(batch)?),
+        Value::Foreign(object) => {
+            let data = object.to_value().map_err(|error| match path.is_empty() {
+                true => error,
+                false => unfit(error.message().to_owned(), path),
+            })?;
+            if let Value::Foreign(_) = data {
+                return Err(unfit(format!("An object of `{}` is not data", object.type_name()), path));
+            }
+            // The data is made here and written here, so its steps are not those of `value`.
+            let inner = to_text(&data).map_err(|error| match path.is_empty() {
+                true => error,
+                false => unfit(error.message().to_owned(), path),
+            })?;
+            text.push_str(&inner);
+        }
+    }
+    Ok(())
+}
+
+/// A table as a JSON list of its rows, nulls written out.
+fn rows(batch: &RecordBatch) -> Result<String> {
+    let failed =
+        |error| Error::new(Code::ValueDoesNotFit, format!("The table cannot be written as JSON: {error}"));
+    let mut bytes = Vec::new();
+    let builder = WriterBuilder::new().with_explicit_nulls(true);
+    let mut writer = builder.build::<_, JsonArray>(&mut bytes);
+    writer.write(batch).and_then(|()| writer.finish()).map_err(failed)?;
+    drop(writer);
+    if bytes.is_empty() {
+        return Ok("[]".to_owned());
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| Error::new(Code::Internal, format!("A table was written as JSON wrongly: {error}")))
+}
+
+fn quote(text: &mut String, words: &str) {
+    // Writing text to text does not fail.
+    text.push_str(&serde_json::Value::from(words).to_string());
+}
+
+fn unfit(message: String, path: &[Step<'_>]) -> Error {
+    if path.is_empty() {
+        return Error::new(Code::ValueDoesNotFit, message);
+    }
+    let mut at = String::new();
+    for step in path {
+        let _ = match step {
+            Step::Item(i) => write!(at, "[{i}]"),
+            Step::Key(key) => write!(at, "[{key:?}]"),
+        };
+    }
+    Error::new(Code::ValueDoesNotFit, format!("{message}, at `result{at}`"))
+}
+
+fn from_json(json: serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(flag) => Value::Bool(flag),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Value::Int(number),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        serde_json::Value::String(text) => Value::from(text),
+        serde_json::Value::Array(items) => Value::List(items.into_iter().map(from_json).collect()),
+        serde_json::Value::Object(fields) => {
+            if let Some(bytes) = bytes_of(&fields) {
+                return Value::Bytes(bytes.into());
+            }
+            let map: Map = fields.into_iter().map(|(key, item)| (Text::from(key), from_json(item))).collect();
+            Value::from(map)
+        }
+    }
+}
+
+fn bytes_of(fields: &serde_json::Map<String, serde_json::Value>) -> Option<Vec<u8>> {
+    match (fields.len(), fields.get(BYTES_KEY)?.as_str()) {
+        (1, Some(text)) => BASE64.decode(text).ok(),
+        _ => None,
+    }
+}
+
+/// The first whole number in JSON `text` that 64 bits do not hold: the parser would round it to a float.
+fn wide_integer(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += 1;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let from = at;
+                while at < bytes.len() && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9') {
+                    at += 1;
+                }
+                let number = &text[from..at];
+                if !number.contains(['.', 'e', 'E']) && number.parse::<i64>().is_err() {
+                    return Some(number);
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str) {
+        let value = parse(json).unwrap().unwrap();
+        assert_eq!(to_text(&value).unwrap(), json);
+    }
+
+    #[test]
+    fn json_comes_back_as_it_was() {
+        check("null");
+        check("[1,-2,2.0,1e+300,true]");
+        check(r#"{"b":1,"a":{"":[]}}"#);
+        check(r#""a \"b\" \n é \u0001""#);
+        check(r#"{"base64":"AAH/"}"#);
+        check("9223372036854775807");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        for number in ["9223372036854775808", "[1, -99999999999999999999]", r#"{"a 1": 18446744073709551615}"#] {
+            assert_eq!(parse(number).unwrap().unwrap_err().code(), Code::ValueDoesNotFit, "{number}");
+        }
+        assert!(parse(r#""99999999999999999999 \" 99999999999999999999""#).unwrap().is_ok());
+        assert!(parse("upper").is_none());
+        let nested = Value::List(vec![Value::Map(Box::new(Map::from_iter([(
+            Text::from("price"),
+            Value::Float(f64::NAN),
+        )])))]);
+        let error = to_text(&nested).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "JSON has no way to write the number `NaN`, at `result[0][\"price\"]`"
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! The two streams of the command: data on standard output, everything else on standard error.
+//!
+//! Nothing else in the crate writes to either. A reader of the data that went away (`| head`) ends the command
+//! quietly.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use modrack_core::{Code, Error};
+use serde_json::Value as Json;
+
+use crate::args::{Global, LogFormat};
+use crate::report;
+use crate::style::{Paint, is_coloured};
+
+/// Where the command writes, and how.
+pub(crate) struct Output {
+    data: Data,
+    /// Whether data and errors are JSON.
+    pub(crate) json: bool,
+    /// Whether events and errors on standard error are JSON, one object a line.
+    pub(crate) log_json: bool,
+    /// Which events are written.
+    pub(crate) level: Level,
+    /// Colour on standard error.
+    pub(crate) paint: Paint,
+    /// Colour on standard output.
+    pub(crate) data_paint: Paint,
+    /// Whether standard output is a terminal.
+    pub(crate) data_is_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub(crate) words_are_terminal: bool,
+    has_data: bool,
+}
+
+/// Which events are written to standard error; errors always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// Nothing but errors: no summary, no advice, no progress.
+    Quiet,
+    /// Summaries, advice and warnings.
+    #[default]
+    Normal,
+    /// What is being done.
+    Info,
+    /// What is being done, in detail.
+    Debug,
+}
+
+/// Why a verb did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It failed; the error carries those that were found with it.
+    Failed(Error),
+    /// Whoever read the data went away.
+    ReaderGone,
+}
+
+/// What a verb comes to: an exit status.
+pub(crate) type Outcome = Result<u8, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// A failure to write data.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            io::ErrorKind::StorageFull => {
+                Self::Failed(Error::new(Code::DiskFull, "No space is left for standard output"))
+            }
+            _ => Self::Failed(Error::new(
+                Code::SinkUnwritable,
+                format!("Standard output cannot be written: {}", reason(&error)),
+            )),
+        }
+    }
+}
+
+/// The stream for data. Clones write to the same place.
+#[derive(Clone)]
+pub(crate) struct Data {
+    file: Option<Arc<File>>,
+    gone: Arc<AtomicBool>,
+}
+
+impl Data {
+    fn open(file: Option<File>) -> Self {
+        let file = file.or_else(|| io::stdout().as_fd().try_clone_to_owned().ok().map(File::from));
+        Self { file: file.map(Arc::new), gone: Arc::default() }
+    }
+
+    /// Whether the reader of the data went away.
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Write for Data {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(file) = &self.file else { return Err(io::Error::other("it is closed")) };
+        (&**file).write(bytes).inspect_err(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                self.gone.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output {
+    /// The streams of this process, as the options and the environment want them.
+    pub(crate) fn new(global: &Global, stdout: Option<File>, level: Option<&str>) -> Self {
+        let data = Data::open(stdout);
+        let data_is_terminal = data.file.as_ref().is_some_and(|file| file.is_terminal());
+        let words_are_terminal = io::stderr().is_terminal();
+        let level = match (global.quiet, global.verbose, level) {
+            (true, ..) => Level::Quiet,
+            (false, 0, Some("off" | "error")) => Level::Quiet,
+            (false, 0, Some("info")) | (false, 1, _) => Level::Info,
+            (false, 0, Some("debug" | "trace")) => Level::Debug,
+            (false, 0, _) => Level::Normal,
+            (false, ..) => Level::Debug,
+        };
+        Self {
+            data,
+            json: global.json,
+            log_json: global.log_format == LogFormat::Json,
+            level,
+            paint: Paint { on: is_coloured(words_are_terminal) },
+            data_paint: Paint { on: is_coloured(data_is_terminal) },
+            data_is_terminal,
+            words_are_terminal,
+            has_data: false,
+        }
+    }
+
+    /// The stream for data itself, for who writes a lot of it.
+    pub(crate) fn stream(&mut self) -> Data {
+        self.has_data = true;
+        self.data.clone()
+    }
+
+    /// Whether the reader of the data went away.
+    pub(crate) fn reader_is_gone(&self) -> bool {
+        self.data.reader_is_gone()
+    }
+
+    /// Writes text as data, as it is.
+    pub(crate) fn print(&mut self, text: &str) -> Result<(), Failure> {
+        self.has_data = true;
+        Ok(self.data.write_all(text.as_bytes())?)
+    }
+
+    /// Writes one JSON document and a line feed as data.
+    pub(crate) fn print_json(&mut self, document: &Json) -> Result<(), Failure> {
+        let text = if self.data_is_terminal {
+            serde_json::to_string_pretty(document)
+        } else {
+            serde_json::to_string(document)
+        };
+        let text = text.map_err(|error| {
+            Error::new(Code::Internal, format!("A document cannot be written as JSON: {error}"))
+        })?;
+        self.print(&(text + "\n"))
+    }
+
+    /// Writes words for people to standard error, unless quiet.
+    pub(crate) fn say(&self, text: &str) {
+        if self.level > Level::Quiet {
+            self.words(text);
+        }
+    }
+
+    /// Writes an event to standard error, when events of this level are wanted.
+    pub(crate) fn event(&self, level: Level, name: &str, fields: &[(&str, Json)]) {
+        if level > self.level {
+            return;
+        }
+        if self.log_json {
+            let mut line = serde_json::Map::new();
+            line.insert("time".into(), crate::clock::now_rfc3339().into());
+            line.insert("level".into(), if level == Level::Debug { "debug" } else { "info" }.into());
+            line.insert("event".into(), name.into());
+            for (key, value) in fields {
+                line.insert((*key).into(), value.clone());
+            }
+            self.words(&format!("{}\n", Json::Object(line)));
+            return;
+        }
+        let mut text = format!("{} {name}", self.paint.faint("modrack:"));
+        for (key, value) in fields {
+            let value = match value {
+                Json::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            text.push_str(&format!(" {}{value}", self.paint.faint(&format!("{key}="))));
+        }
+        self.words(&(text + "\n"));
+    }
+
+    /// Reports a failure and those found with it, where and how the options want it.
+    pub(crate) fn report(&mut self, error: &Error) {
+        if self.json {
+            let text = format!("{}\n", report::document(error));
+            // Standard output holds one document: the data, or what went wrong. Data that has begun stays
+            // as it is.
+            if self.has_data || self.data.write_all(text.as_bytes()).is_err() {
+                self.words(&text);
+            }
+        } else if self.log_json {
+            for each in error.each() {
+                let line = serde_json::json!({
+                    "time": crate::clock::now_rfc3339(), "level": "error", "error": report::record(each),
+                });
+                self.words(&format!("{line}\n"));
+            }
+        } else {
+            self.words(&report::text(error, self.paint));
+        }
+    }
+
+    fn words(&self, text: &str) {
+        // There is nobody left to tell when standard error is gone.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// What the system says of an error, without its number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
