@@ -154,6 +154,7 @@ codes! {
     LoadCycle = "M0405", Config, "Slots that wait for each other to load";
     ExitWhileLoading = "M0406", Exit, "The module asked to exit while it was loaded";
     StopFailed = "M0407", Broken, "The module's `shutdown` failed";
+    RackStopped = "M0408", NotFound, "The rack was stopped";
 
     // Calling it.
     UnknownFunction = "M0501", NotFound, "The module has no such function";

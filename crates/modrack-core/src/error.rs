@@ -216,6 +216,16 @@ impl Error {
         std::iter::once(self).chain(&self.0.also)
     }
 
+    /// This failure and those that were found with it, each alone.
+    pub fn into_each(self) -> Vec<Self> {
+        if self.0.also.is_empty() {
+            return vec![self];
+        }
+        let mut also = Vec::new();
+        let first = self.edit(|f| also = std::mem::take(&mut f.also));
+        std::iter::once(first).chain(also.into_iter().flat_map(Self::into_each)).collect()
+    }
+
     fn edit(mut self, change: impl FnOnce(&mut Failure)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
