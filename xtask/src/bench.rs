@@ -1,32 +1,32 @@
 //! `cargo xtask bench`: runs the benchmarks and writes `benches/RESULTS.md`.
 //!
-//! The benchmarks are a workspace of their own, because they link libpython and nothing else here does. What
-//! runs as processes is measured by `benches/processes.py`; both are driven, and reported, by `benches/run.py`.
+//! The benchmarks are a workspace of their own, because they link libpython and nothing else here does. What is
+//! measured inside one process is criterion's; `benches/drive.py` measures whole processes and writes the page.
 
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::cargo::{Product, root, target};
+use crate::cargo::{Product, root};
 use crate::flights;
 use crate::python::Interpreter;
 
-/// Builds what is measured, in release, and measures it. Words after `bench` pick rows by name.
-pub(crate) fn run(only: &[String]) -> Result<bool> {
+/// Builds what is measured, in release, and measures it. Words after `bench` go to `drive.py`.
+pub(crate) fn run(more: &[String]) -> Result<bool> {
     flights::full()?;
     let product = Product::build("release")?;
     let benches = root().join("benches");
-    let interpreter = Interpreter::default()?;
-    let venv = interpreter.venv(&benches.join("requirements.txt"))?;
-    let build = target()?.join("benches");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(&benches).args(["build", "--release", "--target-dir"]).arg(&build);
-    cargo.env("PYO3_PYTHON", venv.folder.join("bin").join("python"));
-    ensure!(cargo.status()?.success(), "the benchmarks do not build");
+    let venv = Interpreter::default()?.venv(&root().join("tests/python/requirements.txt"))?;
+    let python = venv.folder.join("bin").join("python");
 
-    let mut command = venv.python();
-    command.current_dir(&benches).arg("run.py").args(only);
-    command.env("MODRACK_COMMAND", &product.command).env("MODRACK_PYTHON_EXTENSION", &product.extension);
-    command.env("MODRACK_BENCHES", build.join("release"));
-    Ok(command.status()?.success())
+    if !more.iter().any(|word| word == "--only") {
+        let mut inside = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        inside.current_dir(&benches).arg("bench").env("PYO3_PYTHON", &python);
+        inside.env("CARGO_TARGET_DIR", benches.join("target"));
+        ensure!(inside.status()?.success(), "the benchmarks do not run");
+    }
+    let mut processes = venv.python();
+    processes.current_dir(&benches).arg("drive.py").arg("--command").arg(&product.command);
+    processes.arg("--python").arg(&python).args(more);
+    Ok(processes.status()?.success())
 }
