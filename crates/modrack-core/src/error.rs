@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{Code, GenerationId, Kind, SlotName};
+use crate::{Code, Foreign, GenerationId, Kind, SlotName};
 
 /// What every fallible function of modrack gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,6 +30,7 @@ struct Failure {
     classes: Vec<String>,
     traceback: Option<String>,
     causes: Vec<Cause>,
+    thrown: Option<Foreign>,
     also: Vec<Error>,
 }
 
@@ -93,6 +94,7 @@ impl Error {
             classes: Vec::new(),
             traceback: None,
             causes: Vec::new(),
+            thrown: None,
             also: Vec::new(),
         }))
     }
@@ -149,6 +151,11 @@ impl Error {
     /// Adds a link to the chain of causes, after those that are there.
     pub fn cause(self, cause: Cause) -> Self {
         self.edit(|f| f.causes.push(cause))
+    }
+
+    /// Keeps the exception itself, for a caller of the same backend that may want to catch it.
+    pub fn thrown(self, exception: Foreign) -> Self {
+        self.edit(|f| f.thrown = Some(exception))
     }
 
     /// The code.
@@ -209,6 +216,11 @@ impl Error {
     /// The chain of causes, the nearest first.
     pub fn causes(&self) -> &[Cause] {
         &self.0.causes
+    }
+
+    /// The exception itself, where it was kept.
+    pub fn thrown_object(&self) -> Option<&Foreign> {
+        self.0.thrown.as_ref()
     }
 
     /// This failure and those that were found with it.
