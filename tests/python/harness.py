@@ -51,6 +51,32 @@ class Ran:
         return "\n".join(parts) + "\n"
 
 
+@dataclass(frozen=True)
+class Failure:
+    """One failure as the command shows it to people."""
+
+    code: str
+    message: str
+    place: str = ""
+    key: str = ""
+    hint: str = ""
+    text: str = ""
+
+    @staticmethod
+    def all(stderr: str) -> list[Failure]:
+        """The failures that are shown in `stderr`, in order."""
+        parts = re.split(r"^(?=error\[M\d{4}\]: )", stderr, flags=re.MULTILINE)
+        return [Failure.parse(part) for part in parts if part.startswith("error[")]
+
+    @staticmethod
+    def parse(text: str) -> Failure:
+        """The parts of one failure."""
+        code, message = re.findall(r"^error\[(M\d{4})\]: (.*)", text)[0]
+        place, key = (re.findall(r"^ +--> (\S+)(?:  (.+))?$", text, re.MULTILINE) or [("", "")])[0]
+        hint = (re.findall(r"^ +hint: (.*)", text, re.MULTILINE) or [""])[0]
+        return Failure(code, message, place, key, hint, text)
+
+
 @dataclass
 class Modrack:
     """The command, to be run in `folder`."""
@@ -101,11 +127,13 @@ class Modrack:
         status: int = 1,
         env: Mapping[str, str] | None = None,
         stdin: str | bytes | None = None,
-    ) -> Ran:
-        """Runs the command and asserts that it fails with this code and exit status."""
+    ) -> Failure:
+        """Runs the command, asserts that it fails with this code and exit status, and gives the failure."""
         ran = self(*args, code=status, env=env, stdin=stdin)
-        assert f"[{code}]" in ran.stderr, f"{code} was expected\n{ran.show()}"
-        return ran
+        failures = Failure.all(ran.stderr)
+        assert code in [failure.code for failure in failures], f"{code} was expected\n{ran.show()}"
+        assert ran.stdout == "", f"nothing was expected on stdout\n{ran.show()}"
+        return next(failure for failure in failures if failure.code == code)
 
     def write(self, name: str, text: str | bytes) -> Path:
         """Writes a file into the folder; text loses the indentation that its lines share."""

@@ -1,0 +1,5 @@
+from module import execute
+
+
+def late(text):
+    return execute(text)

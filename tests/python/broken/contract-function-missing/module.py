@@ -1,0 +1,3 @@
+class Clean:
+    def clean(self, row: dict) -> dict:
+        return row

@@ -1,0 +1,6 @@
+class Module:
+    def __init__(self, other) -> None:
+        self.other = other
+
+    def execute(self) -> None:
+        pass

@@ -1,0 +1,7 @@
+"""Needs what is not there."""
+
+import no_such_package_anywhere
+
+
+def execute(text):
+    return text
