@@ -3,6 +3,23 @@
 //! A plan that exists is whole: names are well formed, references lead somewhere, nothing is left to fill in.
 //! Files are named as they are written; making them absolute is the runtime's.
 
+mod check;
+mod fill;
+mod json;
+mod keys;
+mod limits;
+mod lines;
+mod node;
+mod pipeline;
+mod rack;
+mod refs;
+mod report;
+mod set;
+mod slot;
+mod toml;
+mod units;
+mod yaml;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +27,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::contract::ContractRef;
+pub use rack::{Ask, RackText, TextFormat};
+
 use crate::{Map, OnErrors, PipelineName, Place, SlotName, Takes, Text, Type, Use};
 
 /// A rack, as its text describes it.
@@ -102,6 +121,9 @@ pub struct SlotPlan {
     pub place: Option<Place>,
     /// Where its keys are: `params.width` and so on, for failures that are found later.
     pub key_places: IndexMap<String, Place>,
+    /// The params that `${...}` filled in from outside and that were read as something else than text, as
+    /// the text that they were: a module that wants text gets that.
+    pub filled: IndexMap<String, Text>,
 }
 
 /// A slot where one is named: declared, or a `use` text in place.
@@ -283,6 +305,7 @@ impl SlotPlan {
             best_effort: false,
             place: None,
             key_places: IndexMap::new(),
+            filled: IndexMap::new(),
         }
     }
 }

@@ -1,0 +1,374 @@
+//! The one list of keys that a rack can have: names, types and documentation.
+//!
+//! The reader's checks, the JSON Schema and the did-you-mean of unknown keys all come from this list. A key
+//! that a later version brings is on it too, so that it is told apart from a mistake.
+
+use Shape::{
+    Any, Bool, Bytes, Count, Duration, Either, Fields, List, Many, Named, Scalar, Text, Version, Words,
+};
+
+/// A key.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) shape: Shape,
+    /// Whether this version has it; else it is of a later one.
+    pub(crate) here: bool,
+    pub(crate) required: bool,
+}
+
+/// What a value may be.
+#[derive(Clone, Copy)]
+pub(crate) enum Shape {
+    /// Anything.
+    Any,
+    /// Text.
+    Text,
+    /// Any scalar, as it is written.
+    Scalar,
+    /// True or false.
+    Bool,
+    /// A whole number above zero.
+    Count,
+    /// A length of time: `10s`.
+    Duration,
+    /// A number of bytes: `64MiB`.
+    Bytes,
+    /// The version of the text's form, `1`.
+    Version,
+    /// One of these words; those with `false` are of a later version.
+    Words(&'static [(&'static str, bool)]),
+    /// A list.
+    List(&'static Shape),
+    /// One, or a list of them.
+    Many(&'static Shape),
+    /// Names of the author's own, each with such a value.
+    Named(&'static Shape),
+    /// These keys.
+    Fields(&'static Object),
+    /// One of these, told apart by whether the node is a scalar, a list or a mapping.
+    Either(&'static [Shape]),
+}
+
+/// A mapping of known keys.
+pub(crate) struct Object {
+    /// What the mapping is, for the schema.
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [&'static [Key]],
+}
+
+impl Object {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Key> + Clone {
+        self.keys.iter().flat_map(|part| part.iter())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&'static Key> {
+        self.iter().find(|key| key.name == name)
+    }
+}
+
+const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, doc, shape, here: true, required: false }
+}
+
+const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, doc, shape, here: true, required: true }
+}
+
+const fn later(name: &'static str, doc: &'static str) -> Key {
+    Key { name, doc, shape: Any, here: false, required: false }
+}
+
+/// The whole text.
+pub(crate) static RACK: Object = Object {
+    name: "rack",
+    keys: &[&[
+        required("rack", Version, "The version of this text's form: `1`"),
+        key(
+            "catalog",
+            Many(&Either(&[Text, Fields(&CATALOG)])),
+            "Where modules are found by name: folders, and groups of entry points. They are indexed, never run",
+        ),
+        key("contracts", Many(&Text), "WIT files with contracts of your own"),
+        key("python", Fields(&PYTHON), "Which Python runs the modules, and what they can import"),
+        key("defaults", Fields(&DEFAULTS), "What holds for every slot that does not say otherwise"),
+        key(
+            "slots",
+            Named(&Either(&[Text, Fields(&SLOT)])),
+            "The slots: names that modules fill. A text is short for `use`",
+        ),
+        key("errors", ERRORS, "What is done about errors, where neither the pipeline nor the slot says"),
+        key(
+            "pipelines",
+            Named(&Fields(&PIPELINE)),
+            "The pipelines: where rows come from, what they go through, where they go",
+        ),
+        key(
+            "state",
+            Text,
+            "The folder that keeps the rack's state, or `memory`; without it `.modrack/` beside the rack",
+        ),
+        later("secrets", "Where secrets come from"),
+    ]],
+};
+
+static CATALOG: Object = Object {
+    name: "catalog-source",
+    keys: &[&[required("entry-points", Text, "A group of entry points of the installed Python packages")]],
+};
+
+static PYTHON: Object = Object {
+    name: "python",
+    keys: &[&[
+        key("venv", Text, "The virtual environment whose interpreter runs"),
+        key("path", Many(&Text), "Folders that modules import from; without it the rack's own folder"),
+    ]],
+};
+
+static DEFAULTS: Object = Object {
+    name: "defaults",
+    keys: &[&[
+        key("limits", Fields(&LIMITS), "Bounds on calls"),
+        later("layers", "Behaviour round every slot's calls"),
+        later("isolation", "Where modules run"),
+    ]],
+};
+
+static LIMITS: Object = Object {
+    name: "limits",
+    keys: &[&[
+        key(
+            "time",
+            Duration,
+            "How long one call may take: `10s`, `50ms`, `2m`. Python modules are stopped as well as Python can be, at the next bytecode",
+        ),
+        later("memory", "How much memory a module may hold"),
+        later("output", "How large a result may be"),
+        later("concurrency", "How many calls may run at once"),
+        later("queue", "How many calls may wait"),
+    ]],
+};
+
+/// The words of a decision about errors.
+pub(crate) const DECISIONS: &[(&str, bool)] =
+    &[("stop", true), ("skip", true), ("quarantine", true), ("retry", false)];
+
+const DECISION: Shape = Either(&[Words(DECISIONS), Fields(&DECISION_FIELDS)]);
+
+/// The decisions of `errors`.
+pub(crate) const ERRORS: Shape = Either(&[Words(DECISIONS), Named(&DECISION)]);
+
+static DECISION_FIELDS: Object = Object {
+    name: "decision",
+    keys: &[&[
+        key("quarantine", Text, "The file that the row, the error and the place go to"),
+        later("retry", "Calls again"),
+        later("replace", "A value in place of the result"),
+        later("use", "A module that decides"),
+    ]],
+};
+
+const USE: Shape = Either(&[Text, Fields(&SOURCE_TEXT)]);
+
+/// The keys of what fills a slot, wherever a slot is described.
+const FILLING: &[Key] = &[
+    key(
+        "use",
+        USE,
+        "What fills it: `./x.py`, `./x.py:Name`, `./pkg/`, `python:pkg.mod:attr`, a name of the catalog, or source in place",
+    ),
+    key("params", Named(&Any), "What the module is given when it starts"),
+    key(
+        "contract",
+        Text,
+        "The contract that the module must fit, `transform@1`; found by shape when left out",
+    ),
+    key(
+        "needs",
+        Named(&Text),
+        "What is injected: a parameter or attribute, and the slot or `use` that goes there",
+    ),
+    key("limits", Fields(&LIMITS), "Bounds on its calls"),
+    key(
+        "enforce",
+        Words(&[("best-effort", true)]),
+        "`best-effort` does without the guards that the module's language cannot give, instead of refusing",
+    ),
+];
+
+const SLOT_ONLY: &[Key] = &[
+    key("function", Text, "The main function; without it the contract's, else the only public one"),
+    key("errors", ERRORS, "What is done about its errors"),
+    key("lazy", Bool, "Whether `serve` waits with starting it until it is called"),
+];
+
+/// Keys of later versions.
+const SLOT_LATER: &[Key] = &[
+    later("layers", "Behaviour round its calls"),
+    later("swap", "How it is replaced while the rack runs"),
+    later("isolation", "Where the module runs"),
+    later("workers", "How many processes run it"),
+    later("python", "An interpreter of its own"),
+    later("allow", "What the module may reach"),
+    later("scope", "How long an instance lives"),
+    later("builtin", "A service that is built in"),
+    later("url", "Where a service that is built in finds its data"),
+    later("choose", "The first of several slots whose condition holds"),
+    later("experiment", "Slots that calls are shared out between"),
+    later("all", "Slots that are each called"),
+    later("compose", "Slots that are called one after the other"),
+];
+
+/// The keys that make a slot of a later version out of what has no `use`.
+pub(crate) const LATER_SLOTS: &[&str] = &["builtin", "choose", "experiment", "all", "compose"];
+
+static SLOT: Object = Object { name: "slot", keys: &[FILLING, SLOT_ONLY, SLOT_LATER] };
+
+static SOURCE_TEXT: Object = Object {
+    name: "source-text",
+    keys: &[&[
+        required("source", Text, "The module's source"),
+        required("language", Words(&[("python", true), ("wat", false)]), "What it is written in"),
+    ]],
+};
+
+static PIPELINE: Object = Object {
+    name: "pipeline",
+    keys: &[&[
+        required("source", Either(&[Text, Fields(&SOURCE)]), "Where rows come from"),
+        key("stages", List(&Either(&[Text, Fields(&STAGE)])), "What they go through, in order"),
+        required("sink", Either(&[Text, Fields(&SINK)]), "Where they go"),
+        key("errors", ERRORS, "What is done about errors, where the slot does not say"),
+    ]],
+};
+
+/// A word of a format.
+pub(crate) const FORMATS: &[(&str, bool)] =
+    &[("csv", true), ("json", true), ("parquet", true), ("arrow", true), ("text", true)];
+
+/// A type of a column.
+pub(crate) const COLUMN_TYPES: &[(&str, bool)] = &[
+    ("bool", true),
+    ("int", true),
+    ("float", true),
+    ("text", true),
+    ("bytes", true),
+    ("date", true),
+    ("time", true),
+    ("timestamp", true),
+    ("timestamp-utc", true),
+];
+
+const COMPRESSIONS: &[(&str, bool)] =
+    &[("none", true), ("gzip", true), ("zstd", true), ("snappy", true), ("lz4", true)];
+
+/// The keys of an end of a pipeline that is a slot.
+const END_SLOT: &[Key] = &[
+    key("slot", Text, "A slot, or a `use` text"),
+    key("use", Text, "What fills a slot that is described here"),
+    key("function", Text, "Its function; without it the main one"),
+    key("params", Named(&Any), "What the module is given when it starts"),
+    later("sql", "A table or query of a database"),
+];
+
+/// The keys of a source.
+pub(crate) static SOURCE: Object = Object {
+    name: "source",
+    keys: &[
+        &[
+            key(
+                "csv",
+                Many(&Text),
+                "Files of comma-separated values: paths and globs; `-` is the standard input",
+            ),
+            key("json", Many(&Text), "Files of one JSON object a line"),
+            key("parquet", Many(&Text), "Parquet files"),
+            key("arrow", Many(&Text), "Arrow IPC files or streams"),
+            key("text", Many(&Text), "Files of text: one column, `line`"),
+            key("stdin", Words(FORMATS), "The standard input, in this format"),
+        ],
+        END_SLOT,
+        &[
+            key(
+                "null",
+                Many(&Scalar),
+                "Texts that mean that there is no value (csv); without it the empty text alone",
+            ),
+            key("delimiter", Text, "What stands between values (csv): one character; without it a comma"),
+            key("header", Bool, "Whether the first line names the columns (csv); without it, it does"),
+            key(
+                "types",
+                Named(&Words(COLUMN_TYPES)),
+                "The types of columns, over what is found by looking (csv, json)",
+            ),
+            key("infer-rows", Count, "How many rows are looked at to find the types (csv, json)"),
+            key("columns", List(&Text), "The only columns that are read, in this order"),
+            key(
+                "compression",
+                Words(COMPRESSIONS),
+                "How the files are compressed (csv, json, text); without it found by looking",
+            ),
+            key("batch-rows", Count, "Rows in a batch"),
+        ],
+    ],
+};
+
+/// The keys of a sink.
+pub(crate) static SINK: Object = Object {
+    name: "sink",
+    keys: &[
+        &[
+            key("csv", Text, "A file of comma-separated values; `-` is the standard output"),
+            key("json", Text, "A file of one JSON object a line"),
+            key("parquet", Text, "A Parquet file"),
+            key("arrow", Text, "An Arrow IPC file"),
+            key("text", Text, "A file of text: the only column, one line a row"),
+            key("stdout", Words(FORMATS), "The standard output, in this format"),
+        ],
+        END_SLOT,
+        &[
+            key("null", Scalar, "The text that is written where there is no value (csv)"),
+            key("delimiter", Text, "What stands between values (csv): one character; without it a comma"),
+            key("header", Bool, "Whether the first line names the columns (csv); without it, it does"),
+            key(
+                "compression",
+                Words(COMPRESSIONS),
+                "How the file is compressed; without it by its ending, and `zstd` for Parquet",
+            ),
+            key("row-group-bytes", Bytes, "Bytes in a row group, before compression (parquet): `64MiB`"),
+        ],
+    ],
+};
+
+/// The keys of a stage.
+pub(crate) static STAGE: Object = Object {
+    name: "stage",
+    keys: &[
+        &[
+            key("slot", Text, "A slot, `slot.function`, or a `use` text"),
+            key("name", Text, "Its name in messages and figures"),
+            key("function", Text, "Its function; without it the slot's main one"),
+            key("takes", Words(TAKES), "What the function is given; without it the module says"),
+            key("column", Text, "The column whose values it takes, as a list; as many come back"),
+            key(
+                "batch",
+                Count,
+                "After how many rows a stage that takes the whole input is given what has come",
+            ),
+            key("schema", Named(&Words(COLUMN_TYPES)), "The columns that come out, with their types"),
+            key("errors", ERRORS, "What is done about its errors"),
+        ],
+        FILLING,
+        SLOT_LATER,
+    ],
+};
+
+const TAKES: &[(&str, bool)] = &[
+    ("row", true),
+    ("batch", true),
+    ("column", true),
+    ("rows", true),
+    ("table", true),
+    ("pandas", true),
+    ("polars", true),
+];

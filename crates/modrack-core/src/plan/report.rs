@@ -1,0 +1,95 @@
+//! The diagnostics of one text, collected and given in the order of the text.
+//!
+//! What is wrong never stops the reading of the rest; only text that is no tree at all does.
+
+use std::path::Path;
+
+use super::node::{At, Trail};
+use crate::{Code, Error, Place, Result};
+
+/// The diagnostics found so far.
+pub(crate) struct Report<'a> {
+    file: &'a Path,
+    found: Vec<(At, Error)>,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(file: &'a Path) -> Self {
+        Self { file, found: Vec::new() }
+    }
+
+    /// A place in the text.
+    pub(crate) fn place(&self, at: At, trail: &Trail<'_>) -> Place {
+        let mut place = self.bare_place(at);
+        place.key = (!matches!(trail, Trail::Root)).then(|| trail.to_string());
+        place
+    }
+
+    /// A place in the text of which no key is known.
+    pub(crate) fn bare_place(&self, at: At) -> Place {
+        match at {
+            At::Text(line, column) => Place {
+                file: self.file.to_owned(),
+                line: Some(line as usize),
+                column: Some(column as usize),
+                key: None,
+            },
+            At::Set(_) => Place::file("--set"),
+        }
+    }
+
+    /// Adds what is wrong at a key or value.
+    pub(crate) fn add(&mut self, at: At, trail: &Trail<'_>, error: Error) {
+        let error = error.place(self.place(at, trail));
+        self.found.push((at, error));
+    }
+
+    /// Adds what is wrong, its place being known to it already.
+    pub(crate) fn add_placed(&mut self, at: At, error: Error) {
+        self.found.push((at, error));
+    }
+
+    /// Gives `value` when nothing is wrong, else everything that is, in the order of the text.
+    pub(crate) fn end<T>(mut self, value: T) -> Result<T> {
+        self.found.sort_by_key(|(at, _)| *at);
+        match Error::all(self.found.into_iter().map(|(_, error)| error).collect()) {
+            None => Ok(value),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// The hint for a word that is not one of `known`: the one that was probably meant, else all of them.
+pub(crate) fn meant<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<String> {
+    if let Some(near) = nearest(word, known.clone()) {
+        return Some(format!("Did you mean `{near}`?"));
+    }
+    let known: Vec<_> = known.map(|word| format!("`{word}`")).collect();
+    match known.as_slice() {
+        [] => None,
+        [one] => Some(format!("Only {one} is known here")),
+        [init @ .., last] if known.len() <= 24 => {
+            Some(format!("Known here are {} and {last}", init.join(", ")))
+        }
+        [init @ ..] => {
+            Some(format!("Known here are {} and {} more", init[..12].join(", "), known.len() - 12))
+        }
+    }
+}
+
+/// The known word that was probably meant.
+pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let lower = word.to_lowercase();
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| {
+            *distance <= (candidate.chars().count().max(lower.chars().count()) / 3).max(1)
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A value that is well formed and still not allowed.
+pub(crate) fn bad_value(message: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::new(Code::BadValue, message).hint(hint)
+}

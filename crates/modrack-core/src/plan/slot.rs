@@ -1,0 +1,199 @@
+//! A slot's mapping to a `SlotPlan`, and decisions about errors.
+//!
+//! Types were checked before; here is what a value means, and what of it makes no sense.
+
+use indexmap::IndexMap;
+
+use super::keys::LATER_SLOTS;
+use super::node::{At, Node, NodeValue, Trail};
+use super::report::{Report, bad_value};
+use super::{Limits, SlotPlan, units};
+use crate::contract::ContractRef;
+use crate::{Code, Error, Language, OnError, OnErrors, SlotName, Use};
+
+/// Reads a slot. `None` when it cannot be told what fills it, which is reported.
+pub(crate) fn slot(
+    name: SlotName,
+    node: &Node,
+    key_at: At,
+    trail: &Trail<'_>,
+    defaults: &Limits,
+    report: &mut Report<'_>,
+) -> Option<SlotPlan> {
+    // A text is short for `use`.
+    let use_node = if node.as_text().is_some() { Some(node) } else { node.get("use") };
+    let use_trail = if node.as_text().is_some() { *trail } else { trail.key("use") };
+    let filled = match use_node {
+        Some(use_node) => filling(use_node, &use_trail, &name, report),
+        None => {
+            if matches!(node.value, NodeValue::Map(_) | NodeValue::Null) && !is_later(node) {
+                let error = Error::new(Code::MissingKey, format!("{} has no `use`", trail.name()))
+                    .hint("Say what fills the slot: `use: ./x.py`");
+                report.add(key_at, trail, error);
+            }
+            None
+        }
+    };
+    let contract = node.get("contract").and_then(|contract| {
+        let text = contract.as_text()?;
+        ContractRef::parse(text).map_err(|e| report.add(contract.at, &trail.key("contract"), e)).ok()
+    });
+    let limits = node.get("limits").map(|limits| limits_of(limits, &trail.key("limits"), report));
+    let errors = node.get("errors").map(|errors| on_errors(errors, &trail.key("errors"), report));
+    let (fills, use_text) = filled?;
+    Some(SlotPlan {
+        name,
+        fills,
+        use_text,
+        function: node.get("function").and_then(Node::as_text).map(|text| text.to_string()),
+        params: node.get("params").map(Node::to_map).unwrap_or_default(),
+        contract,
+        needs: Vec::new(),
+        limits: limits.unwrap_or_default().or(defaults),
+        errors,
+        lazy: node.get("lazy").and_then(Node::as_bool).unwrap_or_default(),
+        best_effort: node.get("enforce").is_some(),
+        place: Some(report.place(key_at, trail)),
+        key_places: key_places(node, trail, report),
+        filled: filled_params(node),
+    })
+}
+
+/// Whether a slot is of a kind that a later version brings.
+pub(crate) fn is_later(node: &Node) -> bool {
+    node.entries().iter().any(|entry| LATER_SLOTS.contains(&entry.key.as_str()))
+}
+
+/// Reads bounds on calls.
+pub(crate) fn limits_of(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Limits {
+    let time = node.get("time").and_then(|time| {
+        let text = time.as_text()?;
+        match units::duration(text) {
+            Some(length) if !length.is_zero() => Some(length),
+            _ => {
+                let error = bad_value(
+                    format!("`{text}` is not a length of time"),
+                    "Write a number above zero and its unit: `10s`, `50ms`, `2m`",
+                );
+                report.add(time.at, &trail.key("time"), error);
+                None
+            }
+        }
+    });
+    Limits { time }
+}
+
+/// Reads decisions about errors: a word for all, or a mapping by kind and class.
+pub(crate) fn on_errors(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> OnErrors {
+    let mut errors = OnErrors::default();
+    if node.as_text().is_some() {
+        errors.default = decision(node, trail, report).unwrap_or_default();
+        return errors;
+    }
+    for entry in node.entries() {
+        let trail = trail.key(&entry.key);
+        if !is_class(&entry.key) {
+            let error = bad_value(
+                format!("`{}` is neither a kind of failure nor a class", entry.key),
+                "Write a kind (`type`, `raised`, `timeout`), a class (`ValueError`, `pkg.mod.Error`) or `default`",
+            );
+            report.add(entry.key_at, &trail, error);
+        }
+        let Some(decision) = decision(&entry.node, &trail, report) else { continue };
+        if &*entry.key == "default" {
+            errors.default = decision;
+        } else {
+            errors.by_name.push((entry.key.to_string(), decision));
+        }
+    }
+    errors
+}
+
+fn decision(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Option<OnError> {
+    if let Some(word) = node.as_text() {
+        return match &**word {
+            "stop" => Some(OnError::Stop),
+            "skip" => Some(OnError::Skip),
+            "quarantine" => Some(OnError::Quarantine(None)),
+            _ => None,
+        };
+    }
+    if let NodeValue::Map(entries) = &node.value
+        && entries.is_empty()
+    {
+        report.add(
+            node.at,
+            trail,
+            bad_value(
+                format!("{} decides nothing", trail.name()),
+                "Write `stop`, `skip`, `quarantine` or `{ quarantine: PATH }`",
+            ),
+        );
+    }
+    let path = node.get("quarantine")?.as_text()?;
+    Some(OnError::Quarantine(Some(path.as_str().into())))
+}
+
+/// What fills a slot, and its text as written.
+fn filling(
+    node: &Node,
+    trail: &Trail<'_>,
+    slot: &SlotName,
+    report: &mut Report<'_>,
+) -> Option<(Use, String)> {
+    if let Some(text) = node.as_text() {
+        return match Use::parse(text) {
+            Ok(used) => Some((used, text.to_string())),
+            Err(error) => {
+                report.add(node.at, trail, error);
+                None
+            }
+        };
+    }
+    let source = node.get("source")?.as_text()?;
+    let language = match &**node.get("language")?.as_text()? {
+        "python" => Language::Python,
+        "wat" => Language::Wat,
+        _ => return None,
+    };
+    Some((Use::Source { language, text: source.as_str().into() }, format!("<{slot}>")))
+}
+
+fn key_places(node: &Node, trail: &Trail<'_>, report: &Report<'_>) -> IndexMap<String, crate::Place> {
+    let mut places = IndexMap::new();
+    if node.as_text().is_some() {
+        places.insert("use".to_owned(), report.place(node.at, trail));
+    }
+    for entry in node.entries() {
+        let trail = trail.key(&entry.key);
+        places.insert(entry.key.to_string(), report.place(entry.node.at, &trail));
+        if matches!(&*entry.key, "params" | "needs" | "limits") {
+            for inner in entry.node.entries() {
+                let key = format!("{}.{}", entry.key, inner.key);
+                places.insert(key, report.place(inner.key_at, &trail.key(&inner.key)));
+            }
+        }
+    }
+    places
+}
+
+/// The params that were filled in from outside, as the text that they were.
+fn filled_params(node: &Node) -> IndexMap<String, crate::Text> {
+    let Some(params) = node.get("params") else { return IndexMap::new() };
+    let filled = params.entries().iter().filter(|entry| entry.node.filled && entry.node.as_text().is_none());
+    filled.filter_map(|entry| Some((entry.key.to_string(), entry.node.raw.clone()?))).collect()
+}
+
+fn is_class(name: &str) -> bool {
+    !name.is_empty()
+        && name.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        })
+}
+
+impl Limits {
+    fn or(self, defaults: &Self) -> Self {
+        Self { time: self.time.or(defaults.time) }
+    }
+}
