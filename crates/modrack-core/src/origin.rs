@@ -142,7 +142,7 @@ impl Use {
             };
         }
         let (name, version) = text.split_once('@').unwrap_or((text, "*"));
-        if !crate::SlotName::parse(name).is_ok() {
+        if crate::SlotName::parse(name).is_err() {
             return bad("it is neither a path nor a name");
         }
         let version = if version.starts_with(|c: char| c.is_ascii_digit()) {

@@ -1,1 +1,38 @@
-//! To come.
+//! What holds modules and calls them: slots, generations, loading, the catalog.
+//!
+//! A [`Rack`] is made from a plan and knows its backends only as a trait; no engine is named here. Callers
+//! hold a [`Slot`] or a [`Bound`] function and need not know what fills the slot, or when that changes.
+//! Nothing here parses configuration, and nothing runs before it is asked for.
+
+mod bound;
+mod catalog;
+mod cell;
+mod contracts;
+#[cfg(feature = "doubles")]
+pub mod doubles;
+mod entry_points;
+mod error;
+mod find;
+mod fits;
+mod functions;
+mod generation;
+mod host;
+mod load;
+mod main_function;
+mod meter;
+mod rack;
+mod scope;
+mod seat;
+mod service;
+mod slot;
+mod suggest;
+mod table;
+mod verify;
+
+pub use bound::Bound;
+pub use catalog::{Catalog, CatalogEntry};
+pub use contracts::Contracts;
+pub use host::HostModule;
+pub use meter::{Figures, SlotStats};
+pub use rack::Rack;
+pub use slot::{Pin, Slot};

@@ -1,0 +1,1 @@
+//! Scripted backends: modules described in Rust or in plain text, for tests.

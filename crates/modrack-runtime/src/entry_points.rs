@@ -1,0 +1,141 @@
+//! Entry points: the modules that installed packages declare under a group's name.
+//!
+//! They are read from the packages' own metadata; no interpreter runs for it.
+
+use std::path::{Path, PathBuf};
+
+use modrack_core::{Attr, Origin};
+use semver::Version;
+
+use crate::find;
+use crate::rack::RackCore;
+
+/// A module that an installed package declares.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct EntryPoint {
+    /// The name it is declared under.
+    pub(crate) name: String,
+    /// The version of its package.
+    pub(crate) version: Option<Version>,
+    /// Where it is.
+    pub(crate) origin: Origin,
+}
+
+/// The entry points of `group`, by package, in each package as it lists them.
+pub(crate) fn find(rack: &RackCore, group: &str) -> Vec<EntryPoint> {
+    let mut points = Vec::new();
+    for folder in folders(rack) {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let mut packages: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        packages.sort();
+        for package in packages {
+            let Some(version) = version_of(&package) else { continue };
+            let Ok(text) = std::fs::read_to_string(package.join("entry_points.txt")) else { continue };
+            for (name, module, attr) in parse(&text, group) {
+                let origin = Origin::Import { module, attr };
+                points.push(EntryPoint { name, version: version.clone(), origin });
+            }
+        }
+    }
+    points
+}
+
+/// The folders in which packages are installed: the rack's own environment, and what backends know of.
+fn folders(rack: &RackCore) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    if let Some(venv) = &rack.plan().python.venv {
+        let venv = find::absolute(rack.root(), Path::new(venv));
+        let mut versions: Vec<_> = std::fs::read_dir(venv.join("lib"))
+            .map(|entries| entries.flatten().map(|entry| entry.path().join("site-packages")).collect())
+            .unwrap_or_default();
+        versions.sort();
+        folders.append(&mut versions);
+        folders.push(venv.join("Lib").join("site-packages"));
+    }
+    folders.extend(rack.backends().iter().flat_map(|backend| backend.libraries()));
+    // One folder under two names (`lib64` beside `lib`) is read once.
+    let mut seen = Vec::new();
+    folders.retain(|folder| {
+        let Ok(real) = folder.canonicalize() else { return false };
+        let new = !seen.contains(&real);
+        seen.push(real);
+        new
+    });
+    folders
+}
+
+/// The version of the package whose metadata folder this is: `name-1.2.dist-info`; none when it is another
+/// folder, `Some(None)` when the version is not one that can be compared.
+fn version_of(package: &Path) -> Option<Option<Version>> {
+    let name = package.file_name()?.to_str()?;
+    let name = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))?;
+    Some(name.split('-').nth(1).and_then(version))
+}
+
+/// A version as packages write it: `1.2` is 1.2.0; what follows the numbers is left out.
+fn version(text: &str) -> Option<Version> {
+    if let Ok(version) = Version::parse(text) {
+        return Some(version);
+    }
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let mut numbers = text[..end].trim_end_matches('.').split('.').map(|n| n.parse().ok());
+    Some(Version::new(
+        numbers.next().flatten()?,
+        numbers.next().flatten().unwrap_or(0),
+        numbers.next().flatten().unwrap_or(0),
+    ))
+}
+
+/// The entries of `group`: name, module, attribute. Lines that are none of this are passed over, as the
+/// packages' own installers checked them.
+fn parse(text: &str, group: &str) -> Vec<(String, String, Option<Attr>)> {
+    let mut inside = false;
+    let mut points = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            inside = name.trim() == group;
+        } else if inside
+            && !line.starts_with(['#', ';'])
+            && let Some((name, target)) = line.split_once('=')
+        {
+            let target = target.split_once('[').map_or(target, |(target, _)| target).trim();
+            let (module, attr) = target.split_once(':').map_or((target, None), |(m, a)| (m, Some(a)));
+            let attr = attr.and_then(|attr| Attr::parse(attr.trim()));
+            points.push((name.trim().to_owned(), module.trim().to_owned(), attr));
+        }
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entries_of_one_group_are_read() {
+        let text = "[console_scripts]\nx = a:main\n\n[acme.plugins]\nupper = acme.text:Upper [extra]\n\
+                    # said\nlower=acme.lower\n[other]\ny = b\n";
+        let attr = |path: &str| Some(Attr { path: path.into(), factory: false });
+        assert_eq!(
+            parse(text, "acme.plugins"),
+            [
+                ("upper".to_owned(), "acme.text".to_owned(), attr("Upper")),
+                ("lower".to_owned(), "acme.lower".to_owned(), None),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_packages_version_is_read_from_its_folder() {
+        let check = |folder: &str, version: Option<Option<&str>>| {
+            let version = version.map(|v| v.map(|v| Version::parse(v).unwrap()));
+            assert_eq!(version_of(Path::new(folder)), version, "{folder}");
+        };
+        check("/x/acme-1.2.3.dist-info", Some(Some("1.2.3")));
+        check("/x/acme-1.2.dist-info", Some(Some("1.2.0")));
+        check("/x/acme-2.0rc1.dist-info", Some(Some("2.0.0")));
+        check("/x/acme-1.2-py3.11.egg-info", Some(Some("1.2.0")));
+        check("/x/acme.egg-info", Some(None));
+        check("/x/acme", None);
+    }
+}

@@ -1,0 +1,232 @@
+//! The runtime's failures: each has one constructor here, so that its words stand in one place.
+
+use std::path::Path;
+use std::time::Duration;
+
+use modrack_core::{BackendName, Code, Error, Origin, Phase, Place, SlotName};
+
+use crate::catalog::CatalogEntry;
+use crate::suggest::closest;
+
+/// A name that is neither a slot nor anything that could fill one.
+pub(crate) fn unknown_slot<'a>(
+    text: &str,
+    slots: impl Iterator<Item = &'a str>,
+    modules: impl Iterator<Item = &'a str>,
+) -> Error {
+    let slots: Vec<_> = slots.collect();
+    let error = Error::new(Code::UnknownSlot, format!("There is no slot `{text}`"));
+    match closest(text, slots.iter().copied().chain(modules)) {
+        Some(near) => error.hint(format!("Did you mean `{near}`?")),
+        None if slots.is_empty() => {
+            error.hint("The rack declares no slots; a `use` text serves as well: `./x.py:Name`")
+        }
+        None => error.hint(format!("The rack has {}", listed(slots.iter().copied()))),
+    }
+}
+
+/// A slot's name that is in use.
+pub(crate) fn taken(name: &SlotName) -> Error {
+    Error::new(Code::DuplicateName, format!("There is a slot `{name}` already"))
+        .hint("Give it another name")
+        .slot(name)
+}
+
+/// A path with nothing there.
+pub(crate) fn module_missing(path: &Path, beside: &[String]) -> Error {
+    let error =
+        Error::new(Code::ModuleNotFound, format!("`{}` does not exist", path.display())).phase(Phase::Find);
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match closest(&name, beside.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("Did you mean `{}`?", path.with_file_name(near).display())),
+        None => match path.parent() {
+            Some(folder) if !folder.is_dir() => {
+                error.hint(format!("There is no folder `{}` either", folder.display()))
+            }
+            _ => error.hint("Paths in a rack are relative to the folder of its file"),
+        },
+    }
+}
+
+/// A file that the system does not let us read.
+pub(crate) fn unreadable(path: &Path, why: &std::io::Error) -> Error {
+    Error::new(Code::ModuleUnreadable, format!("`{}` cannot be read: {why}", path.display()))
+        .hint("Check that the file is readable for you")
+        .phase(Phase::Find)
+}
+
+/// A file or folder that nothing claims.
+pub(crate) fn nothing_loads(path: &Path, folder: bool) -> Error {
+    let error = Error::new(Code::UnknownBackend, format!("Nothing here loads `{}`", path.display()))
+        .phase(Phase::Find);
+    if folder {
+        error.hint("A folder that fills a slot must be a package: it needs an `__init__.py`")
+    } else {
+        error.hint("A module is Python source, a WebAssembly component or a shared library")
+    }
+}
+
+/// A kind of module for which there is no backend.
+pub(crate) fn no_backend(name: BackendName) -> Error {
+    Error::new(Code::UnknownBackend, format!("No backend here loads {}", name.loads()))
+        .hint(format!("This build of modrack is without the `{name}` backend"))
+        .phase(Phase::Find)
+}
+
+/// A name that the catalog does not have, or not in a version that fits.
+pub(crate) fn not_in_catalog<'a>(
+    name: &str,
+    wanted: &str,
+    versions: &[String],
+    names: impl Iterator<Item = &'a str>,
+) -> Error {
+    if !versions.is_empty() {
+        return Error::new(
+            Code::NotInCatalog,
+            format!("The catalog has no version of `{name}` that fits `{wanted}`"),
+        )
+        .hint(format!("It has {}", listed(versions.iter().map(String::as_str))))
+        .phase(Phase::Find);
+    }
+    let names: Vec<_> = names.collect();
+    let error = Error::new(Code::NotInCatalog, format!("The catalog has no module `{name}`"));
+    match closest(name, names.iter().copied()) {
+        Some(near) => error.hint(format!("Did you mean `{near}`?")),
+        None if names.is_empty() => {
+            error.hint("The catalog is empty: name folders of modules under `catalog:`")
+        }
+        None => error.hint(format!("It has {}", listed(names.iter().copied()))),
+    }
+    .phase(Phase::Find)
+}
+
+/// A module without a function that is clearly the main one.
+pub(crate) fn no_main_function<'a>(functions: impl Iterator<Item = &'a str>) -> Error {
+    let functions: Vec<_> = functions.collect();
+    if functions.is_empty() {
+        return Error::new(Code::NoMainFunction, "The module has no public function".to_owned())
+            .hint("Add one, or name a class or function behind the path: `./x.py:Name`");
+    }
+    Error::new(Code::NoMainFunction, "The module has several public functions and no main one".to_owned())
+        .hint(format!(
+            "Name one of {}, in the call or as `function:` of the slot",
+            listed(functions.into_iter())
+        ))
+}
+
+/// A function that the module does not have, though the slot names it.
+pub(crate) fn function_missing<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> Error {
+    let functions: Vec<_> = functions.collect();
+    let error = Error::new(Code::UnknownFunction, format!("The module has no function `{name}`"));
+    match closest(name, functions.iter().copied()) {
+        Some(near) => error.hint(format!("Did you mean `{near}`?")),
+        None if functions.is_empty() => error.hint("It has no public function at all"),
+        None => error.hint(format!("It has {}", listed(functions.into_iter()))),
+    }
+}
+
+/// Slots that wait for each other: each with the next, the last with the first.
+pub(crate) fn load_cycle(slots: &[SlotName]) -> Error {
+    let mut way: Vec<_> = slots.iter().map(|slot| format!("`{slot}`")).collect();
+    way.extend(way.first().cloned());
+    Error::new(Code::LoadCycle, format!("Slots wait for each other to load: {}", way.join(" -> ")))
+        .hint("Call the other slot later than while the module starts")
+        .phase(Phase::Start)
+}
+
+/// A backend that panicked while it made an instance.
+pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
+    Error::new(Code::Internal, format!("The backend panicked: {}", panic_text(payload)))
+        .hint("This is a mistake in modrack or in the backend; please report it")
+        .phase(Phase::Start)
+}
+
+/// A call that came back, but too late.
+pub(crate) fn too_late(function: &str, limit: Option<Duration>) -> Error {
+    let what = format!("`{function}`");
+    match limit {
+        Some(limit) => Error::new(Code::TimedOut, format!("{what} took longer than {limit:?}"))
+            .hint("Give the slot more under `limits: { time: ... }`, or make the function faster"),
+        None => Error::new(Code::TimedOut, format!("{what} ended after its deadline")),
+    }
+    .phase(Phase::Call)
+}
+
+/// A wait for somebody else's load that took longer than the call may.
+pub(crate) fn late_load() -> Error {
+    Error::new(Code::TimedOut, "The call's time was up before the module had started".to_owned())
+        .hint("Load the slot before it is called under a deadline")
+        .phase(Phase::Start)
+}
+
+/// A call that nobody wants any more.
+pub(crate) fn cancelled() -> Error {
+    Error::new(Code::Cancelled, "The call was given up before it began".to_owned()).phase(Phase::Call)
+}
+
+/// A rack that is gone, or stopped.
+pub(crate) fn stopped() -> Error {
+    Error::new(Code::RackStopped, "The rack was stopped".to_owned())
+        .hint("Open the rack again, or keep it for as long as its modules are called")
+}
+
+/// A mistake of ours.
+pub(crate) fn internal(what: &str) -> Error {
+    Error::new(Code::Internal, what.to_owned())
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
+    payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("it did not say why")
+}
+
+/// Names for a message: the first few in backticks, and how many more there are.
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 10;
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    let (shown, rest) = names.split_at(names.len().min(SHOWN));
+    match (shown, rest.len()) {
+        (_, more @ 1..) => format!("{} and {more} more", shown.join(", ")),
+        ([before @ .., last], 0) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+/// A contract's file that cannot be read.
+pub(crate) fn contract_unreadable(path: &Path, why: &std::io::Error) -> Error {
+    Error::new(Code::BadContract, format!("The contract `{}` cannot be read: {why}", path.display()))
+        .hint("Files under `contracts:` are relative to the rack's folder")
+        .place(Place::file(path))
+}
+
+/// A folder of the catalog that cannot be read.
+pub(crate) fn catalog_unreadable(path: &Path, why: &std::io::Error) -> Error {
+    let code = match why.kind() {
+        std::io::ErrorKind::NotFound => Code::ModuleNotFound,
+        _ => Code::ModuleUnreadable,
+    };
+    Error::new(code, format!("The catalog's folder `{}` cannot be read: {why}", path.display()))
+        .hint("Folders under `catalog:` are relative to the rack's folder; make it, or take it out")
+        .phase(Phase::Find)
+        .place(Place::file(path))
+}
+
+/// Two modules of the catalog that cannot be told apart.
+pub(crate) fn twice_in_catalog(entry: &CatalogEntry, other: &CatalogEntry) -> Error {
+    let version = entry.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    let error = Error::new(
+        Code::DuplicateName,
+        format!("The catalog has `{}`{version} twice: `{}` and `{}`", entry.name, other.origin, entry.origin),
+    )
+    .hint("Give one of them another name or version; until then the first is taken")
+    .module(entry.name.clone())
+    .phase(Phase::Check);
+    match &entry.origin {
+        Origin::File { path, .. } => error.place(Place::file(path)),
+        _ => error,
+    }
+}

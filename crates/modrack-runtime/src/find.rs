@@ -1,0 +1,90 @@
+//! Resolving a `use` text: what a backend is to be asked for, and which backend.
+//!
+//! What a file is, its content tells; its ending decides only where no content does. A path that leads
+//! nowhere is an error, and nothing else is searched in its place.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use modrack_core::plan::SlotPlan;
+use modrack_core::{BackendName, Origin, Result, Use};
+
+use crate::error;
+use crate::rack::RackCore;
+use crate::seat::Found;
+
+/// How much of a file is looked at to tell what it is.
+const FIRST: u64 = 8 * 1024;
+
+/// Resolves what fills a slot.
+///
+/// # Errors
+/// A failure of phase find.
+pub(crate) fn find(rack: &RackCore, plan: &SlotPlan) -> Result<Found> {
+    let origin = match &plan.fills {
+        Use::Path { path, attr } => {
+            Origin::File { path: absolute(rack.root(), Path::new(path)), attr: attr.clone() }
+        }
+        Use::Native { path } => {
+            let path = absolute(rack.root(), Path::new(path));
+            let stem = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = format!("{}{stem}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+            Origin::File { path: path.with_file_name(name), attr: None }
+        }
+        Use::Import { module, attr } => Origin::Import { module: module.clone(), attr: attr.clone() },
+        Use::Catalog { name, version } => rack.catalog()?.find(name, version)?.origin.clone(),
+        Use::Source { language, text } => {
+            Origin::Source { name: plan.name.to_string(), language: *language, text: text.clone() }
+        }
+    };
+    let backend = match (&origin, origin.backend()) {
+        (_, Some(backend)) => backend,
+        (Origin::File { path, .. }, None) => backend_of(rack, path)?,
+        (_, None) => return Err(error::internal("An origin that nothing loads")),
+    };
+    Ok(Found { origin, backend })
+}
+
+/// Who loads what stands at `path`.
+///
+/// # Errors
+/// A failure of phase find: there is nothing, it cannot be read, or nothing loads it.
+pub(crate) fn backend_of(rack: &RackCore, path: &Path) -> Result<BackendName> {
+    let metadata = path.metadata().map_err(|why| match why.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => error::module_missing(path, &beside(path)),
+        _ => error::unreadable(path, &why),
+    })?;
+    if metadata.is_dir() {
+        return recognised(rack, path, None).ok_or_else(|| error::nothing_loads(path, true));
+    }
+    let first = first_bytes(path).map_err(|why| error::unreadable(path, &why))?;
+    BackendName::by_content(&first)
+        .or_else(|| recognised(rack, path, Some(&first)))
+        .or_else(|| BackendName::by_ending(path))
+        .ok_or_else(|| error::nothing_loads(path, false))
+}
+
+/// The path from the root, without `.` and doubled slashes.
+pub(crate) fn absolute(root: &Path, path: &Path) -> PathBuf {
+    root.join(path).components().collect()
+}
+
+pub(crate) fn recognised(rack: &RackCore, path: &Path, first: Option<&[u8]>) -> Option<BackendName> {
+    rack.backends().iter().find(|backend| backend.recognises(path, first)).map(|backend| backend.name())
+}
+
+fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut first = Vec::new();
+    File::open(path)?.take(FIRST).read_to_end(&mut first)?;
+    Ok(first)
+}
+
+/// The names beside a path that leads nowhere.
+fn beside(path: &Path) -> Vec<String> {
+    let Some(Ok(entries)) = path.parent().map(std::fs::read_dir) else { return Vec::new() };
+    let mut names: Vec<_> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,204 @@
+//! One started version of what fills a slot. It never changes; a call ends on the generation it began on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use modrack_core::{Call, Code, Error, Function, GenerationId, Instance, Phase, Result, Signature, Value};
+
+use crate::error;
+use crate::fits;
+use crate::functions::{ByFunction, FunctionId};
+use crate::main_function;
+use crate::seat::{Checked, SlotCore};
+
+/// A started module in a slot.
+pub(crate) struct Generation {
+    id: GenerationId,
+    slot: Arc<SlotCore>,
+    instance: Arc<dyn Instance>,
+    checked: Arc<Checked>,
+    main: Option<String>,
+    time: Option<Duration>,
+    functions: ByFunction<Entry>,
+}
+
+/// A function of this generation, with what the slot holds it to.
+pub(crate) struct Entry {
+    name: String,
+    function: Arc<dyn Function>,
+    promised: Option<Arc<Signature>>,
+}
+
+/// What a generation is made of.
+pub(crate) struct Made {
+    /// Its number.
+    pub(crate) id: GenerationId,
+    /// The slot that it fills.
+    pub(crate) slot: Arc<SlotCore>,
+    /// The started module.
+    pub(crate) instance: Arc<dyn Instance>,
+    /// What was known of it before.
+    pub(crate) checked: Arc<Checked>,
+    /// The main function that the slot's plan names.
+    pub(crate) main: Option<String>,
+    /// How long a call may take.
+    pub(crate) time: Option<Duration>,
+}
+
+impl Generation {
+    /// A generation with no function bound yet.
+    pub(crate) fn new(made: Made) -> Self {
+        let Made { id, slot, instance, checked, main, time } = made;
+        Self { id, slot, instance, checked, main, time, functions: ByFunction::default() }
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> GenerationId {
+        self.id
+    }
+
+    /// The started module.
+    pub(crate) fn instance(&self) -> &Arc<dyn Instance> {
+        &self.instance
+    }
+
+    /// What was known of it before it was started.
+    pub(crate) fn checked(&self) -> &Arc<Checked> {
+        &self.checked
+    }
+
+    /// The function of `id`, if it was called here before.
+    #[inline]
+    pub(crate) fn known(&self, id: FunctionId) -> Option<&Entry> {
+        self.functions.get(id)
+    }
+
+    /// The function of `id`, asked of the instance if need be.
+    pub(crate) fn entry(&self, id: FunctionId) -> Result<&Entry> {
+        if let Some(entry) = self.functions.get(id) {
+            return Ok(entry);
+        }
+        let entry = self.ask(self.slot.functions.name(id).as_deref())?;
+        self.functions.fill(id, entry).ok_or_else(too_many)
+    }
+
+    /// The id of the function called `name`, checked to be there.
+    pub(crate) fn bind(&self, name: Option<&str>) -> Result<FunctionId> {
+        if let Some(id) = self.slot.functions.find(name) {
+            self.entry(id)?;
+            return Ok(id);
+        }
+        // A name that was never bound: it is given an id once the module is known to have it.
+        let entry = self.ask(name)?;
+        let id = name.map_or(FunctionId::MAIN, |name| self.slot.functions.add(name));
+        self.functions.fill(id, entry).ok_or_else(too_many)?;
+        Ok(id)
+    }
+
+    /// Calls a function of it.
+    #[inline]
+    pub(crate) fn call(&self, entry: &Entry, call: Call<'_>) -> Result<Value> {
+        let free = entry.promised.is_none() && self.time.is_none();
+        let result = if free && call.deadline.is_none() && call.cancel.is_none() {
+            entry.function.call(call)
+        } else {
+            self.call_guarded(entry, call)
+        };
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.blame(error, Phase::Call)),
+        }
+    }
+
+    /// Reads an attribute of it.
+    pub(crate) fn attribute(&self, name: &str) -> Result<Value> {
+        self.instance.attribute(name).map_err(|error| self.blame(error, Phase::Call))
+    }
+
+    /// Whether it has a function called `name`.
+    pub(crate) fn has_function(&self, name: &str) -> Result<bool> {
+        match self.bind(Some(name)) {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.code(), Code::UnknownFunction | Code::NotCallable) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Says of `error` whose it is.
+    #[cold]
+    pub(crate) fn blame(&self, error: Error, phase: Phase) -> Error {
+        error.slot(self.slot.name()).module(self.checked.module()).generation(self.id).phase(phase)
+    }
+
+    #[inline(never)]
+    fn call_guarded(&self, entry: &Entry, mut call: Call<'_>) -> Result<Value> {
+        if call.cancel.is_some_and(modrack_core::Cancel::is_cancelled) {
+            return Err(error::cancelled());
+        }
+        if let Some(promised) = &entry.promised {
+            fits::arguments(&entry.name, promised, &call.args)?;
+        }
+        let limit = if call.deadline.is_none() { self.time } else { None };
+        if let Some(limit) = limit {
+            call.deadline = Instant::now().checked_add(limit);
+        }
+        let value = entry.function.call(call)?;
+        // A backend that cannot end a call in time is reported late.
+        if call.deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            return Err(error::too_late(&entry.name, limit));
+        }
+        if let Some(promised) = &entry.promised {
+            fits::result(&entry.name, &promised.result, &value, call.results)?;
+        }
+        Ok(value)
+    }
+
+    /// Asks the instance for a function; the main one without a name.
+    fn ask(&self, name: Option<&str>) -> Result<Entry> {
+        let blame = |error| self.blame(error, Phase::Call);
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => main_function::of_instance(&self.checked, self.main.as_deref(), &*self.instance)
+                .map_err(blame)?,
+        };
+        let function = self.instance.function(&name).map_err(|error| {
+            let bare = error.code() == Code::UnknownFunction && error.hint_text().is_none();
+            let hint = error::function_missing(&name, self.instance.names().iter().map(String::as_str));
+            blame(match hint.hint_text() {
+                Some(hint) if bare => error.hint(hint),
+                _ => error,
+            })
+        })?;
+        let promised = self.promised(&name, &*function);
+        Ok(Entry { name, function, promised })
+    }
+
+    /// What the slot's contract holds the function to. A contract that was only found by shape is advice.
+    fn promised(&self, name: &str, function: &dyn Function) -> Option<Arc<Signature>> {
+        let contract = self.checked.contract.as_ref().filter(|_| self.checked.declared)?;
+        let promised = contract.functions.iter().find(|f| f.info.name == name)?;
+        let mut signature = promised.info.signature.clone();
+        if signature.result == modrack_core::Type::Any
+            && let Some(own) = function.signature()
+        {
+            signature.result = own.result.clone();
+        }
+        Some(Arc::new(signature))
+    }
+}
+
+impl Entry {
+    /// The function's own name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The function.
+    pub(crate) fn function(&self) -> &Arc<dyn Function> {
+        &self.function
+    }
+}
+
+fn too_many() -> Error {
+    error::internal("A slot has more functions than can be bound")
+}

@@ -1,0 +1,238 @@
+//! Loading: a state with an owner, not a lock.
+//!
+//! Who asks first loads; others wait and are given the same outcome; after a failure the next who asks tries
+//! again. Every wait goes through the rack's one wait hook, and one that would close a circle of waits is
+//! refused before it begins. No lock is held while a module runs.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::Instant;
+
+use modrack_core::{Error, Phase, Result, Service, SlotName, Start, Started};
+
+use crate::error;
+use crate::generation::{Generation, Made};
+use crate::rack::RackCore;
+use crate::seat::Seat;
+use crate::service::SlotService;
+use crate::verify;
+
+/// The loads that are under way in a rack, and who waits for which.
+#[derive(Default)]
+pub(crate) struct Loads(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// By seat.
+    running: HashMap<u64, Running>,
+    threads: HashMap<ThreadId, Thread>,
+}
+
+/// A load that is under way.
+struct Running {
+    owner: ThreadId,
+    attempt: Arc<Attempt>,
+}
+
+/// What a thread loads, outermost first, and the seat whose load it waits for.
+#[derive(Default)]
+struct Thread {
+    loading: Vec<(u64, SlotName)>,
+    waiting: Option<u64>,
+}
+
+/// One attempt to load a seat: its outcome, once there is one.
+#[derive(Default)]
+struct Attempt {
+    outcome: Mutex<Option<Result<Arc<Generation>>>>,
+    ended: Condvar,
+}
+
+/// What is to be done by who asks for a seat that nothing fills.
+enum Part {
+    /// It is filled by now.
+    Done(Arc<Generation>),
+    /// Load it.
+    Own(Arc<Attempt>),
+    /// Wait for who loads it.
+    Wait(Arc<Attempt>),
+}
+
+/// What fills `seat`, loaded now if nothing does. A wait for somebody else's load ends at `until`.
+///
+/// # Errors
+/// What finding, checking, loading or starting failed with; [`modrack_core::Code::LoadCycle`].
+#[cold]
+pub(crate) fn generation(
+    rack: &Arc<RackCore>,
+    seat: &Arc<Seat>,
+    until: Option<Instant>,
+) -> Result<Arc<Generation>> {
+    match rack.loads().part(seat)? {
+        Part::Done(generation) => Ok(generation),
+        Part::Own(attempt) => {
+            let made = catch_unwind(AssertUnwindSafe(|| make(rack, seat)));
+            let outcome = made
+                .unwrap_or_else(|payload| Err(error::panicked(&*payload)))
+                .map_err(|error| seat.blame(error, "use"));
+            match &outcome {
+                Ok(generation) => {
+                    seat.fill(generation.clone());
+                }
+                // The next attempt reads the module again: somebody may have mended it.
+                Err(_) => seat.forget(),
+            }
+            rack.loads().end(seat);
+            attempt.end(outcome.clone());
+            outcome
+        }
+        Part::Wait(attempt) => {
+            let mut outcome = None;
+            rack.waiting(&mut || outcome = attempt.wait(until));
+            rack.loads().waited();
+            outcome.unwrap_or_else(|| Err(error::late_load().slot(seat.slot().name())))
+        }
+    }
+}
+
+/// Finds, checks, loads and starts a module.
+fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
+    let checked = verify::checked(rack, seat)?;
+    if let Some(error) = Error::all(checked.faults.clone()) {
+        return Err(error);
+    }
+    let found = verify::found(rack, seat)?;
+    let backend = rack.backend(found.backend)?;
+    let plan = seat.plan();
+    let id = rack.next_generation();
+    let mut services = Vec::new();
+    for (name, need) in &plan.needs {
+        let slot = rack.slot_ref(need)?;
+        services.push((name.clone(), SlotService::new(rack, slot) as Arc<dyn Service>));
+    }
+    let began = Instant::now();
+    let started = backend.start(Start {
+        origin: &checked.origin,
+        description: &checked.description,
+        slot: &plan.name,
+        generation: id,
+        params: &plan.params,
+        services,
+        root: rack.root(),
+    });
+    let meters = &seat.slot().meters;
+    match started {
+        Ok(Started { instance, load, start }) => {
+            meters.record(Phase::Load, load, true);
+            meters.record(Phase::Start, start, true);
+            let time = plan.limits.time.or(rack.plan().defaults.time);
+            let slot = seat.slot().clone();
+            let main = plan.function.clone();
+            let generation = Arc::new(Generation::new(Made { id, slot, instance, checked, main, time }));
+            rack.started(&generation);
+            Ok(generation)
+        }
+        Err(error) => {
+            let error = error.module(checked.module()).generation(id).phase(Phase::Start);
+            let phase = error.phase_of().filter(|&p| p == Phase::Load).unwrap_or(Phase::Start);
+            meters.record(phase, began.elapsed(), false);
+            Err(error)
+        }
+    }
+}
+
+impl Loads {
+    /// Decides what the current thread is to do, and notes it.
+    fn part(&self, seat: &Arc<Seat>) -> Result<Part> {
+        let me = std::thread::current().id();
+        let mut state = self.state();
+        if let Some(generation) = seat.generation() {
+            return Ok(Part::Done(generation.clone()));
+        }
+        if let Some(running) = state.running.get(&seat.id()) {
+            if let Some(slots) = state.cycle(seat.id(), me) {
+                return Err(error::load_cycle(&slots));
+            }
+            let attempt = running.attempt.clone();
+            state.threads.entry(me).or_default().waiting = Some(seat.id());
+            return Ok(Part::Wait(attempt));
+        }
+        let attempt = Arc::<Attempt>::default();
+        state.running.insert(seat.id(), Running { owner: me, attempt: attempt.clone() });
+        let loading = (seat.id(), seat.slot().name().clone());
+        state.threads.entry(me).or_default().loading.push(loading);
+        Ok(Part::Own(attempt))
+    }
+
+    /// Notes that the current thread has ended loading `seat`.
+    fn end(&self, seat: &Seat) {
+        let mut state = self.state();
+        state.running.remove(&seat.id());
+        state.change(|thread| thread.loading.retain(|(id, _)| *id != seat.id()));
+    }
+
+    /// Notes that the current thread waits no longer.
+    fn waited(&self) {
+        self.state().change(|thread| thread.waiting = None);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The slots that would wait for each other if thread `me` waited for `seat`; none when none would.
+    fn cycle(&self, seat: u64, me: ThreadId) -> Option<Vec<SlotName>> {
+        let mut slots = Vec::new();
+        let mut wanted = seat;
+        loop {
+            let owner = self.running.get(&wanted)?.owner;
+            let thread = self.threads.get(&owner)?;
+            let from = thread.loading.iter().position(|(id, _)| *id == wanted)?;
+            slots.extend(thread.loading.iter().skip(from).map(|(_, name)| name.clone()));
+            if owner == me {
+                return Some(slots);
+            }
+            wanted = thread.waiting?;
+        }
+    }
+
+    /// Changes what is noted of the current thread, and forgets a thread of which nothing is.
+    fn change(&mut self, change: impl FnOnce(&mut Thread)) {
+        let me = std::thread::current().id();
+        if let Some(thread) = self.threads.get_mut(&me) {
+            change(thread);
+            if thread.loading.is_empty() && thread.waiting.is_none() {
+                self.threads.remove(&me);
+            }
+        }
+    }
+}
+
+impl Attempt {
+    fn end(&self, outcome: Result<Arc<Generation>>) {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        self.ended.notify_all();
+    }
+
+    /// Waits for the outcome; none when there is none at `until`.
+    fn wait(&self, until: Option<Instant>) -> Option<Result<Arc<Generation>>> {
+        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        while outcome.is_none() {
+            outcome = match until {
+                None => self.ended.wait(outcome).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break;
+                    }
+                    self.ended.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        outcome.clone()
+    }
+}

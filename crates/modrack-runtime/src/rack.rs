@@ -1,0 +1,483 @@
+//! The rack: what holds slots, backends and figures together.
+//!
+//! It is made from a plan; no text is read here but the contracts that the plan names. Nothing is loaded
+//! before it is asked for.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use modrack_core::plan::{RackPlan, SlotPlan, SlotRef};
+use modrack_core::{
+    Backend, BackendName, Call, Description, Error, GenerationId, Instance, Origin, Phase, Result, SlotName,
+    Use, Value,
+};
+
+use crate::catalog::Catalog;
+use crate::cell::TableCell;
+use crate::contracts::Contracts;
+use crate::error;
+use crate::functions::FunctionId;
+use crate::generation::{Generation, Made};
+use crate::load::{self, Loads};
+use crate::meter::SlotStats;
+use crate::scope;
+use crate::seat::{Found, Seat, SlotCore};
+use crate::slot::Slot;
+use crate::table::SlotTable;
+use crate::verify;
+
+/// How long a module may take to shut down before it is called late.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A rack. It is a handle: cheap to clone; the last one that goes stops what was started.
+#[derive(Clone)]
+pub struct Rack(Arc<RackCore>);
+
+/// What the handles share.
+pub(crate) struct RackCore {
+    plan: RackPlan,
+    root: PathBuf,
+    contracts: Contracts,
+    backends: Vec<Arc<dyn Backend>>,
+    cell: TableCell,
+    catalog: OnceLock<Result<Catalog>>,
+    loads: Loads,
+    started: Mutex<Vec<Arc<Generation>>>,
+    generations: AtomicU64,
+    measuring: AtomicBool,
+    stopped: AtomicBool,
+}
+
+impl Rack {
+    /// Opens a rack. Reads the contracts that the plan names; loads no module.
+    ///
+    /// # Errors
+    /// A contract that cannot be read, or is wrong.
+    pub fn open(plan: RackPlan, backends: Vec<Arc<dyn Backend>>) -> Result<Self> {
+        let root =
+            std::path::absolute(if plan.root.as_os_str().is_empty() { Path::new(".") } else { &plan.root })
+                .map_err(|why| error::unreadable(&plan.root, &why))?;
+        let contracts = crate::contracts::read(&root, &plan)?;
+        let mut seats = IndexMap::new();
+        for (name, slot) in &plan.slots {
+            let core = Arc::new(SlotCore::new(name.clone(), seats.len()));
+            seats.insert(name.clone(), Arc::new(Seat::new(core, Arc::new(slot.clone()))));
+        }
+        Ok(Self(Arc::new(RackCore {
+            plan,
+            root,
+            contracts,
+            backends,
+            cell: TableCell::new(SlotTable::new(seats)),
+            catalog: OnceLock::new(),
+            loads: Loads::default(),
+            started: Mutex::new(Vec::new()),
+            generations: AtomicU64::new(1),
+            measuring: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+        })))
+    }
+
+    /// The plan that it was made from.
+    pub fn plan(&self) -> &RackPlan {
+        &self.0.plan
+    }
+
+    /// The folder that its paths are relative to, absolute.
+    pub fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    /// The contracts that it knows: the built-in ones and its own.
+    pub fn contracts(&self) -> &Contracts {
+        &self.0.contracts
+    }
+
+    /// The index of the modules that can be found, made at the first asking. Runs none of them.
+    ///
+    /// A module that is broken is an entry with its error, beside the healthy ones.
+    ///
+    /// # Errors
+    /// A folder of the catalog that is not there or cannot be read.
+    pub fn catalog(&self) -> Result<&Catalog> {
+        self.0.catalog()
+    }
+
+    /// The slot called `text`; else a slot that is filled by the `use` text `text`. Loads nothing.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::UnknownSlot`], or a `use` text that cannot be understood.
+    pub fn slot(&self, text: &str) -> Result<Slot> {
+        self.0.named(text).map(|seat| Slot::new(self.0.clone(), &seat))
+    }
+
+    /// The slot that a plan refers to. Loads nothing.
+    ///
+    /// # Errors
+    /// As [`Rack::slot`].
+    pub fn slot_ref(&self, slot: &SlotRef) -> Result<Slot> {
+        match slot {
+            SlotRef::Declared(name) => self.slot(name.as_str()),
+            SlotRef::Inline(text) => self.slot(text),
+        }
+    }
+
+    /// The slots there are, in the order in which they came: declared ones first.
+    pub fn slots(&self) -> Vec<Slot> {
+        self.0.table().seats().map(|seat| Slot::new(self.0.clone(), seat)).collect()
+    }
+
+    /// Adds a slot that stands in place, as in a pipeline's stage. A slot of the same name that is described
+    /// alike is given as it is.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::DuplicateName`] when another slot has the name.
+    pub fn declare(&self, plan: SlotPlan) -> Result<Slot> {
+        let name = plan.name.clone();
+        let (seat, new) = self.0.add(&name, |core| Seat::new(core, Arc::new(plan.clone())));
+        if !new && !alike(seat.plan(), &plan) {
+            return Err(error::taken(&name));
+        }
+        Ok(Slot::new(self.0.clone(), &seat))
+    }
+
+    /// Makes an object of the program that holds the rack a slot.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::DuplicateName`] when a slot has the name.
+    pub fn register(
+        &self,
+        name: SlotName,
+        instance: Arc<dyn Instance>,
+        mut description: Description,
+    ) -> Result<Slot> {
+        if self.0.stopped.load(Ordering::Acquire) {
+            return Err(error::stopped().slot(&name));
+        }
+        description.backend.get_or_insert(BackendName::Host);
+        let origin = Origin::Host { name: name.to_string() };
+        let found = Found { origin: origin.clone(), backend: BackendName::Host };
+        let id = self.0.next_generation();
+        let rack = &self.0;
+        let fills = Use::Path { path: origin.to_string(), attr: None };
+        let plan = Arc::new(SlotPlan::undeclared(name.as_str(), fills, rack.plan.defaults.clone()));
+        // What is known of the object is found out before the table is changed, by a seat of no table.
+        let aside = Seat::new(Arc::new(SlotCore::new(name.clone(), 0)), plan.clone());
+        let checked = Arc::new(verify::examine(rack, &aside, &origin, description));
+        let time = rack.plan.defaults.time;
+        let (seat, new) = rack.add(&name, |core| {
+            let seat = Seat::new(core, plan);
+            seat.found().set(Some(Arc::new(found)));
+            seat.checked().set(Some(checked.clone()));
+            let slot = seat.slot().clone();
+            seat.fill(Arc::new(Generation::new(Made { id, slot, instance, checked, main: None, time })));
+            seat
+        });
+        if !new {
+            return Err(error::taken(&name));
+        }
+        if let Some(generation) = seat.generation() {
+            rack.started(generation);
+        }
+        Ok(Slot::new(self.0.clone(), &seat))
+    }
+
+    /// The backends that these slots need, with what is injected into them and so on. Runs nothing.
+    ///
+    /// # Errors
+    /// A failure of phase find.
+    pub fn backends_needed(&self, slots: &[Slot]) -> Result<BTreeSet<BackendName>> {
+        let mut seen = BTreeSet::new();
+        let mut needed = BTreeSet::new();
+        let mut left: Vec<Slot> = slots.to_vec();
+        while let Some(slot) = left.pop() {
+            if !seen.insert(slot.name().clone()) {
+                continue;
+            }
+            needed.insert(slot.backend()?);
+            for (_, need) in &slot.plan().needs {
+                left.push(self.slot_ref(need)?);
+            }
+        }
+        Ok(needed)
+    }
+
+    /// Whether calls are measured from now on: finding, checking, loading and starting always are.
+    pub fn measure(&self, calls: bool) {
+        self.0.measuring.store(calls, Ordering::Relaxed);
+    }
+
+    /// What happened to each slot until now, and how long it took.
+    pub fn stats(&self) -> Vec<SlotStats> {
+        self.slots().iter().map(Slot::stats).collect()
+    }
+
+    /// Everything that can be known to be wrong without running a module, slots first, in their order.
+    pub fn check(&self) -> Vec<Error> {
+        let mut errors: Vec<_> = self.slots().iter().flat_map(Slot::check).collect();
+        for slot in self.0.plan.slots.values() {
+            for (name, need) in &slot.needs {
+                if let SlotRef::Inline(text) = need {
+                    let key = format!("needs.{name}");
+                    let place = slot.key_places.get(&key).or(slot.place.as_ref()).cloned();
+                    let faults = self.slot(text).map_or_else(|error| vec![error], |need| need.check());
+                    errors.extend(faults.into_iter().map(|error| match &place {
+                        Some(place) if error.place_of().is_none() => error.place(place.clone()),
+                        _ => error,
+                    }));
+                }
+            }
+        }
+        errors.extend(self.catalog().map_or_else(|error| vec![error], Catalog::check));
+        errors
+    }
+
+    /// The backend called `name`.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::UnknownBackend`] when there is none here.
+    pub fn backend(&self, name: BackendName) -> Result<&Arc<dyn Backend>> {
+        self.0.backend(name)
+    }
+
+    /// Stops every generation, the last started first. The rack starts nothing any more.
+    ///
+    /// Gives what the modules' own shutdowns failed with.
+    pub fn stop(&self) -> Vec<Error> {
+        self.0.stop()
+    }
+
+    /// Runs `wait` with the current thread having let go of every backend: the one way to wait for another
+    /// thread that may need one.
+    pub fn waiting(&self, wait: &mut dyn FnMut()) {
+        self.0.waiting(wait);
+    }
+}
+
+impl RackCore {
+    /// Calls a function of whatever fills a slot in the table that this thread's calls resolve through.
+    #[inline]
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        slot: &Arc<SlotCore>,
+        id: FunctionId,
+        call: Call<'_>,
+    ) -> Result<Value> {
+        scope::within(&self.cell, |table| {
+            if let Some(seat) = table.seat(slot.index())
+                && let Some(generation) = seat.generation()
+                && let Some(entry) = generation.known(id)
+                && !self.measuring.load(Ordering::Relaxed)
+            {
+                return generation.call(entry, call);
+            }
+            self.call_slowly(table, slot, id, call)
+        })
+    }
+
+    /// The first call of a function, of a slot that nothing fills, or one that is measured.
+    #[inline(never)]
+    fn call_slowly(
+        self: &Arc<Self>,
+        table: &SlotTable,
+        slot: &Arc<SlotCore>,
+        id: FunctionId,
+        call: Call<'_>,
+    ) -> Result<Value> {
+        let generation = self.generation(table, slot, call.deadline)?;
+        let entry = generation.entry(id)?;
+        if !self.measuring.load(Ordering::Relaxed) {
+            return generation.call(entry, call);
+        }
+        let began = Instant::now();
+        let result = generation.call(entry, call);
+        slot.meters.record(Phase::Call, began.elapsed(), result.is_ok());
+        result
+    }
+
+    /// Runs `run` with what fills the slot in the table that this thread's calls resolve through, loaded now
+    /// if nothing does.
+    pub(crate) fn with_generation<R>(
+        self: &Arc<Self>,
+        slot: &Arc<SlotCore>,
+        until: Option<Instant>,
+        run: impl FnOnce(&Arc<Generation>) -> Result<R>,
+    ) -> Result<R> {
+        scope::within(&self.cell, |table| run(&self.generation(table, slot, until)?))
+    }
+
+    /// Runs `run` with the slot's seat in the table that this thread's calls resolve through.
+    pub(crate) fn with_seat<R>(
+        &self,
+        slot: &SlotCore,
+        run: impl FnOnce(&Arc<Seat>) -> Result<R>,
+    ) -> Result<R> {
+        scope::within(&self.cell, |table| run(&self.seat(table, slot)?))
+    }
+
+    /// The slot called `text`, or filled by it.
+    fn named(self: &Arc<Self>, text: &str) -> Result<Arc<Seat>> {
+        let name = SlotName::undeclared(text);
+        if let Some(seat) = self.cell.pin().named(&name) {
+            return Ok(seat.clone());
+        }
+        let fills = match Use::parse(text) {
+            Ok(fills) => fills,
+            // A text that is nearly a slot's name was meant as one.
+            Err(error) if Use::is_unmistakable(text) || text.contains('@') => return Err(error),
+            Err(_) => return Err(self.unknown(text)),
+        };
+        if let Use::Catalog { name, .. } = &fills
+            && name == text
+            && !self.catalog()?.has(name)
+        {
+            return Err(self.unknown(text));
+        }
+        let plan = SlotPlan::undeclared(text, fills, self.plan.defaults.clone());
+        Ok(self.add(&name, |core| Seat::new(core, Arc::new(plan))).0)
+    }
+
+    /// The slot that a plan refers to.
+    pub(crate) fn slot_ref(self: &Arc<Self>, slot: &SlotRef) -> Result<Arc<SlotCore>> {
+        let text = match slot {
+            SlotRef::Declared(name) => name.as_str(),
+            SlotRef::Inline(text) => text,
+        };
+        Ok(self.named(text)?.slot().clone())
+    }
+
+    fn unknown(&self, text: &str) -> Error {
+        let table = self.cell.pin();
+        let slots = table.seats().map(|seat| seat.slot().name().as_str());
+        error::unknown_slot(text, slots, self.catalog().into_iter().flat_map(Catalog::names))
+    }
+
+    /// The slot called `name`, made by `seat` if there is none; and whether it was made.
+    fn add(&self, name: &SlotName, seat: impl FnOnce(Arc<SlotCore>) -> Seat) -> (Arc<Seat>, bool) {
+        self.cell.publish(|table| match table.named(name) {
+            Some(seat) => (None, (seat.clone(), false)),
+            None => {
+                let seat = Arc::new(seat(Arc::new(SlotCore::new(name.clone(), table.len()))));
+                (Some(table.with(seat.clone())), (seat, true))
+            }
+        })
+    }
+
+    /// The slot's seat in `table`; a slot that came after the table is taken as it is now.
+    fn seat(&self, table: &SlotTable, slot: &SlotCore) -> Result<Arc<Seat>> {
+        let seat = table.seat(slot.index()).cloned();
+        seat.or_else(|| self.cell.pin().seat(slot.index()).cloned())
+            .ok_or_else(|| error::internal("A slot that is not in the table").slot(slot.name()))
+    }
+
+    fn generation(
+        self: &Arc<Self>,
+        table: &SlotTable,
+        slot: &SlotCore,
+        until: Option<Instant>,
+    ) -> Result<Arc<Generation>> {
+        let seat = self.seat(table, slot)?;
+        match seat.generation() {
+            Some(generation) => Ok(generation.clone()),
+            None if self.stopped.load(Ordering::Acquire) => Err(error::stopped().slot(slot.name())),
+            None => load::generation(self, &seat, until),
+        }
+    }
+
+    pub(crate) fn table(&self) -> Arc<SlotTable> {
+        scope::current(&self.cell)
+    }
+
+    pub(crate) fn cell(&self) -> &TableCell {
+        &self.cell
+    }
+
+    pub(crate) fn plan(&self) -> &RackPlan {
+        &self.plan
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn contracts(&self) -> &Contracts {
+        &self.contracts
+    }
+
+    pub(crate) fn backends(&self) -> &[Arc<dyn Backend>] {
+        &self.backends
+    }
+
+    pub(crate) fn loads(&self) -> &Loads {
+        &self.loads
+    }
+
+    pub(crate) fn catalog(&self) -> Result<&Catalog> {
+        self.catalog.get_or_init(|| Catalog::index(self)).as_ref().map_err(Error::clone)
+    }
+
+    pub(crate) fn backend(&self, name: BackendName) -> Result<&Arc<dyn Backend>> {
+        self.backends.iter().find(|backend| backend.name() == name).ok_or_else(|| error::no_backend(name))
+    }
+
+    pub(crate) fn next_generation(&self) -> GenerationId {
+        GenerationId(self.generations.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Notes a generation as one that is to be stopped.
+    pub(crate) fn started(&self, generation: &Arc<Generation>) {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).push(generation.clone());
+    }
+
+    pub(crate) fn waiting(&self, wait: &mut dyn FnMut()) {
+        let_go(&self.backends, wait);
+    }
+
+    fn stop(&self) -> Vec<Error> {
+        self.stopped.store(true, Ordering::Release);
+        let mut errors = Vec::new();
+        loop {
+            // One after the other: a load that was under way when the rack was stopped may still add one.
+            let last = self.started.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(generation) = last else { break };
+            if let Err(error) = generation.instance().stop(STOP_WITHIN) {
+                errors.push(generation.blame(error, Phase::Stop));
+            }
+        }
+        self.cell.publish(|table| {
+            let renewed = table.map(|seat| Arc::new(Seat::new(seat.slot().clone(), seat.plan().clone())));
+            (Some(renewed), ())
+        });
+        errors
+    }
+}
+
+impl Drop for RackCore {
+    fn drop(&mut self) {
+        // Nobody is left to tell what failed.
+        let _ = self.stop();
+    }
+}
+
+/// Runs `wait` inside the `let_go` of each backend.
+fn let_go(backends: &[Arc<dyn Backend>], wait: &mut dyn FnMut()) {
+    match backends.split_first() {
+        None => wait(),
+        Some((backend, others)) => backend.let_go(&mut || let_go(others, wait)),
+    }
+}
+
+/// Whether two plans of a slot mean the same module, started in the same way.
+fn alike(one: &SlotPlan, other: &SlotPlan) -> bool {
+    one.fills == other.fills
+        && one.function == other.function
+        && one.params == other.params
+        && one.contract == other.contract
+        && one.needs == other.needs
+        && one.limits == other.limits
+        && one.errors == other.errors
+}

@@ -1,0 +1,97 @@
+//! Which table the calls of this thread resolve through.
+//!
+//! A top-level call pins the current table and notes its version for the thread; calls that modules make in
+//! it find the same table by that version. Only numbers are noted, never a reference: a thread whose stack is
+//! switched by foreign code (greenlets) can at worst resolve through the current table.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use crate::cell::TableCell;
+use crate::table::SlotTable;
+
+/// A table that a call of this thread has pinned. Cell 0 is no cell.
+#[derive(Clone, Copy)]
+struct Entered {
+    cell: u64,
+    version: u64,
+}
+
+const NOWHERE: Entered = Entered { cell: 0, version: 0 };
+
+thread_local! {
+    static CURRENT: Cell<Entered> = const { Cell::new(NOWHERE) };
+    // Calls into one rack out of calls into another: what was current before, outermost first.
+    static OUTER: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `run` with the table that this thread's calls into the cell's rack resolve through.
+#[inline]
+pub(crate) fn within<R>(cell: &TableCell, run: impl FnOnce(&SlotTable) -> R) -> R {
+    let now = cell.pin();
+    let current = CURRENT.get();
+    if current.cell == cell.id() && current.version == now.version() {
+        return run(&now);
+    }
+    if current.cell != 0
+        && let Some(version) = noted(cell.id())
+    {
+        let noted = if version == now.version() { None } else { cell.at(version) };
+        return run(noted.as_deref().unwrap_or(&now));
+    }
+    let _scope = Scope::enter(Entered { cell: cell.id(), version: now.version() });
+    run(&now)
+}
+
+/// Runs `run` with all calls of this thread into the cell's rack resolving through `table`, which the caller
+/// keeps pinned.
+pub(crate) fn with_table<R>(cell: &TableCell, table: &SlotTable, run: impl FnOnce() -> R) -> R {
+    let _scope = Scope::enter(Entered { cell: cell.id(), version: table.version() });
+    run()
+}
+
+/// The table that this thread's calls into the cell's rack resolve through, for the caller to keep.
+pub(crate) fn current(cell: &TableCell) -> Arc<SlotTable> {
+    let now = cell.pin();
+    match noted(cell.id()) {
+        Some(version) if version != now.version() => cell.at(version).unwrap_or_else(|| now.keep()),
+        _ => now.keep(),
+    }
+}
+
+/// The version of the table that this thread has pinned in `cell`.
+fn noted(cell: u64) -> Option<u64> {
+    let current = CURRENT.get();
+    if current.cell == cell {
+        return Some(current.version);
+    }
+    OUTER.with_borrow(|outer| outer.iter().rev().find(|e| e.cell == cell).map(|e| e.version))
+}
+
+/// Notes a table for as long as it lives.
+struct Scope {
+    before: Entered,
+}
+
+impl Scope {
+    #[inline]
+    fn enter(entered: Entered) -> Self {
+        let before = CURRENT.replace(entered);
+        if before.cell != 0 {
+            OUTER.with_borrow_mut(|outer| outer.push(before));
+        }
+        Self { before }
+    }
+}
+
+impl Drop for Scope {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(self.before);
+        if self.before.cell != 0 {
+            OUTER.with_borrow_mut(|outer| {
+                outer.pop();
+            });
+        }
+    }
+}

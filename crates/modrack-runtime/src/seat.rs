@@ -1,0 +1,168 @@
+//! A slot's place in the table: its identity, its plan, and what fills it.
+//!
+//! The identity ([`SlotCore`]) stays the same for as long as the rack lives; a seat is one filling of it. A
+//! generation that replaces another comes in a seat of its own, so a seat is filled once and never emptied.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use modrack_core::contract::Contract;
+use modrack_core::plan::SlotPlan;
+use modrack_core::{BackendName, Description, Error, Origin, Place, SlotName};
+
+use crate::functions::FunctionNames;
+use crate::generation::Generation;
+use crate::meter::Meters;
+
+/// What of a slot outlives every generation.
+pub(crate) struct SlotCore {
+    name: SlotName,
+    index: usize,
+    /// The ids of its functions.
+    pub(crate) functions: FunctionNames,
+    /// What happened to it, and how long it took.
+    pub(crate) meters: Meters,
+}
+
+/// One filling of a slot.
+pub(crate) struct Seat {
+    id: u64,
+    slot: Arc<SlotCore>,
+    plan: Arc<SlotPlan>,
+    found: Memo<Found>,
+    checked: Memo<Checked>,
+    generation: OnceLock<Arc<Generation>>,
+}
+
+/// What a slot's `use` was resolved to.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// What a backend is asked for.
+    pub(crate) origin: Origin,
+    /// Which backend.
+    pub(crate) backend: BackendName,
+}
+
+/// What is known of the module that fills a slot, before any of it runs.
+pub(crate) struct Checked {
+    /// Where it comes from.
+    pub(crate) origin: Origin,
+    /// What was read of it.
+    pub(crate) description: Arc<Description>,
+    /// The contract that it is used by.
+    pub(crate) contract: Option<Arc<Contract>>,
+    /// Whether that contract was asked for, and not only found by shape.
+    pub(crate) declared: bool,
+    /// Why it cannot be started, if so.
+    pub(crate) faults: Vec<Error>,
+}
+
+/// Something that was found out once, until it is forgotten.
+pub(crate) struct Memo<T>(Mutex<Option<Arc<T>>>);
+
+impl SlotCore {
+    /// A slot that is to stand at `index` of every table.
+    pub(crate) fn new(name: SlotName, index: usize) -> Self {
+        Self { name, index, functions: FunctionNames::default(), meters: Meters::default() }
+    }
+
+    /// The slot's name.
+    pub(crate) fn name(&self) -> &SlotName {
+        &self.name
+    }
+
+    /// Its place in every table.
+    #[inline]
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+}
+
+impl Seat {
+    /// A seat that nothing fills yet.
+    pub(crate) fn new(slot: Arc<SlotCore>, plan: Arc<SlotPlan>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            slot,
+            plan,
+            found: Memo::default(),
+            checked: Memo::default(),
+            generation: OnceLock::new(),
+        }
+    }
+
+    /// What tells this seat from every other of the process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The slot.
+    pub(crate) fn slot(&self) -> &Arc<SlotCore> {
+        &self.slot
+    }
+
+    /// What the slot is meant to be.
+    pub(crate) fn plan(&self) -> &Arc<SlotPlan> {
+        &self.plan
+    }
+
+    /// What its `use` was resolved to.
+    pub(crate) fn found(&self) -> &Memo<Found> {
+        &self.found
+    }
+
+    /// What is known of its module.
+    pub(crate) fn checked(&self) -> &Memo<Checked> {
+        &self.checked
+    }
+
+    /// What fills it.
+    #[inline]
+    pub(crate) fn generation(&self) -> Option<&Arc<Generation>> {
+        self.generation.get()
+    }
+
+    /// Fills it; what fills it already stays.
+    pub(crate) fn fill(&self, generation: Arc<Generation>) -> &Arc<Generation> {
+        self.generation.get_or_init(|| generation)
+    }
+
+    /// Forgets what was found out, so that a module that was mended is seen.
+    pub(crate) fn forget(&self) {
+        self.found.set(None);
+        self.checked.set(None);
+    }
+
+    /// Where the slot's key is, else where the slot is.
+    pub(crate) fn place(&self, key: &str) -> Option<Place> {
+        self.plan.key_places.get(key).or(self.plan.place.as_ref()).cloned()
+    }
+
+    /// Says of `error` what slot it is about and, unless that is known, that it comes from the slot's `key`.
+    pub(crate) fn blame(&self, error: Error, key: &str) -> Error {
+        let error = error.slot(self.slot.name());
+        match self.place(key) {
+            Some(place) if error.place_of().is_none() => error.place(place),
+            _ => error,
+        }
+    }
+}
+
+impl<T> Memo<T> {
+    /// What was found out.
+    pub(crate) fn get(&self) -> Option<Arc<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what was found out, or that nothing is.
+    pub(crate) fn set(&self, value: Option<Arc<T>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+}
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}

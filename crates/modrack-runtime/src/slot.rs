@@ -1,0 +1,208 @@
+//! A slot of a rack, as callers hold it.
+
+use std::sync::Arc;
+
+use modrack_core::contract::Contract;
+use modrack_core::plan::SlotPlan;
+use modrack_core::{
+    BackendName, Description, Error, Function, GenerationId, Instance, OnErrors, Origin, Result, Service,
+    SlotName, Value,
+};
+
+use crate::bound::Bound;
+use crate::generation::Generation;
+use crate::main_function;
+use crate::meter::SlotStats;
+use crate::rack::RackCore;
+use crate::scope;
+use crate::seat::{Seat, SlotCore};
+use crate::service::SlotService;
+use crate::table::SlotTable;
+use crate::verify;
+
+/// A slot. It is a handle: cheap to clone, and good whatever comes to fill the slot.
+#[derive(Clone)]
+pub struct Slot {
+    rack: Arc<RackCore>,
+    core: Arc<SlotCore>,
+    plan: Arc<SlotPlan>,
+}
+
+/// What fills a slot, kept from going away: for who makes many calls that belong together.
+#[derive(Clone)]
+pub struct Pin {
+    rack: Arc<RackCore>,
+    table: Arc<SlotTable>,
+    generation: Arc<Generation>,
+}
+
+impl Slot {
+    pub(crate) fn new(rack: Arc<RackCore>, seat: &Seat) -> Self {
+        Self { rack, core: seat.slot().clone(), plan: seat.plan().clone() }
+    }
+
+    /// The slot's name; of a slot that no rack declares, its `use` text.
+    pub fn name(&self) -> &SlotName {
+        self.core.name()
+    }
+
+    /// What the slot is meant to be.
+    pub fn plan(&self) -> &SlotPlan {
+        &self.plan
+    }
+
+    /// Where its module comes from. Looks at files; reads no more of them than tells what they are.
+    ///
+    /// # Errors
+    /// A failure of phase find.
+    pub fn origin(&self) -> Result<Origin> {
+        self.rack.with_seat(&self.core, |seat| Ok(verify::found(&self.rack, seat)?.origin.clone()))
+    }
+
+    /// Who loads its module.
+    ///
+    /// # Errors
+    /// A failure of phase find.
+    pub fn backend(&self) -> Result<BackendName> {
+        self.rack.with_seat(&self.core, |seat| Ok(verify::found(&self.rack, seat)?.backend))
+    }
+
+    /// What is known of its module without running it.
+    ///
+    /// # Errors
+    /// A failure of phase find or check.
+    pub fn describe(&self) -> Result<Arc<Description>> {
+        self.rack.with_seat(&self.core, |seat| Ok(verify::checked(&self.rack, seat)?.description.clone()))
+    }
+
+    /// The contract that its module is used by: the slot's, else the manifest's, else one found by shape.
+    ///
+    /// # Errors
+    /// A failure of phase find or check; a contract that is not known.
+    pub fn contract(&self) -> Result<Option<Arc<Contract>>> {
+        self.rack.with_seat(&self.core, |seat| Ok(verify::checked(&self.rack, seat)?.contract.clone()))
+    }
+
+    /// The function that a call without a name means, as far as that is known without running the module.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::NoMainFunction`], or a failure of phase find or check.
+    pub fn main_function(&self) -> Result<String> {
+        self.rack.with_seat(&self.core, |seat| {
+            let checked = verify::checked(&self.rack, seat)?;
+            main_function::of_description(&checked, self.plan.function.as_deref())
+                .map_err(|error| seat.blame(error, "use").module(checked.module()))
+        })
+    }
+
+    /// Everything that is wrong with the slot and can be known without running its module.
+    pub fn check(&self) -> Vec<Error> {
+        let faults = self.rack.with_seat(&self.core, |seat| {
+            Ok(match verify::checked(&self.rack, seat) {
+                Ok(checked) => checked.faults.clone(),
+                Err(error) => vec![error],
+            })
+        });
+        faults.unwrap_or_else(|error| vec![error]).into_iter().flat_map(Error::into_each).collect()
+    }
+
+    /// What fills the slot, loaded now if nothing does, and kept for as long as the pin lives.
+    ///
+    /// # Errors
+    /// What finding, checking, loading or starting failed with.
+    pub fn pin(&self) -> Result<Pin> {
+        let table = self.rack.table();
+        let generation = scope::with_table(self.rack.cell(), &table, || {
+            self.rack.with_generation(&self.core, None, |generation| Ok(generation.clone()))
+        })?;
+        Ok(Pin { rack: self.rack.clone(), table, generation })
+    }
+
+    /// Binds a function; the main one without a name. Loads the slot if nothing fills it.
+    ///
+    /// # Errors
+    /// What loading failed with, or that there is no such function.
+    pub fn function(&self, name: Option<&str>) -> Result<Bound> {
+        let id = self.rack.with_generation(&self.core, None, |generation| generation.bind(name))?;
+        Ok(Bound::new(self.rack.clone(), self.core.clone(), id))
+    }
+
+    /// Reads an attribute. Loads the slot if nothing fills it.
+    ///
+    /// # Errors
+    /// What loading failed with, that there is no such attribute, or what reading it raised.
+    pub fn attribute(&self, name: &str) -> Result<Value> {
+        self.rack.with_generation(&self.core, None, |generation| generation.attribute(name))
+    }
+
+    /// The slot as it is injected into modules.
+    pub fn service(&self) -> Arc<dyn Service> {
+        SlotService::new(&self.rack, self.core.clone())
+    }
+
+    /// What is done about its errors, where the slot decides.
+    pub fn errors(&self) -> Option<&OnErrors> {
+        self.plan.errors.as_ref()
+    }
+
+    /// Whether anything fills it now.
+    pub fn is_loaded(&self) -> bool {
+        self.rack.table().seat(self.core.index()).is_some_and(|seat| seat.generation().is_some())
+    }
+
+    /// What happened to it until now, and how long it took.
+    pub fn stats(&self) -> SlotStats {
+        self.core.meters.stats(self.core.name())
+    }
+}
+
+impl Pin {
+    /// The started module.
+    pub fn instance(&self) -> &Arc<dyn Instance> {
+        self.generation.instance()
+    }
+
+    /// Its number.
+    pub fn generation(&self) -> GenerationId {
+        self.generation.id()
+    }
+
+    /// What was known of the module before it was started.
+    pub fn description(&self) -> &Arc<Description> {
+        &self.generation.checked().description
+    }
+
+    /// A function of it with its name; the main one without a name.
+    ///
+    /// Called directly it is only the module's: errors do not say whose they are, see [`Pin::blame`], and no
+    /// limit of the slot holds.
+    ///
+    /// # Errors
+    /// That there is no such function.
+    pub fn function(&self, name: Option<&str>) -> Result<(String, Arc<dyn Function>)> {
+        let id = self.generation.bind(name)?;
+        let entry = self.generation.entry(id)?;
+        Ok((entry.name().to_owned(), entry.function().clone()))
+    }
+
+    /// Calls a function of it, as [`Bound::call`] does.
+    ///
+    /// # Errors
+    /// What the call failed with, or that there is no such function.
+    pub fn call(&self, name: Option<&str>, call: modrack_core::Call<'_>) -> Result<Value> {
+        let id = self.generation.bind(name)?;
+        self.within(|| self.generation.call(self.generation.entry(id)?, call))
+    }
+
+    /// Runs `run` with every call that this thread makes into the rack resolving as it did when this was
+    /// pinned.
+    pub fn within<R>(&self, run: impl FnOnce() -> R) -> R {
+        scope::with_table(self.rack.cell(), &self.table, run)
+    }
+
+    /// Says of a failure whose it is: slot, module, generation, and phase call unless another is known.
+    #[must_use]
+    pub fn blame(&self, error: Error) -> Error {
+        self.generation.blame(error, modrack_core::Phase::Call)
+    }
+}

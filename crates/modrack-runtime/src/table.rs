@@ -1,0 +1,66 @@
+//! The slot table: what fills each slot now. Immutable; a change publishes another table.
+//!
+//! A slot keeps its index in every table that follows, so that whoever holds an index need not look a name
+//! up. The first load of a slot fills its seat in place: nothing was there before, so no call can have seen
+//! anything else, and tables that share the seat share what fills it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use indexmap::IndexMap;
+use modrack_core::SlotName;
+
+use crate::seat::Seat;
+
+/// What fills each slot.
+pub(crate) struct SlotTable {
+    version: u64,
+    seats: IndexMap<SlotName, Arc<Seat>>,
+}
+
+impl SlotTable {
+    /// A table of these seats, each at its slot's index.
+    pub(crate) fn new(seats: IndexMap<SlotName, Arc<Seat>>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { version: NEXT.fetch_add(1, Ordering::Relaxed), seats }
+    }
+
+    /// This table with another seat at its end.
+    pub(crate) fn with(&self, seat: Arc<Seat>) -> Self {
+        let mut seats = self.seats.clone();
+        seats.insert(seat.slot().name().clone(), seat);
+        Self::new(seats)
+    }
+
+    /// This table with every seat replaced by what `replace` makes of it.
+    pub(crate) fn map(&self, replace: impl Fn(&Seat) -> Arc<Seat>) -> Self {
+        Self::new(self.seats.iter().map(|(name, seat)| (name.clone(), replace(seat))).collect())
+    }
+
+    /// What tells this table from every other of the process.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many slots there are.
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// The seat of the slot at `index`; none when the slot is younger than this table.
+    #[inline]
+    pub(crate) fn seat(&self, index: usize) -> Option<&Arc<Seat>> {
+        self.seats.get_index(index).map(|(_, seat)| seat)
+    }
+
+    /// The seat of the slot called `name`.
+    pub(crate) fn named(&self, name: &SlotName) -> Option<&Arc<Seat>> {
+        self.seats.get(name)
+    }
+
+    /// All seats, in the order in which their slots came.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = &Arc<Seat>> {
+        self.seats.values()
+    }
+}

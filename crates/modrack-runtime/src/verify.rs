@@ -1,0 +1,121 @@
+//! What can be known of the module in a slot before any of it runs, and whether it may be started.
+//!
+//! Everything that is wrong is found at once: the contract, the parameters, the requirements, the names that
+//! the slot's plan mentions.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use modrack_core::contract::{Contract, ContractRef};
+use modrack_core::{Code, Description, Error, Origin, Phase, Result, Text};
+
+use crate::error;
+use crate::find;
+use crate::rack::RackCore;
+use crate::seat::{Checked, Found, Seat};
+
+/// What the slot's `use` leads to; found once.
+///
+/// # Errors
+/// A failure of phase find.
+pub(crate) fn found(rack: &RackCore, seat: &Seat) -> Result<Arc<Found>> {
+    if let Some(found) = seat.found().get() {
+        return Ok(found);
+    }
+    let began = Instant::now();
+    let found = find::find(rack, seat.plan());
+    seat.slot().meters.record(Phase::Find, began.elapsed(), found.is_ok());
+    let found = Arc::new(found.map_err(|error| seat.blame(error.phase(Phase::Find), "use"))?);
+    seat.found().set(Some(found.clone()));
+    Ok(found)
+}
+
+/// What is known of the slot's module; read once.
+///
+/// # Errors
+/// A failure of phase find or check by which nothing is known of the module. What else keeps it from being
+/// started is in [`Checked::faults`].
+pub(crate) fn checked(rack: &RackCore, seat: &Seat) -> Result<Arc<Checked>> {
+    if let Some(checked) = seat.checked().get() {
+        return Ok(checked);
+    }
+    let found = found(rack, seat)?;
+    let backend = rack.backend(found.backend).map_err(|error| seat.blame(error, "use"))?;
+    let began = Instant::now();
+    let described = backend.describe(&found.origin);
+    let checked = described.map(|description| examine(rack, seat, &found.origin, description));
+    let whole = checked.as_ref().is_ok_and(|checked| checked.faults.is_empty());
+    seat.slot().meters.record(Phase::Check, began.elapsed(), whole);
+    let checked = Arc::new(checked.map_err(|error| seat.blame(error.phase(Phase::Check), "use"))?);
+    seat.checked().set(Some(checked.clone()));
+    Ok(checked)
+}
+
+/// What is known of a module that was described, and everything that is wrong with it in this slot.
+pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description: Description) -> Checked {
+    let plan = seat.plan();
+    let mut faults = Vec::new();
+    let blame = |error: Error, key: &str| seat.blame(error.phase(Phase::Check), key);
+    let (contract, declared) = match contract(rack, seat, &description) {
+        Ok(contract) => contract,
+        Err(error) => {
+            faults.push(error);
+            (None, true)
+        }
+    };
+    if let Some(contract) = contract.as_ref().filter(|_| declared) {
+        faults.extend(
+            crate::contracts::fit(contract, &description).into_iter().map(|error| blame(error, "contract")),
+        );
+    }
+    if let Some(function) = &plan.function
+        && !description.open
+        && description.function(function).is_none()
+    {
+        let names = description.functions.iter().map(|f| f.name.as_str());
+        faults.push(blame(error::function_missing(function, names), "function"));
+    }
+    if let Ok(backend) = description.backend.map_or_else(
+        || Err(error::internal("A description that does not say whose it is")),
+        |name| rack.backend(name),
+    ) {
+        let injected: Vec<Text> = plan.needs.iter().map(|(name, _)| name.clone()).collect();
+        let params = backend.check_params(&description, &plan.params, &injected);
+        faults.extend(params.into_iter().map(|error| blame(error, "params")));
+        faults.extend(backend.check_requires(&description).into_iter().map(|error| blame(error, "use")));
+    }
+    let mut checked =
+        Checked { origin: origin.clone(), description: Arc::new(description), contract, declared, faults };
+    let module = checked.module();
+    checked.faults = checked.faults.into_iter().map(|error| error.module(module.clone())).collect();
+    checked
+}
+
+/// The contract by which a module is used, and whether somebody asked for it.
+fn contract(
+    rack: &RackCore,
+    seat: &Seat,
+    description: &Description,
+) -> Result<(Option<Arc<Contract>>, bool)> {
+    let blame = |error: Error, key: &str| seat.blame(error.phase(Phase::Check), key);
+    if let Some(wanted) = &seat.plan().contract {
+        let contract = rack.contracts().find(wanted).map_err(|error| blame(error, "contract"))?;
+        return Ok((Some(Arc::new(contract.clone())), true));
+    }
+    if let Some(text) = &description.manifest.contract {
+        let wanted = ContractRef::parse(text).map_err(|error| {
+            blame(Error::new(Code::BadManifest, error.message()), "use")
+                .hint("Write its name and version: `transform@1`")
+        })?;
+        let contract = rack.contracts().find(&wanted).map_err(|error| blame(error, "use"))?;
+        return Ok((Some(Arc::new(contract.clone())), true));
+    }
+    Ok((rack.contracts().by_shape(description).map(|contract| Arc::new(contract.clone())), false))
+}
+
+impl Checked {
+    /// What messages call the module: its own name, else where it comes from.
+    pub(crate) fn module(&self) -> String {
+        if self.description.name.is_empty() { self.origin.to_string() } else { self.description.name.clone() }
+    }
+}
