@@ -111,9 +111,7 @@ def test_a_cause_is_shown_with_its_own_traceback(modrack: Modrack) -> None:
 
 def test_a_value_of_50_mb_is_refused_or_read(modrack: Modrack) -> None:
     """A rack that is too large is refused at once, with its size."""
-    modrack.write(
-        "rack.yaml", b"rack: 1\nslots:\n  it: { use: ./m.py, params: { x: '" + b"x" * 50_000_000 + b"' } }\n"
-    )
+    modrack.write("rack.yaml", b"rack: 1\nslots:\n  it: { use: ./m.py, params: { x: '" + b"x" * 50_000_000 + b"' } }\n")
     failure = modrack.fails("M0103", "list", status=2)
     assert failure.place.startswith("rack.yaml"), failure.text
     assert failure.hint

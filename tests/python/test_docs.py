@@ -74,9 +74,7 @@ def blocks(text: str) -> list[Block]:
 def test_page(page: Path, modrack: Modrack) -> None:
     """What stands on the page happens."""
     if page.is_relative_to(ROOT / "examples"):
-        shutil.copytree(
-            page.parent, modrack.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("out", "full")
-        )
+        shutil.copytree(page.parent, modrack.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("out", "full"))
     text = page.read_text(encoding="utf-8")
     lines = text.splitlines()
     printed: list[str] = []
