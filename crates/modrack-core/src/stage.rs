@@ -151,9 +151,27 @@ pub struct OnErrors {
     pub by_name: Vec<(String, OnError)>,
     /// What holds for everything else.
     pub default: OnError,
+    /// Whether the default was said: only then it hides what is decided further out.
+    pub default_said: bool,
 }
 
 impl OnErrors {
+    /// These decisions, and behind them those of `outer`: the nearer one wins, name by name.
+    #[must_use]
+    pub fn over(&self, outer: &Self) -> Self {
+        let mut merged = self.clone();
+        for (name, decision) in &outer.by_name {
+            if !merged.by_name.iter().any(|(known, _)| known == name) {
+                merged.by_name.push((name.clone(), decision.clone()));
+            }
+        }
+        if !self.default_said {
+            merged.default = outer.default.clone();
+            merged.default_said = outer.default_said;
+        }
+        merged
+    }
+
     /// What is to be done about `error`: its classes are asked for, the most specific first, then its
     /// kind, then the default.
     pub fn decide(&self, error: &Error) -> &OnError {

@@ -59,7 +59,7 @@ pipelines:
     sink: { parquet: out/delays.parquet }
 "#,
         expect![[r#"
-            clean: "./modules/clean.py:Clean" function=Some("transform") params={"currency": Text("EUR"), "deep": Map({"list": List([Int(1), Float(2.5), Text("no"), Null, Int(31)])})} contract=transform ^1 needs=[("rates", Declared("exchange"))] limits=Some(10s) errors=Some(OnErrors { by_name: [("ValidationError", Quarantine(None))], default: Stop }) lazy=false best_effort=false
+            clean: "./modules/clean.py:Clean" function=Some("transform") params={"currency": Text("EUR"), "deep": Map({"list": List([Int(1), Float(2.5), Text("no"), Null, Int(31)])})} contract=transform ^1 needs=[("rates", Declared("exchange"))] limits=Some(10s) errors=Some(OnErrors { by_name: [("ValidationError", Quarantine(None))], default: Stop, default_said: false }) lazy=false best_effort=false
             exchange: "./modules/exchange.py:Exchange" function=None params={} contract=- needs=[] limits=Some(120s) errors=None lazy=true best_effort=true
             inline: "<inline>" function=None params={} contract=- needs=[] limits=Some(10s) errors=None lazy=false best_effort=false
             delays: Files(Csv, ["data/flights.csv"]) -> Files(Parquet, ["out/delays.parquet"])

@@ -88,6 +88,7 @@ pub(crate) fn on_errors(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>)
     let mut errors = OnErrors::default();
     if node.as_text().is_some() {
         errors.default = decision(node, trail, report).unwrap_or_default();
+        errors.default_said = true;
         return errors;
     }
     for entry in node.entries() {
@@ -102,6 +103,7 @@ pub(crate) fn on_errors(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>)
         let Some(decision) = decision(&entry.node, &trail, report) else { continue };
         if &*entry.key == "default" {
             errors.default = decision;
+            errors.default_said = true;
         } else {
             errors.by_name.push((entry.key.to_string(), decision));
         }
