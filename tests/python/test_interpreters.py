@@ -1,0 +1,274 @@
+"""Which Python runs, and what a module can rely on in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import Modrack
+
+ASK = """
+    import sys
+
+    def executable() -> str:
+        return sys.executable
+
+    def prefix() -> str:
+        return sys.prefix
+
+    def version() -> list:
+        return list(sys.version_info[:3])
+
+    def argv() -> list:
+        return sys.argv
+
+    def paths() -> list:
+        return sys.path
+"""
+
+
+def test_the_environment_that_is_active_runs(modrack: Modrack) -> None:
+    """`VIRTUAL_ENV` names the interpreter, with its own prefix and executable."""
+    modrack.write("ask.py", ASK)
+    assert modrack("call", "./ask.py", "prefix").json == sys.prefix
+    assert modrack("call", "./ask.py", "version").json == list(sys.version_info[:3])
+    found = modrack("call", "./ask.py", "executable").json
+    assert Path(found).samefile(sys.executable)
+    assert Path(found).parent == Path(sys.prefix) / "bin"
+
+
+def test_the_environment_of_the_rack_goes_first(modrack: Modrack, tmp_path: Path) -> None:
+    """`python.venv` wins over `VIRTUAL_ENV`."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", modrack.folder / "own"], check=True)
+    modrack.write("ask.py", ASK)
+    modrack.write("rack.yaml", "rack: 1\npython: { venv: own }\nslots:\n  ask: ./ask.py\n")
+    prefix = modrack("call", "ask", "prefix", env={"VIRTUAL_ENV": str(tmp_path)}).json
+    assert Path(prefix).samefile(modrack.folder / "own")
+
+
+def test_dot_venv_beside_the_rack_is_found(modrack: Modrack) -> None:
+    """Without a name, `.venv` beside the rack goes before what is on the path."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", modrack.folder / ".venv"], check=True)
+    modrack.write("ask.py", ASK)
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  ask: ./ask.py\n")
+    prefix = modrack("call", "ask", "prefix", env={"VIRTUAL_ENV": ""}).json
+    assert Path(prefix).samefile(modrack.folder / ".venv")
+
+
+def test_a_package_of_the_environment_can_be_imported(modrack: Modrack) -> None:
+    """Site-packages are those of the environment."""
+    modrack.write("uses.py", "import pytest\n\n\ndef version() -> str:\n    return pytest.__version__\n")
+    assert modrack("call", "./uses.py", "version").json == pytest.__version__
+
+
+def test_no_python_at_all(modrack: Modrack, tmp_path: Path) -> None:
+    """The command starts; what needs an interpreter says so."""
+    modrack.write("ask.py", ASK)
+    bare = {"PATH": str(tmp_path), "VIRTUAL_ENV": ""}
+    modrack("list", "--json", env=bare, code=None)
+    assert modrack("inspect", "./ask.py", "--json", env=bare).json
+    failure = modrack.fails("M0701", "call", "./ask.py", "prefix", status=2, env=bare)
+    assert "python3" in failure.text
+    assert failure.hint
+
+
+@pytest.mark.parametrize("where", ["rack", "variable"])
+def test_an_environment_that_is_named_and_missing(modrack: Modrack, where: str) -> None:
+    """It is an error, never another interpreter instead."""
+    modrack.write("ask.py", ASK)
+    named = "python: { venv: ./gone }\n" if where == "rack" else ""
+    modrack.write("rack.yaml", f"rack: 1\n{named}slots:\n  ask: ./ask.py\n")
+    env = {"VIRTUAL_ENV": str(modrack.folder / "gone")} if where == "variable" else {}
+    failure = modrack.fails("M0701", "call", "ask", "prefix", status=2, env=env)
+    assert "gone" in failure.message, failure.text
+    assert failure.hint
+    if where == "rack":
+        assert failure.place.startswith("rack.yaml:2"), failure.text
+
+
+def test_an_interpreter_that_does_not_fit(modrack: Modrack) -> None:
+    """Too old is told by the interpreter itself, in the words of every other error."""
+    venv = modrack.folder / "old"
+    (venv / "bin").mkdir(parents=True)
+    # The interpreter under test, made to say that it is older than it is.
+    pretend = "import sys; sys.version_info = (3, 8, 1, 'final', 0); exec(sys.argv.pop(1))"
+    fake = venv / "bin" / "python"
+    fake.write_text(f'#!/bin/sh\nshift\nexec "{sys.executable}" -c "{pretend}" "$@"\n')
+    fake.chmod(0o755)
+    modrack.write("ask.py", ASK)
+    failure = modrack.fails("M0702", "call", "./ask.py", "prefix", status=2, env={"VIRTUAL_ENV": str(venv)})
+    assert "3.8" in failure.text
+    assert failure.hint
+
+
+def test_an_extension_that_is_missing(modrack: Modrack) -> None:
+    """The error names the file that was looked for."""
+    modrack.write("ask.py", ASK)
+    env = {"MODRACK_PYTHON_EXTENSION": str(modrack.folder / "gone.so")}
+    failure = modrack.fails("M0703", "call", "./ask.py", "prefix", status=2, env=env)
+    assert "gone.so" in failure.text
+    assert failure.hint
+
+
+def test_what_modules_print_never_mixes_with_data(modrack: Modrack) -> None:
+    """Prints of Python, of a child and of C go to stderr; stdout holds one JSON value."""
+    modrack.write(
+        "loud.py",
+        """
+        import os
+        import subprocess
+        import sys
+
+        print("loading")
+
+        def execute() -> dict:
+            print("calling")
+            print("flushed", flush=True)
+            os.write(1, b"straight to the descriptor\\n")
+            subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+            sys.stdout.write("no line feed")
+            return {"done": True}
+        """,
+    )
+    ran = modrack("call", "./loud.py", "execute")
+    assert ran.stdout == '{"done":true}\n' or ran.json == {"done": True}
+    for said in ("loading", "calling", "flushed", "straight to the descriptor", "from a child", "no line feed"):
+        assert said in ran.stderr
+        assert said not in ran.stdout
+
+
+def test_a_pipeline_to_stdout_holds_rows_alone(modrack: Modrack) -> None:
+    """A stage that prints does not spoil the rows that go to stdout."""
+    modrack.write("in.csv", "name,price\napple,3\npear,4\n")
+    modrack.write("loud.py", "def transform(row: dict) -> dict:\n    print('at', row['name'])\n    return row\n")
+    modrack.write(
+        "rack.yaml",
+        "rack: 1\npipelines:\n  main: { source: { csv: in.csv }, stages: [./loud.py], sink: { stdout: json } }\n",
+    )
+    ran = modrack("run")
+    assert [json.loads(line) for line in ran.stdout.splitlines()] == [
+        {"name": "apple", "price": 3},
+        {"name": "pear", "price": 4},
+    ]
+    assert "at apple" in ran.stderr
+
+
+def methods() -> list[str]:
+    """How this Python can start processes."""
+    import multiprocessing
+
+    return [name for name in ("fork", "spawn", "forkserver") if name in multiprocessing.get_all_start_methods()]
+
+
+@pytest.mark.parametrize("method", methods())
+def test_multiprocessing_works(modrack: Modrack, method: str) -> None:
+    """Functions of a module run in the processes of a pool."""
+    modrack.write(
+        "pool.py",
+        """
+        import multiprocessing
+
+        def square(n: int) -> int:
+            return n * n
+
+        def execute(method: str) -> list:
+            with multiprocessing.get_context(method).Pool(2) as pool:
+                return pool.map(square, [1, 2, 3])
+        """,
+    )
+    assert modrack("call", "./pool.py", "execute", method).json == [1, 4, 9]
+
+
+def test_atexit_and_threads_end_as_in_python(modrack: Modrack) -> None:
+    """`shutdown` comes first, then threads that are not daemons are waited for, then what `atexit` holds."""
+    modrack.write(
+        "ends.py",
+        """
+        import atexit
+        import sys
+        import threading
+
+        atexit.register(lambda: print("atexit", file=sys.stderr, flush=True))
+        released = threading.Event()
+
+        class Ends:
+            def execute(self) -> int:
+                def wait() -> None:
+                    released.wait()
+                    print("thread", file=sys.stderr, flush=True)
+                threading.Thread(target=wait).start()
+                return 1
+
+            def shutdown(self) -> None:
+                print("shutdown", file=sys.stderr, flush=True)
+                released.set()
+        """,
+    )
+    ran = modrack("call", "./ends.py", "execute")
+    assert ran.stderr.split() == ["shutdown", "thread", "atexit"], ran.show()
+
+
+def test_logging_works_and_loggers_keep_their_names(modrack: Modrack) -> None:
+    """A module's logger has the plain name of its file, and what it logs goes to stderr."""
+    modrack.write(
+        "talks.py",
+        """
+        import logging
+
+        log = logging.getLogger(__name__)
+        logging.basicConfig(format="%(name)s %(levelname)s %(message)s")
+
+        def execute() -> str:
+            log.warning("careful")
+            return log.name
+        """,
+    )
+    ran = modrack("call", "./talks.py", "execute")
+    assert ran.json == "talks"
+    assert "talks WARNING careful" in ran.stderr
+
+
+def test_the_current_folder_is_not_importable_by_accident(modrack: Modrack) -> None:
+    """Nothing of ours and no empty entry stands on `sys.path`."""
+    modrack.write("ask.py", ASK)
+    paths = modrack("call", "./ask.py", "paths").json
+    assert "" not in paths
+    assert not [path for path in paths if "target" in Path(path).parts]
+
+
+def test_a_signal_to_python_itself_is_the_modules_own(modrack: Modrack) -> None:
+    """The exit status of an interrupted call is 130."""
+    modrack.write(
+        "kills.py",
+        "import os\nimport signal\n\n\ndef execute() -> None:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    while True:\n        os.getpid()\n",
+    )
+    ran = modrack("call", "./kills.py", "execute", code=130)
+    assert ran.stdout == ""
+
+
+def test_a_reader_that_goes_away_is_no_failure(modrack: Modrack) -> None:
+    """`modrack list | head -n 1` ends quietly."""
+    slots = "".join(f"  slot{n}: ./m.py\n" for n in range(20_000))
+    modrack.write("rack.yaml", "rack: 1\nslots:\n" + slots)
+    listing = modrack.start("list")
+    assert listing.stdout is not None
+    assert listing.stderr is not None
+    listing.stdout.readline()
+    listing.stdout.close()
+    said = listing.stderr.read()
+    listing.stderr.close()
+    assert listing.wait() == 0, said
+    assert said == ""
+
+
+def test_nothing_is_left_beside_the_modules(modrack: Modrack) -> None:
+    """No `__pycache__` is written into the user's folders."""
+    modrack.write("ask.py", ASK)
+    modrack("call", "./ask.py", "prefix")
+    assert not [path for path, _, _ in os.walk(modrack.folder) if path.endswith("__pycache__")]
