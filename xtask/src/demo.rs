@@ -18,6 +18,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("Any public function of a slot can be called.", &["call", "airports", "name", "JFK"]),
     ("Everything that can be known without running a module is checked.", &["check"]),
     ("The pipeline: CSV in, three Python modules, Parquet out.", &["run", "delays"]),
+    ("What it wrote.", &["-r", "show.yaml", "run", "--limit", "5", "--quiet"]),
 ];
 
 /// Runs the demonstration.
@@ -31,7 +32,7 @@ pub(crate) fn run() -> Result<bool> {
     for (why, args) in STEPS {
         show(&product, &python, &flights, why, args)?;
     }
-    show_rows(&product, &python, &flights)?;
+    show_aside(&flights)?;
     println!("\nREADME.md goes on from here.");
     Ok(true)
 }
@@ -44,22 +45,10 @@ fn show(product: &Product, python: &Interpreter, folder: &Path, why: &str, args:
     Ok(())
 }
 
-/// Shows the first rows of what the pipeline wrote, by a pipeline of its own: Parquet to lines of JSON.
-fn show_rows(product: &Product, python: &Interpreter, folder: &Path) -> Result<()> {
-    let args = ["run", "show"];
-    println!(
-        "\n# The first rows that it wrote, and the first that it put aside.\n$ modrack run show | head -n 5"
-    );
-    let output = with_python(product, python, folder, &args).output()?;
-    ensure!(
-        output.status.success(),
-        "`modrack run show` failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    for line in String::from_utf8_lossy(&output.stdout).lines().take(5) {
-        println!("{line}");
-    }
+/// Shows what was put aside, with the reason.
+fn show_aside(folder: &Path) -> Result<()> {
     let aside = std::fs::read_to_string(folder.join("out/unknown.jsonl"))?;
+    println!("\n# {} rows were put aside; each has its reason.", aside.lines().count());
     println!("$ head -n 1 out/unknown.jsonl\n{}", aside.lines().next().unwrap_or_default());
     Ok(())
 }
