@@ -1,0 +1,304 @@
+//! Holds arrays of other libraries against what they claim, before any of our code believes them.
+//!
+//! What passes has as many buffers and children as its type asks for, lengths that are numbers, offsets that
+//! end inside of what they point into, and memory that is mapped. What arrow-rs can check by itself once
+//! lengths are right (order of offsets, UTF-8, keys of dictionaries, null counts) is left to it.
+
+#![expect(unsafe_code, reason = "the C data interface is read through raw pointers")]
+
+use std::ffi::{CStr, c_char, c_void};
+
+use arrow_data::ffi::FFI_ArrowArray;
+use arrow_schema::ffi::FFI_ArrowSchema;
+use arrow_schema::{DataType, UnionMode};
+
+use super::memory::is_mapped;
+
+/// What is wrong with an array, in words that go on after the name of the column.
+pub(super) type Lie = String;
+
+/// Nested types deeper than this are refused.
+const DEPTH: usize = 64;
+
+/// An array as the C data interface lays it out. `FFI_ArrowArray` keeps its fields to itself and asserts on
+/// what is to be checked here.
+#[repr(C)]
+struct RawArray {
+    length: i64,
+    null_count: i64,
+    offset: i64,
+    n_buffers: i64,
+    n_children: i64,
+    buffers: *const *const u8,
+    children: *const *const RawArray,
+    dictionary: *const RawArray,
+    release: Option<unsafe extern "C" fn(*mut RawArray)>,
+    private_data: *mut c_void,
+}
+
+/// A schema as the C data interface lays it out.
+#[repr(C)]
+struct RawSchema {
+    format: *const c_char,
+    name: *const c_char,
+    metadata: *const c_char,
+    flags: i64,
+    n_children: i64,
+    children: *const *const RawSchema,
+    dictionary: *const RawSchema,
+    release: Option<unsafe extern "C" fn(*mut RawSchema)>,
+    private_data: *mut c_void,
+}
+
+const _: () = assert!(size_of::<RawArray>() == size_of::<FFI_ArrowArray>());
+const _: () = assert!(size_of::<RawSchema>() == size_of::<FFI_ArrowSchema>());
+
+/// Checks that a schema can be read at all.
+pub(super) fn schema(schema: &FFI_ArrowSchema) -> Result<(), Lie> {
+    // SAFETY: both types are the C data interface's `ArrowSchema`, field by field.
+    let raw = unsafe { &*std::ptr::from_ref(schema).cast::<RawSchema>() };
+    check_schema(raw, 0)
+}
+
+/// Checks an array that is said to be of type `data_type`.
+pub(super) fn array(array: &FFI_ArrowArray, data_type: &DataType) -> Result<(), Lie> {
+    // SAFETY: both types are the C data interface's `ArrowArray`, field by field.
+    let raw = unsafe { &*std::ptr::from_ref(array).cast::<RawArray>() };
+    check_array(raw, data_type, 0)
+}
+
+fn check_schema(raw: &RawSchema, depth: usize) -> Result<(), Lie> {
+    if depth > DEPTH {
+        return Err(format!("its schema is nested deeper than {DEPTH} levels"));
+    }
+    if raw.release.is_none() {
+        return Err("its schema was released".into());
+    }
+    if raw.format.is_null() {
+        return Err("its schema has no format".into());
+    }
+    for text in [raw.format, raw.name] {
+        // SAFETY: the interface promises that a pointer which is not null is a C string.
+        if !text.is_null() && unsafe { CStr::from_ptr(text) }.to_str().is_err() {
+            return Err("its schema has a name that is not UTF-8".into());
+        }
+    }
+    for child in children(raw.n_children, raw.children)? {
+        check_schema(child, depth + 1)?;
+    }
+    // SAFETY: the interface promises that a dictionary which is not null is a schema.
+    unsafe { raw.dictionary.as_ref() }.map_or(Ok(()), |values| check_schema(values, depth + 1))
+}
+
+fn check_array(raw: &RawArray, data_type: &DataType, depth: usize) -> Result<(), Lie> {
+    if depth > DEPTH {
+        return Err(format!("it is nested deeper than {DEPTH} levels"));
+    }
+    if raw.release.is_none() {
+        return Err("it was released".into());
+    }
+    let (Ok(length), Ok(offset)) = (usize::try_from(raw.length), usize::try_from(raw.offset)) else {
+        return Err(format!("its length is {} and its offset {}", raw.length, raw.offset));
+    };
+    let end = match length.checked_add(offset) {
+        Some(end) if end < isize::MAX as usize / 64 => end,
+        _ => return Err(format!("it claims {length} values from {offset}, more than memory can hold")),
+    };
+    if raw.null_count < -1 || raw.null_count > raw.length {
+        return Err(format!("it claims {} nulls among {length} values", raw.null_count));
+    }
+    let buffers = Buffers::of(raw, data_type)?;
+    buffers.check_nulls(raw, data_type, end)?;
+    check_values(raw, &buffers, data_type, end, depth)
+}
+
+fn check_values(
+    raw: &RawArray,
+    buffers: &Buffers<'_>,
+    data_type: &DataType,
+    end: usize,
+    depth: usize,
+) -> Result<(), Lie> {
+    if let Some(width) = data_type.primitive_width() {
+        return buffers.check(1, end.saturating_mul(width));
+    }
+    let only_child = || children(raw.n_children, raw.children).and_then(|c| expect_children(c, 1));
+    match data_type {
+        DataType::Null => Ok(()),
+        DataType::Boolean => buffers.check(1, end.div_ceil(8)),
+        DataType::FixedSizeBinary(width) => buffers.check(1, end.saturating_mul(width_of(*width)?)),
+        DataType::Utf8 | DataType::Binary => {
+            let bytes = buffers.last_offset::<i32>(1, end)?;
+            buffers.check(2, bytes)
+        }
+        DataType::LargeUtf8 | DataType::LargeBinary => {
+            let bytes = buffers.last_offset::<i64>(1, end)?;
+            buffers.check(2, bytes)
+        }
+        DataType::Utf8View | DataType::BinaryView => buffers.check_views(end),
+        DataType::List(field) | DataType::Map(field, _) => {
+            let items = buffers.last_offset::<i32>(1, end)?;
+            check_child(only_child()?[0], field.data_type(), items, depth)
+        }
+        DataType::LargeList(field) => {
+            let items = buffers.last_offset::<i64>(1, end)?;
+            check_child(only_child()?[0], field.data_type(), items, depth)
+        }
+        DataType::ListView(field) => {
+            buffers.check(1, end.saturating_mul(4))?;
+            buffers.check(2, end.saturating_mul(4))?;
+            check_child(only_child()?[0], field.data_type(), 0, depth)
+        }
+        DataType::LargeListView(field) => {
+            buffers.check(1, end.saturating_mul(8))?;
+            buffers.check(2, end.saturating_mul(8))?;
+            check_child(only_child()?[0], field.data_type(), 0, depth)
+        }
+        DataType::FixedSizeList(field, size) => {
+            let items = end.saturating_mul(width_of(*size)?);
+            check_child(only_child()?[0], field.data_type(), items, depth)
+        }
+        DataType::Struct(fields) => {
+            let children = expect_children(children(raw.n_children, raw.children)?, fields.len())?;
+            children.iter().zip(fields).try_for_each(|(child, field)| {
+                check_child(child, field.data_type(), end, depth)
+                    .map_err(|lie| format!("in `{}`, {lie}", field.name()))
+            })
+        }
+        DataType::Dictionary(keys, values) => {
+            buffers.check(1, end.saturating_mul(keys.primitive_width().unwrap_or(8)))?;
+            // SAFETY: the interface promises that a dictionary which is not null is an array.
+            match unsafe { raw.dictionary.as_ref() } {
+                Some(dictionary) => check_child(dictionary, values, 0, depth),
+                None => Err("it is a dictionary without values".into()),
+            }
+        }
+        other => Err(format!("its type {other} is not one that can be taken")),
+    }
+}
+
+/// Checks a child that must have at least `least` values.
+fn check_child(child: &RawArray, data_type: &DataType, least: usize, depth: usize) -> Result<(), Lie> {
+    let has = usize::try_from(child.length).unwrap_or(0);
+    if has < least {
+        return Err(format!("it claims {least} values, but the array under it has {}", child.length));
+    }
+    check_array(child, data_type, depth + 1)
+}
+
+/// The pointers of an array's buffers, as many as its type asks for.
+struct Buffers<'a>(&'a [*const u8]);
+
+impl<'a> Buffers<'a> {
+    fn of(raw: &'a RawArray, data_type: &DataType) -> Result<Self, Lie> {
+        let (least, most) = match data_type {
+            DataType::Null | DataType::RunEndEncoded(..) => (0, 0),
+            DataType::Struct(_) | DataType::FixedSizeList(..) | DataType::Union(_, UnionMode::Sparse) => {
+                (1, 1)
+            }
+            DataType::Utf8View | DataType::BinaryView => (3, i64::from(i32::MAX)),
+            DataType::Utf8 | DataType::Binary | DataType::LargeUtf8 | DataType::LargeBinary => (3, 3),
+            DataType::ListView(_) | DataType::LargeListView(_) => (3, 3),
+            _ => (2, 2),
+        };
+        if raw.n_buffers < least || raw.n_buffers > most {
+            return Err(format!("it has {} buffers where {data_type} has {least}", raw.n_buffers));
+        }
+        let count = usize::try_from(raw.n_buffers).unwrap_or(0);
+        if count == 0 {
+            return Ok(Self(&[]));
+        }
+        if raw.buffers.is_null() || !is_mapped(raw.buffers.cast(), count * size_of::<*const u8>()) {
+            return Err("it has no buffers".into());
+        }
+        // SAFETY: the table is not null, mapped over its whole length, and lives as long as the array.
+        Ok(Self(unsafe { std::slice::from_raw_parts(raw.buffers, count) }))
+    }
+
+    /// Checks that buffer `index` has `bytes` bytes.
+    fn check(&self, index: usize, bytes: usize) -> Result<(), Lie> {
+        let start = self.0[index];
+        if bytes == 0 || (!start.is_null() && is_mapped(start, bytes)) {
+            return Ok(());
+        }
+        Err(format!("it claims {bytes} bytes that are not there"))
+    }
+
+    fn check_nulls(&self, raw: &RawArray, data_type: &DataType, end: usize) -> Result<(), Lie> {
+        let Some(validity) = self.0.first().filter(|_| !matches!(data_type, DataType::Union(..))) else {
+            return Ok(());
+        };
+        match validity.is_null() {
+            true if raw.null_count > 0 => Err(format!("it claims {} nulls and marks none", raw.null_count)),
+            true => Ok(()),
+            false => self.check(0, end.div_ceil(8)),
+        }
+    }
+
+    /// Reads where the last of `end` values ends, from the offsets in buffer `index`.
+    fn last_offset<T: Copy + TryInto<usize> + std::fmt::Display>(
+        &self,
+        index: usize,
+        end: usize,
+    ) -> Result<usize, Lie> {
+        if end == 0 {
+            return Ok(0);
+        }
+        self.check(index, (end + 1).saturating_mul(size_of::<T>()))?;
+        // SAFETY: `end + 1` offsets were found to be mapped; they need not be aligned.
+        let last = unsafe { self.0[index].cast::<T>().add(end).read_unaligned() };
+        last.try_into().map_err(|_| format!("its last offset is {last}"))
+    }
+
+    fn check_views(&self, end: usize) -> Result<(), Lie> {
+        self.check(1, end.saturating_mul(16))?;
+        let data = &self.0[2..self.0.len() - 1];
+        self.check(self.0.len() - 1, data.len() * 8)?;
+        for (at, start) in data.iter().enumerate() {
+            // SAFETY: the last buffer has a length for each of `data`, as was found above.
+            let length = unsafe { self.0[self.0.len() - 1].cast::<i64>().add(at).read_unaligned() };
+            match usize::try_from(length) {
+                Ok(0) => {}
+                Ok(bytes) if !start.is_null() && is_mapped(*start, bytes) => {}
+                _ => return Err(format!("it claims a buffer of {length} bytes that are not there")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn expect_children<T>(children: Vec<&T>, count: usize) -> Result<Vec<&T>, Lie> {
+    match children.len() == count {
+        true => Ok(children),
+        false => Err(format!("it has {} parts where its type has {count}", children.len())),
+    }
+}
+
+/// The children of an array or a schema: pointers that are there, none of them null.
+fn children<'a, T>(count: i64, table: *const *const T) -> Result<Vec<&'a T>, Lie> {
+    let Some(count) = usize::try_from(count).ok().filter(|c| *c < isize::MAX as usize / 64) else {
+        return Err(format!("it claims {count} parts"));
+    };
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if table.is_null() || !is_mapped(table.cast(), count * size_of::<*const T>()) {
+        return Err(format!("it claims {count} parts that are not there"));
+    }
+    // SAFETY: the table is not null and mapped over its whole length.
+    let pointers = unsafe { std::slice::from_raw_parts(table, count) };
+    pointers
+        .iter()
+        .map(|pointer| {
+            if pointer.is_null() || !is_mapped(pointer.cast(), size_of::<T>()) {
+                return Err("one of its parts is not there".into());
+            }
+            // SAFETY: the pointer is not null, its memory is mapped, and the interface promises what it is.
+            Ok(unsafe { &**pointer })
+        })
+        .collect()
+}
+
+fn width_of(width: i32) -> Result<usize, Lie> {
+    usize::try_from(width).map_err(|_| format!("its type has a width of {width}"))
+}

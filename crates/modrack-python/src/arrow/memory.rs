@@ -1,0 +1,32 @@
+//! Whether memory that another library points at is there at all.
+//!
+//! The C data interface passes pointers without lengths; the lengths follow from what the array claims. This is
+//! the one place that asks the system about them, and the crate's only code that depends on the platform.
+
+#![expect(unsafe_code, reason = "asking the system about an address is a call into libc")]
+
+/// The smallest page any supported platform has; larger pages are multiples of it.
+const PAGE: usize = 4096;
+
+/// Whether all of `bytes` bytes from `start` are mapped into this process.
+///
+/// Memory that is mapped may still belong to something else: this finds claims that are absurd, not every lie.
+#[cfg(target_os = "linux")]
+pub(super) fn is_mapped(start: *const u8, bytes: usize) -> bool {
+    if bytes == 0 {
+        return true;
+    }
+    let first = start.addr() & !(PAGE - 1);
+    let Some(end) = start.addr().checked_add(bytes) else { return false };
+    // SAFETY: `msync` with `MS_ASYNC` neither reads nor writes the memory; it answers ENOMEM when part of
+    // the range is not mapped, whatever the range is.
+    let answer = unsafe { libc::msync(std::ptr::without_provenance_mut(first), end - first, libc::MS_ASYNC) };
+    // Other answers than ENOMEM say nothing about the mapping: with larger pages, EINVAL for `first`.
+    answer == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ENOMEM)
+}
+
+/// Whether all of `bytes` bytes from `start` can lie in an address space.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_mapped(start: *const u8, bytes: usize) -> bool {
+    start.addr() >= PAGE && start.addr().checked_add(bytes).is_some_and(|end| end < 1 << 47)
+}
