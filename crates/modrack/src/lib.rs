@@ -1,1 +1,36 @@
-//! To come.
+//! Loads modules written in Python, Rust and WebAssembly by name while a program runs.
+//!
+//! This crate is the one Rust API of modrack; everything else is behind it. Its features pick what is
+//! compiled: `flow` for pipelines, `python` for Python modules; without them it is the rack alone, with
+//! modules of the program's own.
+#![doc = include_str!("../../../docs/rust-api.md")]
+
+mod function;
+mod module;
+mod rack;
+pub mod text;
+mod values;
+
+use std::sync::Arc;
+
+pub use modrack_core::contract;
+pub use modrack_core::plan;
+pub use modrack_core::{
+    Args, Backend, BackendName, Call, Cancel, Code, Description, Error, Function as BackendFunction,
+    Instance, Kind, Manifest, Map, Phase, Place, Result, Results, Signature, SlotName, Text, Type, Value,
+};
+#[cfg(feature = "flow")]
+pub use modrack_flow as flow;
+#[cfg(feature = "python")]
+pub use modrack_python as python;
+pub use modrack_runtime::{Bound, Catalog, CatalogEntry, Figures, SlotStats};
+
+pub use function::Function;
+pub use module::Module;
+pub use rack::{Rack, RackBuilder, Slot};
+pub use values::{FromArgs, FromValue, IntoArgs, IntoValue};
+
+/// The backends of this crate's features.
+fn backends(_plan: &plan::RackPlan) -> Result<Vec<Arc<dyn Backend>>> {
+    Ok(Vec::new())
+}

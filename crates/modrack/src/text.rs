@@ -1,0 +1,162 @@
+//! The text of a rack: finding its file, reading it, and giving the parser what it asks for.
+//!
+//! The core parses and does no I/O; all of it is here.
+
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use modrack_core::plan::{Ask, RackPlan, RackText, TextFormat};
+use modrack_core::{Code, Error, Place, Result};
+
+/// The names that a rack's file may have, in its folder.
+pub const NAMES: &[&str] = &["rack.yaml", "rack.yml", "rack.toml", "rack.json"];
+
+/// A file larger than this is not read on: the parser refuses far less, and says so.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// The rack's file: what `named` leads to, a file or a folder with one; without it the one in the folder
+/// `from` or in the nearest folder above. `None` when nothing was named and nothing is found.
+///
+/// # Errors
+/// [`Code::NoRack`] when what is named is not there or has no rack in it, [`Code::DuplicateName`] when a folder
+/// has two.
+pub fn find(named: Option<&Path>, from: &Path) -> Result<Option<PathBuf>> {
+    let Some(named) = named else {
+        let from = std::path::absolute(from).map_err(|why| unreadable(from, &why))?;
+        for folder in from.ancestors() {
+            if let Some(file) = in_folder(folder)? {
+                return Ok(Some(file));
+            }
+        }
+        return Ok(None);
+    };
+    if !named.is_dir() {
+        return if named.exists() { Ok(Some(named.to_owned())) } else { Err(missing(named)) };
+    }
+    match in_folder(named)? {
+        Some(file) => Ok(Some(file)),
+        None => {
+            Err(Error::new(Code::NoRack, format!("There is no rack in the folder `{}`", named.display()))
+                .hint("A rack is a file `rack.yaml`, `rack.toml` or `rack.json`"))
+        }
+    }
+}
+
+/// Reads a rack's file. Its folder is what the rack's paths are relative to.
+///
+/// # Errors
+/// [`Code::NoRack`] when there is no such file, [`Code::ConfigUnreadable`] when it cannot be read or is of no
+/// known format.
+pub fn read(file: &Path) -> Result<RackText> {
+    let format = TextFormat::of(file).ok_or_else(|| {
+        Error::new(Code::ConfigUnreadable, format!("`{}` is not called like a rack", file.display()))
+            .hint("Its name must end in `.yaml`, `.yml`, `.toml` or `.json`")
+            .place(Place::file(file))
+    })?;
+    let absolute = std::path::absolute(file).map_err(|why| unreadable(file, &why))?;
+    let root = absolute.parent().unwrap_or(&absolute).to_owned();
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|opened| opened.take(MOST_BYTES).read_to_end(&mut bytes))
+        .map_err(|why| unreadable(file, &why))?;
+    Ok(RackText { file: file.to_owned(), root, format, bytes })
+}
+
+/// Parses a rack's text, with the `path=value` of each `set` over it. `${env:...}` and `${file:...}` are
+/// answered by this process.
+///
+/// # Errors
+/// Everything that is wrong with the text ([`Error::each`]).
+pub fn parse(text: &RackText, set: &[String]) -> Result<RackPlan> {
+    let ask = Ask {
+        env: &|name| std::env::var(name).ok(),
+        read: &|path| std::fs::read_to_string(path).map_err(|why| why.to_string()),
+    };
+    RackPlan::parse(text, set, &ask)
+}
+
+/// The rack's file in a folder.
+fn in_folder(folder: &Path) -> Result<Option<PathBuf>> {
+    let mut files = NAMES.iter().map(|name| folder.join(name)).filter(|file| file.is_file());
+    let Some(file) = files.next() else { return Ok(None) };
+    match files.next() {
+        None => Ok(Some(file)),
+        Some(other) => {
+            let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let message = format!(
+                "The folder `{}` has two racks: `{}` and `{}`",
+                folder.display(),
+                name(&file),
+                name(&other)
+            );
+            Err(Error::new(Code::DuplicateName, message)
+                .hint("Take one of them away, or name the one that is meant")
+                .place(Place::file(other)))
+        }
+    }
+}
+
+fn missing(file: &Path) -> Error {
+    Error::new(Code::NoRack, format!("There is no rack `{}`", file.display()))
+        .hint("Name a file, or a folder that has a `rack.yaml`, `rack.toml` or `rack.json`")
+}
+
+fn unreadable(file: &Path, why: &std::io::Error) -> Error {
+    if why.kind() == ErrorKind::NotFound {
+        return missing(file);
+    }
+    Error::new(Code::ConfigUnreadable, format!("`{}` cannot be read: {why}", file.display()))
+        .hint("Check that the file is readable for you")
+        .place(Place::file(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes the files, looks for a rack, and says what was found, relative to the folder they are in.
+    fn check(files: &[&str], named: Option<&str>, from: &str, found: Result<Option<&str>, Code>) {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "rack: 1\n").unwrap();
+        }
+        let named = named.map(|name| folder.path().join(name));
+        let got = find(named.as_deref(), &folder.path().join(from)).map_err(|error| {
+            assert!(error.hint_text().is_some());
+            error.code()
+        });
+        let found = found.map(|file| file.map(|file| folder.path().join(file)));
+        assert_eq!(got, found, "{files:?} {named:?} {from:?}");
+    }
+
+    #[test]
+    fn the_rack_is_the_one_that_is_named_or_the_nearest_upwards() {
+        let both = &["rack.yaml", "a/rack.toml", "a/b/x.py"];
+        check(both, None, "", Ok(Some("rack.yaml")));
+        check(both, None, "a/b", Ok(Some("a/rack.toml")));
+        check(both, Some("a"), "", Ok(Some("a/rack.toml")));
+        check(both, Some("rack.yaml"), "a", Ok(Some("rack.yaml")));
+        check(both, Some("a/b"), "", Err(Code::NoRack));
+        check(both, Some("other.yaml"), "", Err(Code::NoRack));
+        check(&["rack.yaml", "rack.json"], None, "", Err(Code::DuplicateName));
+        check(&["rack.yaml", "rack.json"], Some("rack.json"), "", Ok(Some("rack.json")));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rack.txt"), "").unwrap();
+        std::fs::create_dir(folder.path().join("rack.yaml")).unwrap();
+        for (name, code) in [
+            ("rack.txt", Code::ConfigUnreadable),
+            ("rack.yaml", Code::ConfigUnreadable),
+            ("none.yaml", Code::NoRack),
+        ] {
+            let error = read(&folder.path().join(name)).unwrap_err();
+            assert_eq!(error.code(), code, "{name}");
+            assert!(error.hint_text().is_some());
+        }
+    }
+}
