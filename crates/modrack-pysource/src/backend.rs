@@ -1,0 +1,41 @@
+//! The backend of a process without an interpreter: it reads Python modules and starts none.
+
+use std::path::Path;
+
+use modrack_core::{Backend, BackendName, Description, Error, Map, Origin, Result, Start, Started, Text};
+
+use crate::{Reader, check_params, error, is_python};
+
+/// Describes Python modules; starting one is an error that says that it needs an interpreter.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOnly(pub Reader);
+
+impl Backend for SourceOnly {
+    fn name(&self) -> BackendName {
+        BackendName::Python
+    }
+
+    fn describe(&self, origin: &Origin) -> Result<Description> {
+        self.0.describe(origin)
+    }
+
+    fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
+        recognises(path, first)
+    }
+
+    fn check_params(&self, description: &Description, params: &Map, injected: &[Text]) -> Vec<Error> {
+        check_params(description, params, injected)
+    }
+
+    fn start(&self, start: Start<'_>) -> Result<Started> {
+        Err(error::needs_interpreter(&start.origin.to_string()).slot(start.slot))
+    }
+}
+
+/// Whether what stands at `path` is Python: a package's folder, or a file by its first bytes.
+pub fn recognises(path: &Path, first: Option<&[u8]>) -> bool {
+    match first {
+        Some(bytes) => is_python(bytes, path),
+        None => path.join("__init__.py").is_file(),
+    }
+}

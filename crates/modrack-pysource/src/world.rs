@@ -1,0 +1,348 @@
+//! The files round a module: reading each once, following imports from one to the next, and the content hash.
+//!
+//! A module's root is its folder, or its top package. What is inside belongs to it; other folders are looked
+//! into only to understand what it inherits.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use modrack_core::{ContentHash, Result};
+
+use crate::error;
+use crate::extract;
+use crate::facts::{Def, Facts, Link};
+use crate::parse;
+use crate::text::{MAX_BYTES, SourceText};
+
+/// One file, read.
+pub(crate) struct Unit {
+    pub(crate) path: PathBuf,
+    /// The packages it is in, outermost first; a package's own file is in its package.
+    pub(crate) package: Vec<String>,
+    pub(crate) is_package: bool,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) facts: Facts,
+}
+
+/// Every file that was looked at to describe one module.
+pub(crate) struct World<'a> {
+    /// The folder that messages show paths against.
+    shown_root: &'a Path,
+    /// Where absolute imports of the module's own files begin.
+    pub(crate) import_root: PathBuf,
+    /// What belongs to the module is inside this folder.
+    pub(crate) private_root: PathBuf,
+    /// Other folders that are imported from.
+    path: &'a [PathBuf],
+    units: RefCell<HashMap<PathBuf, Option<Rc<Unit>>>>,
+}
+
+/// A definition that was found by name.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) unit: Rc<Unit>,
+    pub(crate) name: String,
+}
+
+/// How far imports of imports are followed.
+const MAX_HOPS: usize = 16;
+/// How many files of a package are hashed.
+const MAX_FILES: usize = 10_000;
+
+impl<'a> World<'a> {
+    /// The surroundings of the file or package file at `path`.
+    pub(crate) fn round(path: &Path, shown_root: &'a Path, folders: &'a [PathBuf]) -> Self {
+        let packages = packages_of(path);
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut import_root = folder.clone();
+        for _ in &packages {
+            import_root.pop();
+        }
+        let private_root = match packages.first() {
+            Some(top) => import_root.join(top),
+            None => folder,
+        };
+        Self { shown_root, import_root, private_root, path: folders, units: RefCell::default() }
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read, is not Python source, or has a syntax error.
+    pub(crate) fn read(&self, path: &Path) -> Result<Rc<Unit>> {
+        if let Some(Some(unit)) = self.units.borrow().get(path) {
+            return Ok(unit.clone());
+        }
+        let root = self.shown_root;
+        let unreadable = |why: &std::io::Error| error::unreadable(path, root, why);
+        let about = std::fs::metadata(path).map_err(|why| unreadable(&why))?;
+        if !about.is_file() {
+            return Err(error::not_a_file(path, root));
+        }
+        if about.len() > MAX_BYTES {
+            return Err(error::not_text(path, root, &crate::text::NotText::TooLarge));
+        }
+        let bytes = std::fs::read(path).map_err(|why| unreadable(&why))?;
+        let source = SourceText::decode(&bytes).map_err(|why| error::not_text(path, root, &why))?;
+        let facts = parse::with_module(&source, |parsed| extract::facts(&source, path, parsed))
+            .map_err(|why| error::syntax(path, root, &source, &why))?;
+        let unit = Rc::new(Unit {
+            path: path.to_owned(),
+            package: packages_of(path),
+            is_package: is_init(path),
+            bytes,
+            facts,
+        });
+        self.units.borrow_mut().insert(path.to_owned(), Some(unit.clone()));
+        Ok(unit)
+    }
+
+    /// Reads a file for what it tells about another; what is wrong with it is not that other's fault.
+    fn peek(&self, path: &Path) -> Option<Rc<Unit>> {
+        if let Some(known) = self.units.borrow().get(path) {
+            return known.clone();
+        }
+        let unit = self.read(path).ok();
+        self.units.borrow_mut().entry(path.to_owned()).or_insert_with(|| unit.clone());
+        unit
+    }
+
+    /// The file of a module by its dotted parts.
+    fn file_of(&self, parts: &[&str]) -> Option<PathBuf> {
+        let found =
+            std::iter::once(&self.import_root).chain(self.path).find_map(|root| module_file(root, parts));
+        found.filter(|_| !parts.is_empty())
+    }
+
+    /// The dotted parts of what an import in `unit` names.
+    fn parts<'b>(&self, unit: &'b Unit, level: u32, module: &'b str) -> Option<Vec<&'b str>> {
+        let mut parts: Vec<&str> = Vec::new();
+        if level > 0 {
+            let keep = unit.package.len().checked_sub(level as usize - 1)?;
+            if unit.package.is_empty() {
+                return None;
+            }
+            parts.extend(unit.package[..keep].iter().map(String::as_str));
+        }
+        parts.extend(module.split('.').filter(|part| !part.is_empty()));
+        Some(parts)
+    }
+
+    /// The unit that a link's module is.
+    fn module(&self, unit: &Unit, link: &Link) -> Option<Rc<Unit>> {
+        let parts = self.parts(unit, link.level, &link.module)?;
+        self.peek(&self.file_of(&parts)?)
+    }
+
+    /// Finds what `name` is in `unit`, through imports where they can be followed.
+    pub(crate) fn find(&self, unit: &Rc<Unit>, name: &str) -> Option<Found> {
+        self.find_at(unit, name, 0)
+    }
+
+    fn find_at(&self, unit: &Rc<Unit>, name: &str, hops: usize) -> Option<Found> {
+        if hops > MAX_HOPS {
+            return None;
+        }
+        if let Some((first, rest)) = name.split_once('.') {
+            let Some(Def::Import(link)) = unit.facts.names.get(first) else { return None };
+            let inner = match &link.name {
+                None => self.module(unit, link)?,
+                Some(sub) => self.submodule(unit, link, sub)?,
+            };
+            return self.find_at(&inner, rest, hops + 1);
+        }
+        match unit.facts.names.get(name) {
+            Some(Def::Import(link)) => {
+                let wanted = link.name.as_deref()?;
+                let inner = self.module(unit, link)?;
+                if Rc::ptr_eq(&inner, unit) && wanted == name {
+                    return None;
+                }
+                self.find_at(&inner, wanted, hops + 1)
+            }
+            Some(Def::Value(value)) => match &value.alias {
+                Some(other) if other != name => match self.find_at(unit, other, hops + 1) {
+                    Some(found) => Some(found),
+                    None => Some(Found { unit: unit.clone(), name: name.to_owned() }),
+                },
+                _ => Some(Found { unit: unit.clone(), name: name.to_owned() }),
+            },
+            Some(_) => Some(Found { unit: unit.clone(), name: name.to_owned() }),
+            None => unit.facts.stars.iter().find_map(|star| {
+                let inner = self.module(unit, star)?;
+                (!Rc::ptr_eq(&inner, unit) && inner.facts.is_public(name))
+                    .then(|| self.find_at(&inner, name, hops + 1))?
+            }),
+        }
+    }
+
+    fn submodule(&self, unit: &Unit, link: &Link, name: &str) -> Option<Rc<Unit>> {
+        let mut parts = self.parts(unit, link.level, &link.module)?;
+        parts.push(name);
+        self.peek(&self.file_of(&parts)?)
+    }
+
+    /// Whether every `from x import *` of the unit leads to a file that was read.
+    pub(crate) fn stars_are_seen(&self, unit: &Unit) -> bool {
+        unit.facts.stars.iter().all(|star| self.module(unit, star).is_some_and(|m| m.facts.stars.is_empty()))
+    }
+
+    /// The units that `from x import *` brings in.
+    pub(crate) fn stars(&self, unit: &Unit) -> Vec<Rc<Unit>> {
+        unit.facts.stars.iter().filter_map(|star| self.module(unit, star)).collect()
+    }
+
+    /// Whether a unit belongs to the module.
+    pub(crate) fn is_private(&self, path: &Path) -> bool {
+        path.starts_with(&self.private_root)
+    }
+
+    /// The files that belong to the module, `unit`'s own first, and the hash of their content.
+    ///
+    /// # Errors
+    /// A file that loading the module certainly loads, too, has a syntax error or is not Python.
+    pub(crate) fn content(&self, unit: &Rc<Unit>) -> Result<(Vec<PathBuf>, ContentHash)> {
+        let mut files: BTreeMap<PathBuf, Rc<Unit>> = BTreeMap::new();
+        let mut seen: HashSet<(PathBuf, bool)> = HashSet::new();
+        let mut queue = vec![(unit.clone(), true)];
+        for init in self.inits(&unit.package) {
+            if init != unit.path {
+                queue.push((self.read(&init)?, true));
+            }
+        }
+        while let Some((at, hard)) = queue.pop() {
+            files.insert(at.path.clone(), at.clone());
+            for import in &at.facts.imports {
+                let hard = hard && import.hard;
+                for path in self.targets(&at, import.level, &import.module, &import.names) {
+                    if !seen.insert((path.clone(), hard)) {
+                        continue;
+                    }
+                    if hard {
+                        queue.push((self.read(&path)?, true));
+                    } else if let Some(next) = self.peek(&path) {
+                        queue.push((next, false));
+                    }
+                }
+            }
+        }
+        // A package may load any of its files in ways that cannot be read.
+        let mut others = BTreeMap::new();
+        if unit.is_package && unit.path.parent() == Some(&self.private_root) {
+            gather(&self.private_root, &mut others);
+            others.retain(|path, _| !files.contains_key(path));
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut all: Vec<&PathBuf> = files.keys().chain(others.keys()).collect();
+        all.sort_unstable();
+        for path in &all {
+            let name = path.strip_prefix(&self.private_root).unwrap_or(path).as_os_str().as_encoded_bytes();
+            let bytes = files.get(*path).map(|unit| &unit.bytes).or_else(|| others.get(*path));
+            let Some(bytes) = bytes else { continue };
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name);
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        }
+        let mut listed = vec![unit.path.clone()];
+        listed.extend(all.into_iter().filter(|path| **path != unit.path).cloned());
+        Ok((listed, ContentHash::from_hex(&hasher.finalize().to_hex())))
+    }
+
+    /// The files of the module that one import may load.
+    fn targets(&self, unit: &Unit, level: u32, module: &str, names: &[String]) -> Vec<PathBuf> {
+        let Some(parts) = self.parts(unit, level, module) else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut add = |parts: &[&str]| {
+            if let Some(path) = module_file(&self.import_root, parts)
+                && self.is_private(&path)
+            {
+                found.push(path);
+                return true;
+            }
+            false
+        };
+        for end in 1..=parts.len() {
+            add(&parts[..end]);
+        }
+        let is_folder = !parts.is_empty()
+            && self.import_root.join(parts.iter().collect::<PathBuf>()).starts_with(&self.private_root);
+        if is_folder && !names.is_empty() {
+            let folder = self.import_root.join(parts.iter().collect::<PathBuf>());
+            if folder.is_dir() {
+                for name in names.iter().filter(|name| *name != "*") {
+                    let mut deeper = parts.clone();
+                    deeper.push(name);
+                    add(&deeper);
+                }
+            }
+        }
+        found
+    }
+
+    /// The `__init__.py` of each package, outermost first.
+    fn inits(&self, packages: &[String]) -> Vec<PathBuf> {
+        let mut folder = self.import_root.clone();
+        packages
+            .iter()
+            .map(|name| {
+                folder.push(name);
+                folder.join("__init__.py")
+            })
+            .collect()
+    }
+}
+
+/// The file of a module below `root`: a package wins over a file of the same name, as in Python.
+pub(crate) fn module_file(root: &Path, parts: &[&str]) -> Option<PathBuf> {
+    if parts.is_empty() {
+        return None;
+    }
+    let mut path: PathBuf = root.join(parts.iter().collect::<PathBuf>());
+    let package = path.join("__init__.py");
+    if package.is_file() {
+        return Some(package);
+    }
+    path.as_mut_os_string().push(".py");
+    path.is_file().then_some(path)
+}
+
+/// The packages that a file is in, outermost first.
+fn packages_of(path: &Path) -> Vec<String> {
+    let mut packages = Vec::new();
+    let mut folder = path.parent();
+    while let Some(at) = folder {
+        let Some(name) = at.file_name().filter(|_| at.join("__init__.py").is_file()) else { break };
+        packages.push(name.to_string_lossy().into_owned());
+        folder = at.parent();
+    }
+    packages.reverse();
+    packages
+}
+
+fn is_init(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "__init__.py")
+}
+
+/// Every Python file below `folder`, without following links to folders.
+fn gather(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if into.len() >= MAX_FILES || name.starts_with('.') || name == "__pycache__" {
+            continue;
+        }
+        if kind.is_dir() {
+            gather(&path, into);
+        } else if name.ends_with(".py")
+            && path.metadata().is_ok_and(|about| about.is_file() && about.len() <= MAX_BYTES)
+            && let Ok(bytes) = std::fs::read(&path)
+        {
+            into.insert(path, bytes);
+        }
+    }
+}
