@@ -1,10 +1,17 @@
 //! Contracts: named, versioned sets of functions with types, as they are looked up and checked.
 
+mod built_in;
+mod fit;
+mod set;
+mod wit;
+
 use std::fmt;
 
 use semver::{Version, VersionReq};
 
-use crate::{FunctionInfo, Result};
+pub use set::Contracts;
+
+use crate::{Description, Error, FunctionInfo, Result};
 
 /// A contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +26,8 @@ pub struct Contract {
     pub doc: Option<String>,
     /// Its functions, the main one first, named as Python and Rust write them (`export_state`).
     pub functions: Vec<ContractFunction>,
+    /// Functions that stand in for all that are required, each set by itself.
+    pub alternatives: Vec<Vec<String>>,
 }
 
 /// A function of a contract.
@@ -43,6 +52,32 @@ impl Contract {
     /// The function that a call without a name means.
     pub fn main(&self) -> Option<&ContractFunction> {
         self.functions.first()
+    }
+
+    /// Whether it comes with modrack.
+    pub fn is_built_in(&self) -> bool {
+        self.package.starts_with("modrack:")
+    }
+
+    /// Everything in which a module does not fit: functions that are missing
+    /// ([`crate::Code::ContractFunctionMissing`]) and functions that take or give something else
+    /// ([`crate::Code::ContractMismatch`]), each with its place in the module, what is expected and what is
+    /// there. What the module leaves open fits.
+    pub fn fit(&self, module: &Description) -> Vec<Error> {
+        fit::fit(self, module, None)
+    }
+
+    /// As [`Contract::fit`], for a module that calls the contract's main function `main`.
+    pub fn fit_as(&self, module: &Description, main: &str) -> Vec<Error> {
+        fit::fit(self, module, Some(main))
+    }
+
+    /// Whether a module lists the contract's functions, and they fit.
+    fn is_shape_of(&self, module: &Description) -> bool {
+        let has = |name: &str| module.function(name).is_some();
+        let required = self.functions.iter().filter(|f| !f.optional).all(|f| has(&f.info.name));
+        let stands_in = self.alternatives.iter().any(|names| names.iter().all(|name| has(name)));
+        (required || stands_in) && self.fit(module).is_empty()
     }
 }
 

@@ -27,7 +27,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::contract::ContractRef;
+pub(crate) use lines::Lines;
 pub use rack::{Ask, RackText, TextFormat};
+pub(crate) use report::nearest;
 
 use crate::{Map, OnErrors, PipelineName, Place, SlotName, Takes, Text, Type, Use};
 

@@ -1,0 +1,291 @@
+//! WIT to contracts, and WIT's types to ours.
+//!
+//! The table that maps the types stands in `docs/contracts.md`; `type_of` is that table. Names become those
+//! of Python and Rust: `export-state` is `export_state`.
+
+use std::path::Path;
+
+use semver::Version;
+use wit_parser::{
+    Function, InterfaceId, Package, PackageId, Resolve, SourceMap, Span, Type as Wit, TypeDefKind,
+    UnresolvedPackageGroup, WorldId, WorldItem,
+};
+
+use super::{Contract, ContractFunction};
+use crate::plan::Lines;
+use crate::{Code, Error, Field, FunctionInfo, Param, ParamKind, Place, Result, Signature, Type};
+
+/// Reads the contracts of `wanted`, each a path among `texts`; the others are there to be referred to.
+///
+/// # Errors
+/// [`Code::BadContract`] with the line, for each text that is wrong.
+pub(super) fn read(texts: &[(&str, &str)], wanted: &[&Path]) -> Result<Vec<Contract>> {
+    let mut groups = Vec::new();
+    let mut wrong = Vec::new();
+    for (path, text) in texts {
+        let mut map = SourceMap::new();
+        map.push_str(path, *text);
+        match map.parse() {
+            Ok(group) => groups.push((Path::new(path), group)),
+            Err((map, error)) => {
+                wrong.push(malformed(&error.kind().to_string(), error.kind().span(), &map, texts));
+            }
+        }
+    }
+    if let Some(error) = Error::all(wrong) {
+        return Err(error);
+    }
+    let names: Vec<_> = groups.iter().map(|(path, group)| (*path, group.main.name.clone())).collect();
+    let resolve = resolve(groups.into_iter().map(|(_, group)| group).collect(), texts)?;
+    let (mut contracts, mut wrong) = (Vec::new(), Vec::new());
+    for (path, name) in names {
+        if !wanted.contains(&path) {
+            continue;
+        }
+        if let Some(id) = resolve.package_names.get(&name) {
+            match contract(&resolve, *id, path) {
+                Ok(contract) => contracts.push(contract),
+                Err(error) => wrong.push(error),
+            }
+        }
+    }
+    Error::all(wrong).map_or(Ok(contracts), Err)
+}
+
+fn resolve(mut groups: Vec<UnresolvedPackageGroup>, texts: &[(&str, &str)]) -> Result<Resolve> {
+    let mut resolve = Resolve::new();
+    // The features that a WIT file gates are for component tools; a contract is all that is written.
+    resolve.all_features = true;
+    if let Some(main) = groups.pop() {
+        resolve.push_groups(main, groups).map_err(|error| {
+            malformed(&error.kind().to_string(), error.kind().span(), &resolve.source_map, texts)
+        })?;
+    }
+    Ok(resolve)
+}
+
+/// One contract: what the package's world `module` exports must be there, what `optional` exports may be.
+fn contract(resolve: &Resolve, id: PackageId, path: &Path) -> Result<Contract> {
+    let package = &resolve.packages[id];
+    let wrong = |message: String, hint: &str| {
+        Error::new(Code::BadContract, message).hint(hint).place(Place::file(path))
+    };
+    let version = package.name.version.clone().ok_or_else(|| {
+        wrong(
+            format!("The package `{}` has no version", package.name),
+            "Write the version after the name: `package acme:pricing@1.0.0;`",
+        )
+    })?;
+    let mut required = Vec::new();
+    match package.worlds.get("module") {
+        Some(world) => world_functions(resolve, *world, &mut required),
+        None => interface_functions(
+            resolve,
+            main_interface(package).ok_or_else(|| {
+                wrong(
+                    format!("It is not clear which interface of `{}` is the contract", package.name),
+                    "Name the interface as the package, or export what must be there from `world module`",
+                )
+            })?,
+            &mut required,
+        ),
+    }
+    if required.is_empty() {
+        return Err(wrong(
+            format!("The contract `{}` has no function", package.name),
+            "Add a function: `run: func();`",
+        ));
+    }
+    let mut optional = Vec::new();
+    if let Some(world) = package.worlds.get("optional") {
+        world_functions(resolve, *world, &mut optional);
+    }
+    let alternatives =
+        package.worlds.iter().filter(|(name, _)| name.starts_with("module-")).map(|(_, world)| {
+            let mut functions = Vec::new();
+            world_functions(resolve, *world, &mut functions);
+            functions
+        });
+    let alternatives: Vec<Vec<&Function>> = alternatives.collect();
+    let mut functions: Vec<ContractFunction> = Vec::new();
+    let rest = optional.iter().chain(alternatives.iter().flatten());
+    for (function, optional) in required.iter().map(|f| (f, false)).chain(rest.map(|f| (f, true))) {
+        let info = function_info(resolve, function);
+        if !functions.iter().any(|there| there.info.name == info.name) {
+            functions.push(ContractFunction { info, optional });
+        }
+    }
+    Ok(Contract {
+        name: package.name.name.clone(),
+        package: format!("{}:{}", package.name.namespace, package.name.name),
+        version: plain(&version),
+        doc: package.docs.contents.as_deref().map(|doc| doc.trim().to_owned()),
+        functions,
+        alternatives: alternatives
+            .iter()
+            .map(|part| part.iter().map(|f| snake(f.item_name())).collect())
+            .collect(),
+    })
+}
+
+/// The interface that is the contract, where no world says so: the one named as the package, else the only one.
+fn main_interface(package: &Package) -> Option<InterfaceId> {
+    let named = package.interfaces.get(&package.name.name);
+    named
+        .or_else(|| if package.interfaces.len() == 1 { package.interfaces.values().next() } else { None })
+        .copied()
+}
+
+fn world_functions<'r>(resolve: &'r Resolve, world: WorldId, into: &mut Vec<&'r Function>) {
+    for item in resolve.worlds[world].exports.values() {
+        match item {
+            WorldItem::Function(function) => into.push(function),
+            WorldItem::Interface { id, .. } => interface_functions(resolve, *id, into),
+            WorldItem::Type { .. } => {}
+        }
+    }
+}
+
+/// The free functions of an interface; those of its resources belong to objects, not to the module.
+fn interface_functions<'r>(resolve: &'r Resolve, interface: InterfaceId, into: &mut Vec<&'r Function>) {
+    into.extend(resolve.interfaces[interface].functions.values().filter(|f| f.kind.resource().is_none()));
+}
+
+fn function_info(resolve: &Resolve, function: &Function) -> FunctionInfo {
+    let count = function.params.len();
+    let params = function.params.iter().enumerate().map(|(index, param)| {
+        let ty = type_of(resolve, &param.ty);
+        // A last `args: list<value>` is however many arguments there are.
+        let rest = index + 1 == count && param.name == "args" && ty == Type::List(Box::new(Type::Any));
+        let kind = if rest { ParamKind::Rest } else { ParamKind::Either };
+        Param { kind, ..Param::new(snake(&param.name), ty) }
+    });
+    FunctionInfo {
+        name: snake(function.item_name()),
+        signature: Signature {
+            params: params.collect(),
+            result: function.result.map_or(Type::Null, |ty| type_of(resolve, &ty)),
+            result_annotation: None,
+            is_async: false,
+            is_generator: false,
+        },
+        doc: function.docs.contents.as_deref().map(|doc| doc.trim().to_owned()),
+        place: None,
+    }
+}
+
+/// The table of `docs/contracts.md`.
+fn type_of(resolve: &Resolve, ty: &Wit) -> Type {
+    let boxed = |ty: &Wit| Box::new(type_of(resolve, ty));
+    let or_null = |ty: &Option<Wit>| Box::new(ty.as_ref().map_or(Type::Null, |ty| type_of(resolve, ty)));
+    let id = match ty {
+        Wit::Bool => return Type::Bool,
+        Wit::U8 | Wit::U16 | Wit::U32 | Wit::U64 | Wit::S8 | Wit::S16 | Wit::S32 | Wit::S64 => {
+            return Type::Int;
+        }
+        Wit::F32 | Wit::F64 => return Type::Float,
+        Wit::Char | Wit::String => return Type::Text,
+        Wit::ErrorContext => return Type::Any,
+        Wit::Id(id) => *id,
+    };
+    let def = &resolve.types[id];
+    if let Some(known) = shared_type(resolve, id) {
+        return known;
+    }
+    match &def.kind {
+        TypeDefKind::Type(ty) => type_of(resolve, ty),
+        TypeDefKind::List(Wit::U8) => Type::Bytes,
+        TypeDefKind::List(item) | TypeDefKind::FixedLengthList(item, _) => match pair(resolve, item) {
+            Some(value) => Type::Map(boxed(&value)),
+            None => Type::List(boxed(item)),
+        },
+        TypeDefKind::Map(_, value) => Type::Map(boxed(value)),
+        TypeDefKind::Option(some) => Type::Option(boxed(some)),
+        TypeDefKind::Result(result) => Type::Result(or_null(&result.ok), or_null(&result.err)),
+        TypeDefKind::Tuple(tuple) => Type::Tuple(tuple.types.iter().map(|ty| type_of(resolve, ty)).collect()),
+        TypeDefKind::Record(record) => Type::Record(
+            record
+                .fields
+                .iter()
+                .map(|f| Field { name: snake(&f.name), ty: type_of(resolve, &f.ty) })
+                .collect(),
+        ),
+        TypeDefKind::Variant(variant) => Type::Variant(
+            variant
+                .cases
+                .iter()
+                .map(|c| (snake(&c.name), c.ty.as_ref().map(|ty| type_of(resolve, ty))))
+                .collect(),
+        ),
+        TypeDefKind::Enum(words) => Type::Enum(words.cases.iter().map(|case| case.name.clone()).collect()),
+        TypeDefKind::Flags(words) => Type::Flags(words.flags.iter().map(|flag| flag.name.clone()).collect()),
+        TypeDefKind::Stream(item) => Type::Stream(or_null(item)),
+        TypeDefKind::Future(item) => *or_null(item),
+        TypeDefKind::Handle(wit_parser::Handle::Own(of) | wit_parser::Handle::Borrow(of)) => {
+            Type::Resource(resolve.types[*of].name.clone().unwrap_or_default())
+        }
+        TypeDefKind::Resource => Type::Resource(def.name.clone().unwrap_or_default()),
+        TypeDefKind::Unknown => Type::Any,
+    }
+}
+
+/// `value` and `table` of `modrack:types`, which stand for what WIT cannot say.
+fn shared_type(resolve: &Resolve, id: wit_parser::TypeId) -> Option<Type> {
+    let def = &resolve.types[id];
+    let wit_parser::TypeOwner::Interface(interface) = def.owner else { return None };
+    let package = &resolve.packages[resolve.interfaces[interface].package?];
+    if (package.name.namespace.as_str(), package.name.name.as_str()) != ("modrack", "types") {
+        return None;
+    }
+    match def.name.as_deref()? {
+        "value" => Some(Type::Any),
+        "table" => Some(Type::Table),
+        _ => None,
+    }
+}
+
+/// The value's type of a `tuple<string, T>`: a list of those is a mapping.
+fn pair(resolve: &Resolve, item: &Wit) -> Option<Wit> {
+    let Wit::Id(id) = item else { return None };
+    match &resolve.types[*id].kind {
+        TypeDefKind::Tuple(tuple) => match tuple.types.as_slice() {
+            [Wit::String, value] => Some(*value),
+            _ => None,
+        },
+        TypeDefKind::Type(inner) => pair(resolve, inner),
+        _ => None,
+    }
+}
+
+fn malformed(message: &str, span: Span, map: &SourceMap, texts: &[(&str, &str)]) -> Error {
+    let (first, more) = message.split_once('\n').unwrap_or((message, ""));
+    let error =
+        Error::new(Code::BadContract, format!("This is not valid WIT: {}", first.trim_end_matches('.')));
+    let error = match more.trim() {
+        "" => error
+            .hint("See https://component-model.bytecodealliance.org/design/wit.html for how WIT is written"),
+        more => error.hint(more.split_whitespace().collect::<Vec<_>>().join(" ")),
+    };
+    let Some(at) = map.resolve_span(span) else {
+        return match map.source_names().last() {
+            Some(file) => error.place(Place::file(file)),
+            None => error,
+        };
+    };
+    let mut place = Place::file(at.path);
+    if let Some((_, text)) = texts.iter().find(|(path, _)| *path == at.path) {
+        let (line, column) = Lines::new(text).line_column(at.range.start);
+        place.line = Some(line);
+        place.column = Some(column);
+    }
+    error.place(place)
+}
+
+/// A version without what does not count when versions are compared.
+fn plain(version: &Version) -> Version {
+    Version { build: semver::BuildMetadata::EMPTY, ..version.clone() }
+}
+
+fn snake(name: &str) -> String {
+    name.replace('-', "_")
+}
