@@ -14,6 +14,7 @@ mod pipeline;
 mod rack;
 mod refs;
 mod report;
+mod schema;
 mod set;
 mod slot;
 mod toml;
@@ -30,6 +31,7 @@ use crate::contract::ContractRef;
 pub(crate) use lines::Lines;
 pub use rack::{Ask, RackText, TextFormat};
 pub(crate) use report::nearest;
+pub use schema::schema_json;
 
 use crate::{Map, OnErrors, PipelineName, Place, SlotName, Takes, Text, Type, Use};
 
