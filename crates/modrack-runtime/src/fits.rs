@@ -3,7 +3,7 @@
 //! Objects that only their backend sees inside are taken as they are where the caller wants them so, and
 //! wherever a type is known by its name only.
 
-use modrack_core::{Args, Code, Error, ParamKind, Phase, Result, Results, Signature, Type, Value};
+use modrack_core::{Args, Code, Error, Param, ParamKind, Phase, Result, Results, Signature, Type, Value};
 
 /// Checks what a call gives against what the function takes.
 ///
@@ -15,6 +15,12 @@ pub(crate) fn arguments(function: &str, signature: &Signature, args: &Args<'_>) 
             .hint(format!("Its contract says `{function}{signature}`"))
             .phase(Phase::Call))
     };
+    // A contract's only parameter that is a record may be given by its fields.
+    if let [Param { ty: Type::Record(_), .. }] = signature.params[..]
+        && args.positional.is_empty()
+    {
+        return Ok(());
+    }
     let by_position =
         signature.params.iter().filter(|p| matches!(p.kind, ParamKind::Positional | ParamKind::Either));
     for (param, value) in by_position.clone().zip(args.positional) {
@@ -167,7 +173,7 @@ fn shown(ty: &Type) -> String {
 
 #[cfg(test)]
 mod tests {
-    use modrack_core::{Field, Map, Param};
+    use modrack_core::{Field, Map};
 
     use super::*;
 

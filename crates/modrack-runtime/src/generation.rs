@@ -176,7 +176,13 @@ impl Generation {
     /// What the slot's contract holds the function to. A contract that was only found by shape is advice.
     fn promised(&self, name: &str, function: &dyn Function) -> Option<Arc<Signature>> {
         let contract = self.checked.contract.as_ref().filter(|_| self.checked.declared)?;
-        let promised = contract.functions.iter().find(|f| f.info.name == name)?;
+        // The slot or the manifest may call the contract's main function by another name. Those that a
+        // module may leave out are given as much as it takes.
+        let main = self.main.as_deref().or(self.checked.description.manifest.function.as_deref());
+        let promised = match contract.main() {
+            Some(function) if main == Some(name) => function,
+            _ => contract.functions.iter().find(|f| f.info.name == name && !f.optional)?,
+        };
         let mut signature = promised.info.signature.clone();
         if signature.result == modrack_core::Type::Any
             && let Some(own) = function.signature()

@@ -31,7 +31,6 @@ mod verify;
 
 pub use bound::Bound;
 pub use catalog::{Catalog, CatalogEntry};
-pub use contracts::Contracts;
 pub use host::HostModule;
 pub use meter::{Figures, SlotStats};
 pub use rack::Rack;

@@ -18,12 +18,16 @@ const LIFE: &[&str] =
 /// [`modrack_core::Code::NoMainFunction`] when several could be it, or none is known.
 pub(crate) fn of_description(checked: &Checked, plan: Option<&str>) -> Result<String> {
     let description = &checked.description;
-    let contract = checked.contract.as_ref().and_then(|c| c.main()).map(|f| f.info.name.as_str());
     let alone = match &description.entry {
         Entry::Function(name) => Some(last(name)),
         _ => None,
     };
-    if let Some(name) = plan.or(contract).or(description.manifest.function.as_deref()).or(alone) {
+    let contract = checked.contract.as_ref().and_then(|c| c.main()).map(|f| f.info.name.as_str());
+    let listed = contract.filter(|name| description.function(name).is_some());
+    let manifest = description.manifest.function.as_deref();
+    // What is not listed may still be there, but only where nothing that is listed would do.
+    let likely = contract.filter(|_| description.open && description.functions.is_empty());
+    if let Some(name) = plan.or(alone).or(listed).or(manifest).or(likely) {
         return Ok(name.to_owned());
     }
     only(description.functions.iter().map(|f| f.name.as_str()).collect())

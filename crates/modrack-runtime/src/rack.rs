@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
+use modrack_core::contract::Contracts;
 use modrack_core::plan::{RackPlan, SlotPlan, SlotRef};
 use modrack_core::{
     Backend, BackendName, Call, Description, Error, GenerationId, Instance, Origin, Phase, Result, SlotName,
@@ -18,7 +19,6 @@ use modrack_core::{
 
 use crate::catalog::Catalog;
 use crate::cell::TableCell;
-use crate::contracts::Contracts;
 use crate::error;
 use crate::functions::FunctionId;
 use crate::generation::{Generation, Made};

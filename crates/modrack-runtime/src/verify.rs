@@ -64,9 +64,12 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
         }
     };
     if let Some(contract) = contract.as_ref().filter(|_| declared) {
-        faults.extend(
-            crate::contracts::fit(contract, &description).into_iter().map(|error| blame(error, "contract")),
-        );
+        let main = plan.function.as_deref().or(description.manifest.function.as_deref());
+        let misfits = match main {
+            Some(main) => contract.fit_as(&description, main),
+            None => contract.fit(&description),
+        };
+        faults.extend(misfits.into_iter().map(|error| blame(error, "contract")));
     }
     if let Some(function) = &plan.function
         && !description.open
@@ -81,7 +84,7 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
     ) {
         let injected: Vec<Text> = plan.needs.iter().map(|(name, _)| name.clone()).collect();
         let params = backend.check_params(&description, &plan.params, &injected);
-        faults.extend(params.into_iter().map(|error| blame(error, "params")));
+        faults.extend(params.into_iter().map(|error| blame_params(seat, error.phase(Phase::Check))));
         faults.extend(backend.check_requires(&description).into_iter().map(|error| blame(error, "use")));
     }
     let mut checked =
@@ -89,6 +92,15 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
     let module = checked.module();
     checked.faults = checked.faults.into_iter().map(|error| error.module(module.clone())).collect();
     checked
+}
+
+/// Says of a parameter's error where the rack sets the parameter, rather than where the module takes it.
+fn blame_params(seat: &Seat, error: Error) -> Error {
+    let key = error.place_of().and_then(|place| place.key.as_ref());
+    match key.and_then(|key| seat.plan().key_places.get(key)).cloned() {
+        Some(place) => error.place(place).slot(seat.slot().name()),
+        None => seat.blame(error, "params"),
+    }
 }
 
 /// The contract by which a module is used, and whether somebody asked for it.
