@@ -26,6 +26,8 @@ const STYLES: Styles = Styles::styled()
     version,
     styles = STYLES,
     disable_help_subcommand = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
     after_help = "A SLOT is a name in the rack, or whatever may stand behind `use:`, such as `./upper.py:Upper` or \
                   `python:math`.\nExit status: 0 done, 1 the work failed or `check` found something, 2 usage or \
                   configuration, 130 interrupted."
@@ -63,18 +65,14 @@ pub(crate) struct Global {
 /// How events are written.
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
     Json,
 }
 
 /// The verbs.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
-    /// Run a pipeline
-    Run(Run),
     /// Call a function of a slot and print its result as JSON
     Call(Call),
     /// Read an attribute of a slot and print it as JSON
@@ -86,7 +84,7 @@ pub(crate) enum Verb {
     /// Check the rack, its modules and its pipelines without running them
     Check(Check),
     /// Make a new rack or module
-    #[command(subcommand)]
+    #[command(subcommand, subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
     New(New),
     /// Print the JSON Schema of `rack.yaml`
     Schema,
@@ -96,33 +94,12 @@ pub(crate) enum Verb {
     Version,
 }
 
-/// `run`.
-#[derive(Args, Debug)]
-pub(crate) struct Run {
-    /// The pipeline; may be left out when the rack has just one
-    #[arg(add = ArgValueCompleter::new(complete::pipelines))]
-    pub(crate) pipeline: Option<String>,
-    /// Run every pipeline of the rack, in order
-    #[arg(long, conflicts_with = "pipeline")]
-    pub(crate) all: bool,
-    /// Do everything but write: rows are read and go through the stages
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Read at most this many rows
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u64>,
-    /// Fail when more than this many rows were skipped or quarantined
-    #[arg(long, value_name = "N")]
-    pub(crate) max_errors: Option<u64>,
-    /// Print load and call figures of the slots at the end
-    #[arg(long)]
-    pub(crate) stats: bool,
-}
-
 /// `call`.
 #[derive(Args, Debug)]
-#[command(after_help = "An ARG is text where the parameter is text, else JSON, else text. `name=ARG` gives the \
-                        parameter `name`; `@FILE` reads the file, `@-` standard input; `@@` stands for one `@`.")]
+#[command(
+    after_help = "An ARG is text where the parameter is text, else JSON, else text. `name=ARG` gives the \
+                        parameter `name`; `@FILE` reads the file, `@-` standard input; `@@` stands for one `@`."
+)]
 pub(crate) struct Call {
     /// The slot, or a `use` text
     #[arg(add = ArgValueCompleter::new(complete::slots))]

@@ -65,9 +65,7 @@ fn named<'a>(
 fn at_position(signature: &Signature, position: usize) -> Option<&Param> {
     let mut by_position =
         signature.params.iter().filter(|p| matches!(p.kind, ParamKind::Positional | ParamKind::Either));
-    by_position
-        .nth(position)
-        .or_else(|| signature.params.iter().find(|p| p.kind == ParamKind::Rest))
+    by_position.nth(position).or_else(|| signature.params.iter().find(|p| p.kind == ParamKind::Rest))
 }
 
 fn value(word: &str, ty: Option<&Type>, stdin_is_read: &mut bool) -> Result<Value> {
@@ -77,8 +75,9 @@ fn value(word: &str, ty: Option<&Type>, stdin_is_read: &mut bool) -> Result<Valu
     }
     let bytes = if path == "-" {
         if std::mem::replace(stdin_is_read, true) {
-            return Err(Error::new(Code::Usage, "Standard input is read by two arguments")
-                .hint("Write `@-` once"));
+            return Err(
+                Error::new(Code::Usage, "Standard input is read by two arguments").hint("Write `@-` once")
+            );
         }
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -174,7 +173,10 @@ mod tests {
         check(&["a", "1", "null"], r#"[Text("a"), Int(1), Null] []"#);
         check(&["a", "1", "-inf"], r#"[Text("a"), Int(1), Float(-inf)] []"#);
         check(&["a", "1", "1", "xy"], r#"[Text("a"), Int(1), Int(1), Bytes(b"xy")] []"#);
-        check(&["a", "1", "1", "xy", "z", "2"], r#"[Text("a"), Int(1), Int(1), Bytes(b"xy"), Text("z"), Int(2)] []"#);
+        check(
+            &["a", "1", "1", "xy", "z", "2"],
+            r#"[Text("a"), Int(1), Int(1), Bytes(b"xy"), Text("z"), Int(2)] []"#,
+        );
         check(&["@@home"], r#"[Text("@home")] []"#);
     }
 

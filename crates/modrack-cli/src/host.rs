@@ -14,8 +14,19 @@ pub struct Host {
     pub python: Option<PythonFactory>,
     /// Where data goes; none is the process's standard output.
     pub stdout: Option<File>,
-    /// Versions of what the host links beside the command itself, for `modrack version`.
-    pub linked: Vec<(&'static str, String)>,
+    /// The interpreter that this process is, where it is one.
+    pub interpreter: Option<Interpreter>,
+}
+
+/// The interpreter that runs the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// Its version: `3.13.0`.
+    pub version: String,
+    /// Its program, where it knows it.
+    pub executable: String,
+    /// Where its packages are.
+    pub prefix: String,
 }
 
 /// Makes the Python backend when the first slot needs it.

@@ -38,6 +38,16 @@ pub(crate) fn parse(text: &str) -> Option<Result<Value>> {
     Some(Ok(from_json(parsed)))
 }
 
+/// JSON text over several lines, where one would be long to read.
+pub(crate) fn indented(text: String) -> String {
+    const SHORT: usize = 100;
+    if text.len() <= SHORT {
+        return text;
+    }
+    let parsed = serde_json::from_str::<serde_json::Value>(&text);
+    parsed.and_then(|parsed| serde_json::to_string_pretty(&parsed)).unwrap_or(text)
+}
+
 /// A step on the way to a part of a value.
 enum Step<'a> {
     Item(usize),
@@ -187,7 +197,8 @@ fn wide_integer(text: &str) -> Option<&str> {
             }
             b'-' | b'0'..=b'9' => {
                 let from = at;
-                while at < bytes.len() && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9') {
+                while at < bytes.len() && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
+                {
                     at += 1;
                 }
                 let number = &text[from..at];
@@ -222,7 +233,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_an_error() {
-        for number in ["9223372036854775808", "[1, -99999999999999999999]", r#"{"a 1": 18446744073709551615}"#] {
+        for number in
+            ["9223372036854775808", "[1, -99999999999999999999]", r#"{"a 1": 18446744073709551615}"#]
+        {
             assert_eq!(parse(number).unwrap().unwrap_err().code(), Code::ValueDoesNotFit, "{number}");
         }
         assert!(parse(r#""99999999999999999999 \" 99999999999999999999""#).unwrap().is_ok());
@@ -232,9 +245,6 @@ mod tests {
             Value::Float(f64::NAN),
         )])))]);
         let error = to_text(&nested).unwrap_err();
-        assert_eq!(
-            error.message(),
-            "JSON has no way to write the number `NaN`, at `result[0][\"price\"]`"
-        );
+        assert_eq!(error.message(), "JSON has no way to write the number `NaN`, at `result[0][\"price\"]`");
     }
 }

@@ -7,19 +7,163 @@ mod args;
 mod arguments;
 mod clock;
 mod complete;
+mod figures;
 mod host;
 mod interrupt;
 mod json;
 mod output;
 mod python_host;
 mod report;
+mod session;
 mod style;
 mod table;
 mod verb;
 
+use std::env;
 use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
 
-pub use host::{Host, PythonFactory, PythonSettings};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::env::CompleteEnv;
+use modrack_core::{Code, Error};
 
-/// x
-pub fn run(args: Vec<OsString>, host: Host) -> u8 { 0 }
+use crate::args::{Cli, Global, LogFormat, Verb};
+use crate::output::{Failure, Outcome, Output};
+use crate::session::Session;
+
+pub use host::{Host, Interpreter, PythonFactory, PythonSettings};
+
+/// Runs the command with these words, the first of which is its own name, and gives its exit status.
+///
+/// Writes to the process's standard error and to the stream for data, and to nothing else. In a process
+/// without an interpreter it does not come back when a verb needs one: the interpreter takes its place.
+pub fn run(args: Vec<OsString>, mut host: Host) -> u8 {
+    if env::var_os(complete::COMPLETE_ENV).is_some() {
+        return complete(args);
+    }
+    let stdout = host.stdout.take();
+    let level = env::var("MODRACK_LOG").ok();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let global = globals_of(&args);
+            return usage(&error, &mut Output::new(&global, stdout, level.as_deref()));
+        }
+    };
+    let output = Output::new(&cli.global, stdout, level.as_deref());
+    let words = args.into_iter().skip(1).collect();
+    let mut session = Session::new(host, cli.global, words, output);
+    let done = panic::catch_unwind(AssertUnwindSafe(|| verb(&cli.verb, &mut session)));
+    match done {
+        Ok(Ok(status)) => status,
+        // Whoever read the data has seen enough: that is no failure.
+        Ok(Err(Failure::ReaderGone)) => 0,
+        Ok(Err(Failure::Failed(error))) => {
+            session.output.report(&error);
+            report::status(&error)
+        }
+        Err(_) => {
+            let error = Error::new(Code::Internal, "modrack met a mistake of its own and stopped").hint(
+                "What is printed above says where; please report it with the output of `modrack version`",
+            );
+            session.output.report(&error);
+            1
+        }
+    }
+}
+
+fn verb(verb: &Verb, session: &mut Session) -> Outcome {
+    match verb {
+        Verb::Call(what) => verb::call::run(what, session),
+        Verb::Get(what) => verb::get::run(what, session),
+        Verb::List(what) => verb::list::run(what, session),
+        Verb::Inspect(what) => verb::inspect::run(what, session),
+        Verb::Check(what) => verb::check::run(what, session),
+        Verb::New(what) => verb::new::run(what, &mut session.output),
+        Verb::Schema => {
+            session.output.print(&modrack_core::plan::schema_json())?;
+            Ok(0)
+        }
+        Verb::Completions(what) => verb::completions::run(what, &mut session.output),
+        Verb::Version => verb::version::run(session),
+    }
+}
+
+/// What clap says of a command line: help and version are data, the rest is a failure.
+fn usage(error: &clap::Error, output: &mut Output) -> u8 {
+    let shown = |is_coloured: bool| {
+        let text = error.render();
+        if is_coloured { text.ansi().to_string() } else { text.to_string() }
+    };
+    let done = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = shown(output.data_paint.on);
+            output.print(&text).map(|()| 0)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let text = shown(output.paint.on);
+            output.complain(&text);
+            Ok(2)
+        }
+        _ if output.json || output.log_json => {
+            let text = error.render().to_string();
+            let mut lines = text.lines();
+            let first = lines.next().unwrap_or_default();
+            let said = first.strip_prefix("error: ").unwrap_or(first);
+            let rest: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+            let failure = Error::new(Code::Usage, capital(said)).hint(rest.join("\n"));
+            Err(Failure::Failed(failure))
+        }
+        _ => {
+            let text = error.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let head = output.paint.error(&format!("error[{}]", Code::Usage));
+            let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+            output.complain(&format!("{head}: {}\n{rest}", output.paint.strong(&capital(first))));
+            Ok(2)
+        }
+    };
+    match done {
+        Ok(status) => status,
+        Err(Failure::ReaderGone) => 0,
+        Err(Failure::Failed(error)) => {
+            output.report(&error);
+            report::status(&error)
+        }
+    }
+}
+
+/// Answers a shell that asks what may come next.
+fn complete(args: Vec<OsString>) -> u8 {
+    let here = env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Cli::command).var(complete::COMPLETE_ENV);
+    match asked.try_complete(args, here.as_deref()) {
+        Ok(_) => 0,
+        Err(error) => {
+            // The shell shows nothing of it, and its user should not see it on every key.
+            let _ = error;
+            2
+        }
+    }
+}
+
+/// The options that say how to report, read from a command line that clap refuses.
+fn globals_of(args: &[OsString]) -> Global {
+    let mut words = args.iter().skip(1).take_while(|word| *word != "--").peekable();
+    let mut global = Global::default();
+    while let Some(word) = words.next() {
+        global.json |= word == "--json";
+        let is_json = word == "--log-format=json"
+            || (word == "--log-format" && words.peek().is_some_and(|next| *next == "json"));
+        if is_json {
+            global.log_format = LogFormat::Json;
+        }
+    }
+    global
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}

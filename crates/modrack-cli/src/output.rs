@@ -182,6 +182,30 @@ impl Output {
         }
     }
 
+    /// Writes what is wrong with the command line to standard error, as clap words it.
+    pub(crate) fn complain(&self, text: &str) {
+        self.words(text);
+    }
+
+    /// Prints figures to standard error.
+    pub(crate) fn figures(&self, text: &str) {
+        self.words(text);
+    }
+
+    /// Prints a summary as JSON: as data, or to standard error when the data is something else.
+    pub(crate) fn print_summary(&mut self, document: &Json, has_other_data: bool) -> Result<(), Failure> {
+        if has_other_data {
+            self.words(&format!("{document}\n"));
+            return Ok(());
+        }
+        self.print_json(document)
+    }
+
+    /// Whether a progress bar is to be shown.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.words_are_terminal && self.level > Level::Quiet && !self.log_json && !self.json
+    }
+
     /// Writes an event to standard error, when events of this level are wanted.
     pub(crate) fn event(&self, level: Level, name: &str, fields: &[(&str, Json)]) {
         if level > self.level {
@@ -227,6 +251,13 @@ impl Output {
             }
         } else {
             self.words(&report::text(error, self.paint));
+        }
+    }
+
+    /// Reports what went wrong after another failure was reported: for people, never as a second document.
+    pub(crate) fn report_more(&self, error: &Error) {
+        if !self.json && !self.log_json {
+            self.words(&format!("\n{}", report::text(error, self.paint)));
         }
     }
 

@@ -25,9 +25,9 @@ const EXTENSION_NAMES: &[&str] = &["libmodrack_py.so", "modrack_py.abi3.so", "li
 /// The environment variable that names the extension's file.
 const EXTENSION_ENV: &str = "MODRACK_PYTHON_EXTENSION";
 
-/// An interpreter that was chosen.
+/// An interpreter that was chosen, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Interpreter {
+pub(crate) struct Chosen {
     /// The program.
     pub(crate) program: PathBuf,
     /// Why this one, in words.
@@ -39,7 +39,7 @@ pub(crate) struct Interpreter {
 ///
 /// # Errors
 /// [`Code::PythonMissing`] when what was named has no interpreter, or nothing was named and none is found.
-pub(crate) fn choose(plan: &RackPlan) -> Result<Interpreter> {
+pub(crate) fn choose(plan: &RackPlan) -> Result<Chosen> {
     if let Some(venv) = &plan.python.venv {
         let folder = plan.root.join(venv);
         return of_venv(&folder, "`python.venv` of the rack").map_err(|error| match &plan.python.place {
@@ -55,14 +55,15 @@ pub(crate) fn choose(plan: &RackPlan) -> Result<Interpreter> {
         return of_venv(&beside, "`.venv` beside the rack");
     }
     match on_path("python3", env::var_os("PATH").as_deref()) {
-        Some(program) => Ok(Interpreter { program, because: "`python3` on the path".to_owned() }),
-        None => Err(Error::new(Code::PythonMissing, "There is no `python3` on the path")
-            .hint("Install CPython 3.10 or newer, or name a virtual environment with `python: { venv: PATH }`")),
+        Some(program) => Ok(Chosen { program, because: "`python3` on the path".to_owned() }),
+        None => Err(Error::new(Code::PythonMissing, "There is no `python3` on the path").hint(
+            "Install CPython 3.10 or newer, or name a virtual environment with `python: { venv: PATH }`",
+        )),
     }
 }
 
 /// Runs the interpreter in place of this process. Comes back only when that failed.
-pub(crate) fn become_python(interpreter: &Interpreter, args: &[OsString]) -> Error {
+pub(crate) fn become_python(interpreter: &Chosen, args: &[OsString]) -> Error {
     let extension = match extension() {
         Ok(extension) => extension,
         Err(error) => return error,
@@ -75,6 +76,21 @@ pub(crate) fn become_python(interpreter: &Interpreter, args: &[OsString]) -> Err
         .args(args)
         .exec();
     unrunnable(interpreter, &error)
+}
+
+/// The folders of packages that the rack's interpreter has, as far as that can be told without running it.
+pub(crate) fn libraries(plan: &RackPlan) -> Vec<PathBuf> {
+    let Ok(chosen) = choose(plan) else { return Vec::new() };
+    let Some(prefix) = chosen.program.parent().and_then(Path::parent) else { return Vec::new() };
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(prefix.join("lib")).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("python3") {
+            let packages = entry.path().join("site-packages");
+            folders.extend(packages.is_dir().then_some(packages));
+        }
+    }
+    folders.sort();
+    folders
 }
 
 /// The file of our extension module.
@@ -95,8 +111,11 @@ pub(crate) fn extension() -> Result<PathBuf> {
         };
     }
     let program = env::current_exe().and_then(fs::canonicalize).map_err(|error| {
-        Error::new(Code::ExtensionMissing, format!("Where this command is cannot be told: {}", reason(&error)))
-            .hint(format!("Name the extension module in `{EXTENSION_ENV}`"))
+        Error::new(
+            Code::ExtensionMissing,
+            format!("Where this command is cannot be told: {}", reason(&error)),
+        )
+        .hint(format!("Name the extension module in `{EXTENSION_ENV}`"))
     })?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let folders = [folder.to_owned(), folder.join("../lib/modrack")];
@@ -117,7 +136,7 @@ pub(crate) fn extension() -> Result<PathBuf> {
 ///
 /// # Errors
 /// [`Code::PythonMissing`] when it does not run, or gives no answer.
-pub(crate) fn ask(interpreter: &Interpreter) -> Result<Json> {
+pub(crate) fn ask(interpreter: &Chosen) -> Result<Json> {
     const QUESTION: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3]); \
         print(getattr(sys, 'implementation', None) and sys.implementation.name or 'cpython'); \
         print(sys.executable); print(sys.prefix); print('t' in getattr(sys, 'abiflags', ''))";
@@ -147,7 +166,7 @@ pub(crate) fn ask(interpreter: &Interpreter) -> Result<Json> {
     }))
 }
 
-fn of_venv(folder: &Path, named_by: &str) -> Result<Interpreter> {
+fn of_venv(folder: &Path, named_by: &str) -> Result<Chosen> {
     let program = folder.join("bin").join("python");
     let missing = |why: &str| {
         Err(Error::new(Code::PythonMissing, format!("{named_by} has no Python that runs: {why}"))
@@ -158,13 +177,15 @@ fn of_venv(folder: &Path, named_by: &str) -> Result<Interpreter> {
     }
     match fs::metadata(&program) {
         Ok(_) if is_program(&program) => {
-            Ok(Interpreter { program, because: format!("{named_by} (`{}`)", folder.display()) })
+            Ok(Chosen { program, because: format!("{named_by} (`{}`)", folder.display()) })
         }
         Ok(_) => missing(&format!("`{}` is not a program", program.display())),
         Err(_) => match fs::read_link(&program) {
-            Ok(target) => {
-                missing(&format!("`{}` leads to `{}`, which is not there", program.display(), target.display()))
-            }
+            Ok(target) => missing(&format!(
+                "`{}` leads to `{}`, which is not there",
+                program.display(),
+                target.display()
+            )),
             Err(_) => missing(&format!("`{}` is not there", program.display())),
         },
     }
@@ -181,7 +202,7 @@ fn is_program(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-fn unrunnable(interpreter: &Interpreter, error: &io::Error) -> Error {
+fn unrunnable(interpreter: &Chosen, error: &io::Error) -> Error {
     let message = format!("`{}` cannot be run: {}", interpreter.program.display(), reason(error));
     let error = Error::new(Code::PythonMissing, message).hint(advice(&interpreter.because));
     error.place(Place::file(&interpreter.program))
@@ -193,7 +214,8 @@ fn advice(named_by: &str) -> String {
     } else if named_by.contains("venv") {
         "Make it with `python3 -m venv PATH`, or name another one with `python: { venv: PATH }`".to_owned()
     } else {
-        "Install CPython 3.10 or newer, or name a virtual environment with `python: { venv: PATH }`".to_owned()
+        "Install CPython 3.10 or newer, or name a virtual environment with `python: { venv: PATH }`"
+            .to_owned()
     }
 }
 
@@ -221,7 +243,10 @@ mod tests {
             fs::create_dir_all(root.join(".venv/bin")).unwrap();
             root.join(".venv/bin/python")
         };
-        check(|_| (), "`python.venv` of the rack has no Python that runs: the folder `/.venv` is not there [M0701]");
+        check(
+            |_| (),
+            "`python.venv` of the rack has no Python that runs: the folder `/.venv` is not there [M0701]",
+        );
         check(
             |root| drop(bin(root)),
             "`python.venv` of the rack has no Python that runs: `/.venv/bin/python` is not there [M0701]",

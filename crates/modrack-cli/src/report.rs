@@ -232,7 +232,8 @@ mod tests {
         let file = folder.path().join("rack.yaml");
         std::fs::write(&file, "rack: 1\nslotz: {}\n").unwrap();
         let place = Place { file: file.clone(), line: Some(2), column: Some(1), key: Some("slotz".into()) };
-        let first = Error::new(Code::UnknownKey, "Unknown key `slotz`").place(place).hint("Did you mean `slots`?");
+        let first =
+            Error::new(Code::UnknownKey, "Unknown key `slotz`").place(place).hint("Did you mean `slots`?");
         let second = Error::new(Code::NoRack, "No rack");
         let all = Error::all(vec![first, second]).unwrap();
         let shown = text(&all, Paint { on: false }).replace(&*file.to_string_lossy(), "rack.yaml");

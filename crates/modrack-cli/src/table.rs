@@ -83,9 +83,6 @@ mod tests {
         let mut table = Table::new(&["SLOT", "CONTRACT", ">CALLS"]);
         table.row(vec!["clean".into(), String::new(), "12".into()]);
         table.row(vec!["größe".into(), String::new(), "1,000".into()]);
-        assert_eq!(
-            table.render(Paint { on: false }),
-            "SLOT   CALLS\nclean     12\ngröße  1,000\n"
-        );
+        assert_eq!(table.render(Paint { on: false }), "SLOT   CALLS\nclean     12\ngröße  1,000\n");
     }
 }

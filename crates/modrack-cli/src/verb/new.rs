@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_class_is_called_as_its_file() {
-        for (stem, name) in [("upper", "Upper"), ("word_count", "WordCount"), ("_x", "X"), ("_1", "Module1")] {
+        for (stem, name) in [("upper", "Upper"), ("word_count", "WordCount"), ("_x", "X"), ("_1", "Module1")]
+        {
             assert_eq!(class_name(stem), name);
         }
     }

@@ -1,0 +1,61 @@
+//! The load and call figures of slots (`--stats`), as a table and as JSON.
+
+use modrack_runtime::{Figures, SlotStats};
+use serde_json::{Map, Value as Json, json};
+
+use crate::style::{Paint, grouped, span};
+use crate::table::Table;
+
+/// The figures for people: a line for each slot and phase in which something happened.
+pub(crate) fn table(stats: &[SlotStats], paint: Paint) -> String {
+    let mut table = Table::new(&["SLOT", "PHASE", ">COUNT", ">MEAN", ">MIN", ">MAX", ">ERRORS"]);
+    for slot in stats {
+        let mut name = slot.slot.to_string();
+        for (phase, figures) in phases(slot) {
+            if figures.count > 0 {
+                table.row(vec![
+                    std::mem::take(&mut name),
+                    phase.to_owned(),
+                    grouped(figures.count),
+                    span(figures.mean()),
+                    span(figures.min),
+                    span(figures.max),
+                    grouped(figures.errors),
+                ]);
+            }
+        }
+    }
+    table.render(paint)
+}
+
+/// The figures as JSON, times in seconds.
+pub(crate) fn document(stats: &[SlotStats]) -> Json {
+    let each = |slot: &SlotStats| {
+        let mut fields = Map::new();
+        fields.insert("slot".into(), slot.slot.as_str().into());
+        for (phase, figures) in phases(slot) {
+            fields.insert(
+                phase.into(),
+                json!({
+                    "count": figures.count,
+                    "errors": figures.errors,
+                    "mean": figures.mean().as_secs_f64(),
+                    "min": figures.min.as_secs_f64(),
+                    "max": figures.max.as_secs_f64(),
+                }),
+            );
+        }
+        Json::Object(fields)
+    };
+    Json::Array(stats.iter().map(each).collect())
+}
+
+fn phases(slot: &SlotStats) -> [(&'static str, &Figures); 5] {
+    [
+        ("find", &slot.find),
+        ("check", &slot.check),
+        ("load", &slot.load),
+        ("start", &slot.start),
+        ("call", &slot.call),
+    ]
+}

@@ -1,0 +1,214 @@
+//! What a verb works with: the rack that was found, its backends, and the streams.
+//!
+//! A session in a process without an interpreter becomes that interpreter when a verb must start a Python
+//! module ([`Session::needs_python`]); a session inside one has the Python backend at hand.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use modrack::text;
+use modrack_core::plan::{RackPlan, StatePlace};
+use modrack_core::{Backend, BackendName, Code, Error, Result};
+use modrack_pysource::{Reader, SourceOnly};
+use modrack_runtime::{Rack, Slot};
+use serde_json::{Value as Json, json};
+
+use crate::args::Global;
+use crate::host::{Host, PythonSettings};
+use crate::interrupt::Interrupt;
+use crate::output::{Failure, Level, Outcome, Output};
+use crate::python_host;
+use crate::report::near;
+
+/// One run of the command.
+pub(crate) struct Session {
+    host: Host,
+    global: Global,
+    /// The words behind the command's own name, to be given on to an interpreter.
+    words: Vec<OsString>,
+    /// The streams.
+    pub(crate) output: Output,
+}
+
+impl Session {
+    /// A session for these options.
+    pub(crate) fn new(host: Host, global: Global, words: Vec<OsString>, output: Output) -> Self {
+        Self { host, global, words, output }
+    }
+
+    /// Whether this process has an interpreter.
+    pub(crate) fn has_python(&self) -> bool {
+        self.host.python.is_some()
+    }
+
+    /// What the process brings along.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The rack that was named, else the nearest one upwards, else none.
+    ///
+    /// # Errors
+    /// A rack that was named and is not there, cannot be read, or is wrong: all that is wrong with it.
+    pub(crate) fn plan(&self) -> Result<Option<RackPlan>> {
+        let named = self.global.rack.clone().or_else(|| env_path("MODRACK_RACK"));
+        let Some(file) = text::find(named.as_deref(), Path::new("."))? else { return Ok(None) };
+        text::parse(&text::read(&file)?, &self.global.set).map(Some)
+    }
+
+    /// A rack for commands that need none: empty, in the current folder.
+    pub(crate) fn no_rack(&self) -> RackPlan {
+        RackPlan::empty(env::current_dir().unwrap_or_else(|_| PathBuf::from(".")))
+    }
+
+    /// The plan of the rack that must be there.
+    ///
+    /// # Errors
+    /// As [`Session::plan`], and [`Code::NoRack`].
+    pub(crate) fn plan_there(&self) -> Result<RackPlan> {
+        self.plan()?.ok_or_else(|| {
+            Error::new(Code::NoRack, "There is no `rack.yaml` here or in a folder above")
+                .hint("Make a rack with `modrack new rack NAME`, or name one with `-r RACK`")
+        })
+    }
+
+    /// The rack that must be there, open.
+    ///
+    /// # Errors
+    /// As [`Session::plan_there`], and what opening it fails with.
+    pub(crate) fn rack(&self) -> Result<Rack> {
+        self.open(self.plan_there()?)
+    }
+
+    /// The rack, where there is one, else an empty one: for verbs that take a `use` text.
+    ///
+    /// # Errors
+    /// As [`Session::plan`], and what opening it fails with.
+    pub(crate) fn rack_or_none(&self) -> Result<Rack> {
+        self.open(self.plan()?.unwrap_or_else(|| self.no_rack()))
+    }
+
+    /// Opens a rack with the backends that this process has.
+    ///
+    /// # Errors
+    /// What the Python backend or the rack cannot be made of.
+    pub(crate) fn open(&self, plan: RackPlan) -> Result<Rack> {
+        let begun = Instant::now();
+        let backends: Vec<Arc<dyn Backend>> = match &self.host.python {
+            Some(python) => vec![python(settings(&plan))?],
+            None => vec![Arc::new(SourceOnly(Reader {
+                root: plan.root.clone(),
+                path: settings(&plan).path.into_iter().chain(python_host::libraries(&plan)).collect(),
+            }))],
+        };
+        let file = plan.file.clone();
+        let rack = Rack::open(plan, backends)?;
+        if let Some(file) = file {
+            let fields = [
+                ("rack", Json::from(near(&file).display().to_string())),
+                ("slots", rack.plan().slots.len().into()),
+                ("seconds", begun.elapsed().as_secs_f64().into()),
+            ];
+            self.output.event(Level::Info, "opened", &fields);
+        }
+        Ok(rack)
+    }
+
+    /// Makes sure that these slots, and those they need, can be started here: in a process without an
+    /// interpreter, the rack's interpreter takes its place and this function does not come back.
+    ///
+    /// # Errors
+    /// What resolving the slots fails with, and what keeps the interpreter from running.
+    pub(crate) fn needs_python(&self, rack: &Rack, slots: &[Slot]) -> Result<()> {
+        if self.has_python() || !rack.backends_needed(slots)?.contains(&BackendName::Python) {
+            return Ok(());
+        }
+        let interpreter = python_host::choose(rack.plan())?;
+        let fields = [
+            ("program", Json::from(interpreter.program.display().to_string())),
+            ("because", interpreter.because.clone().into()),
+        ];
+        self.output.event(Level::Info, "python", &fields);
+        Err(python_host::become_python(&interpreter, &self.words))
+    }
+
+    /// Watches for Ctrl-C while a verb works with this rack.
+    pub(crate) fn watch(&self, rack: &Rack) -> Interrupt {
+        let backend = rack.backend(BackendName::Python).ok().cloned();
+        let is_quiet = self.output.level == Level::Quiet;
+        Interrupt::watch(backend.into_iter().collect(), is_quiet, || ())
+    }
+
+    /// Stops the rack's modules and gives the verb's own outcome, unless only stopping failed.
+    pub(crate) fn close(&mut self, rack: &Rack, done: Outcome) -> Outcome {
+        self.tell_figures(rack);
+        let failed = Error::all(rack.stop());
+        match (done, failed) {
+            (Ok(_), Some(error)) => Err(error.into()),
+            (Err(failure), Some(error)) => {
+                if let Failure::Failed(first) = failure {
+                    self.output.report(&first);
+                    self.output.report_more(&error);
+                    return Ok(crate::report::status(&first));
+                }
+                Err(failure)
+            }
+            (done, None) => done,
+        }
+    }
+
+    fn tell_figures(&self, rack: &Rack) {
+        if self.output.level < Level::Info {
+            return;
+        }
+        for stats in rack.stats() {
+            let phases = [("loaded", stats.load), ("started", stats.start), ("called", stats.call)];
+            for (event, figures) in phases {
+                if figures.count > 0 {
+                    let fields = [
+                        ("slot", Json::from(stats.slot.as_str())),
+                        ("count", figures.count.into()),
+                        ("seconds", json!(figures.total.as_secs_f64())),
+                        ("errors", figures.errors.into()),
+                    ];
+                    self.output.event(Level::Info, event, &fields);
+                }
+            }
+        }
+    }
+}
+
+/// What the Python backend is told about a rack.
+pub(crate) fn settings(plan: &RackPlan) -> PythonSettings {
+    let folders = plan.python.path.clone().unwrap_or_else(|| vec![".".to_owned()]);
+    let path = folders.iter().map(|folder| match folder.as_str() {
+        "." => plan.root.clone(),
+        folder => plan.root.join(folder),
+    });
+    PythonSettings {
+        root: plan.root.clone(),
+        path: path.collect(),
+        store: state(plan).map(|s| s.join("python")),
+    }
+}
+
+/// The folder for what is kept between runs; none for `state: memory`, or when there is no home to keep it in.
+fn state(plan: &RackPlan) -> Option<PathBuf> {
+    match (&plan.state, env_path("MODRACK_STATE")) {
+        (Some(StatePlace::Memory), _) => None,
+        (Some(StatePlace::Folder(folder)), _) => Some(plan.root.join(folder)),
+        (None, Some(folder)) => Some(folder),
+        (None, None) if plan.file.is_some() => Some(plan.root.join(".modrack")),
+        (None, None) => {
+            let cache = env_path("XDG_CACHE_HOME").or_else(|| Some(env_path("HOME")?.join(".cache")));
+            Some(cache?.join("modrack"))
+        }
+    }
+}
+
+fn env_path(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

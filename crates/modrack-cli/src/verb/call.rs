@@ -1,0 +1,60 @@
+//! `modrack call`: one call, its result as JSON.
+
+use modrack_core::{Args, Call, Results, Value};
+
+use crate::args;
+use crate::arguments;
+use crate::figures;
+use crate::json;
+use crate::output::{Level, Outcome};
+use crate::session::Session;
+
+/// Calls the function and prints what it gives.
+pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
+    let rack = session.rack_or_none()?;
+    let slot = rack.slot(&what.slot)?;
+    session.needs_python(&rack, std::slice::from_ref(&slot))?;
+    rack.measure(what.stats || session.output.level >= Level::Info);
+    let interrupt = session.watch(&rack);
+    let name = (what.function != "_").then_some(&*what.function);
+    let mut work = || -> Outcome {
+        let bound = slot.function(name)?;
+        let arguments = arguments::parse(&what.args, bound.signature().as_ref())?;
+        let cancel = interrupt.cancel();
+        let result = bound.call(Call {
+            args: Args { positional: &arguments.positional, named: &arguments.named },
+            deadline: None,
+            cancel: Some(&cancel),
+            results: Results::Converted,
+        })?;
+        print(&result, session)
+    };
+    let done = work().map_err(|failure| interrupt.explain(failure));
+    if what.stats {
+        session.output.figures(&figures::table(&rack.stats(), session.output.paint));
+    }
+    session.close(&rack, done)
+}
+
+/// Prints a value as JSON; what yields its values one by one is printed as it comes, as a list.
+pub(crate) fn print(value: &Value, session: &mut Session) -> Outcome {
+    let output = &mut session.output;
+    if let Value::Foreign(object) = value
+        && let Some(items) = object.items()
+    {
+        let (open, between, close) =
+            if output.data_is_terminal { ("[", ",\n ", "]\n") } else { ("[", ",", "]\n") };
+        let mut before = open;
+        for item in items {
+            let text = json::to_text(&item?)?;
+            output.print(&format!("{before}{text}"))?;
+            before = between;
+        }
+        output.print(&if before == open { format!("{open}{close}") } else { close.to_owned() })?;
+        return Ok(0);
+    }
+    let text = json::to_text(value)?;
+    let text = if output.data_is_terminal { json::indented(text) } else { text };
+    output.print(&(text + "\n"))?;
+    Ok(0)
+}

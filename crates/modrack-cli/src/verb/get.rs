@@ -1,0 +1,17 @@
+//! `modrack get`: one attribute, as JSON.
+
+use crate::args;
+use crate::output::Outcome;
+use crate::session::Session;
+use crate::verb::call::print;
+
+/// Reads the attribute and prints it.
+pub(crate) fn run(what: &args::Get, session: &mut Session) -> Outcome {
+    let rack = session.rack_or_none()?;
+    let slot = rack.slot(&what.slot)?;
+    session.needs_python(&rack, std::slice::from_ref(&slot))?;
+    let interrupt = session.watch(&rack);
+    let mut work = || -> Outcome { print(&slot.attribute(&what.name)?, session) };
+    let done = work().map_err(|failure| interrupt.explain(failure));
+    session.close(&rack, done)
+}
