@@ -9,12 +9,16 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cargo::{Product, root};
+use crate::cargo::{Product, cargo, root};
 use crate::tidy::codes::{self, ListedCode};
 
 /// Writes every made file, or with `check` says which are out of date.
 pub(crate) fn run(check: bool) -> Result<bool> {
-    let product = if check { Product::of("dev")? } else { Product::build("dev")? };
+    let product = Product::of("dev")?;
+    if !check {
+        let status = cargo().args(["build", "--package", "modrack-cli"]).status()?;
+        ensure!(status.success(), "modrack does not build");
+    }
     let mut holds = true;
     for (path, text) in [schema(&product)?, error_index(&codes::listed()?)?] {
         let shown = path.strip_prefix(root()).unwrap_or(&path).display().to_string();

@@ -18,7 +18,7 @@ def transform(row: dict[str, Any]) -> dict[str, Any] | None:
         "flight": row["flight"],
         "origin": row["origin"],
         "dest": row["dest"],
-        "departure": minutes(row["sched_dep_time"]),
+        "departure": _minutes(row["sched_dep_time"]),
         "dep_delay": row["dep_delay"],
         "arr_delay": row["arr_delay"],
         "distance": row["distance"],
@@ -26,6 +26,6 @@ def transform(row: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def minutes(clock: int) -> int:
+def _minutes(clock: int) -> int:
     """Minutes after midnight of a clock time written as a number: 1345 is 13:45."""
     return clock // 100 * 60 + clock % 100
