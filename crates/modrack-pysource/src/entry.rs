@@ -212,7 +212,7 @@ pub(crate) fn module(world: &World<'_>, unit: &Rc<Unit>) -> Filling {
             name.clone_into(&mut info.name);
             filling.functions.push(Listed { takes: function.takes[0], info });
         }
-        Some(Def::Value(value)) => {
+        Some(Def::Value(value)) if !value.is_type => {
             let mut info = value.info.clone();
             name.clone_into(&mut info.name);
             filling.attributes.push(info);

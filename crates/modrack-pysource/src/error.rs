@@ -19,6 +19,9 @@ pub(crate) fn missing(path: &Path, root: &Path, near: Option<String>) -> Error {
         .place(Place::file(path));
     match (near, path.parent()) {
         (Some(near), _) => error.hint(format!("Did you mean `{near}`?")),
+        (None, Some(folder)) if folder.is_file() => {
+            error.hint(format!("`{}` is a file, not a folder", shown(folder, root)))
+        }
         (None, Some(folder)) if !folder.is_dir() => error.hint(format!(
             "The folder `{}` is not there either; paths are relative to the rack's folder",
             shown(folder, root)
@@ -101,7 +104,9 @@ pub(crate) fn syntax(path: &Path, root: &Path, source: &SourceText, why: &Syntax
         Error::new(Code::PythonSyntax, format!("`{file}` has a syntax error: {}", lower(&why.message)))
             .phase(Phase::Check)
             .place(place)
-            .hint(if why.too_deep {
+            .hint(if bare.starts_with("print ") {
+                "In Python 3 `print` is a function: `print(...)`".to_owned()
+            } else if why.too_deep {
                 "Python does not take so many levels either; put parts of it into names of their own"
                     .to_owned()
             } else {

@@ -1,5 +1,6 @@
 //! From the syntax tree of a file to its [`Facts`].
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use modrack_core::{AttributeInfo, Type};
@@ -62,10 +63,8 @@ impl Extract<'_> {
                         }
                     }
                 }
-                Stmt::ClassDef(def) => {
-                    if first || !facts.names.contains(def.name.as_str()) {
-                        facts.names.set(def.name.as_str(), Def::Class(self.class(def)));
-                    }
+                Stmt::ClassDef(def) if first || !facts.names.contains(def.name.as_str()) => {
+                    facts.names.set(def.name.as_str(), Def::Class(self.class(def)));
                 }
                 Stmt::Assign(assign) => {
                     for target in &assign.targets {
@@ -76,10 +75,10 @@ impl Extract<'_> {
                     let annotation = Some(&*assign.annotation);
                     self.assign(&assign.target, annotation, assign.value.as_deref(), facts, first);
                 }
-                Stmt::AugAssign(assign) => {
-                    if is_name(&assign.target, "__all__") && assign.op == Operator::Add {
-                        extend_all(facts, &assign.value);
-                    }
+                Stmt::AugAssign(assign)
+                    if is_name(&assign.target, "__all__") && assign.op == Operator::Add =>
+                {
+                    extend_all(facts, &assign.value);
                 }
                 Stmt::Expr(expr) => all_call(facts, &expr.value),
                 Stmt::Import(import) => {
@@ -167,7 +166,7 @@ impl Extract<'_> {
             Expr::Name(name) => {
                 let name = name.id.as_str();
                 if name == "__all__" {
-                    facts.all = value.and_then(|value| texts(value));
+                    facts.all = value.and_then(texts).map(HashSet::from_iter);
                     return;
                 }
                 if !first && facts.names.contains(name) {
@@ -313,6 +312,8 @@ impl Extract<'_> {
             Some(other) => texts(other).map_or(Literal::Other, Literal::Texts),
             None => Literal::Other,
         };
+        let field = annotation.map_or_else(FieldFact::default, |a| self.field(a, value));
+        let is_type = self.scope.is_type(name, value);
         ValueFact {
             info: AttributeInfo {
                 name: name.to_owned(),
@@ -322,13 +323,16 @@ impl Extract<'_> {
             },
             ty: annotation.map_or(Type::Any, |annotation| self.scope.ty(annotation)),
             literal,
-            field: annotation.map_or_else(FieldFact::default, |a| self.field(a, value)),
             alias: value.filter(|v| matches!(v, Expr::Name(_))).and_then(dotted),
             made: match value {
                 Some(Expr::Call(call)) => dotted(&call.func),
                 _ => None,
             },
-            maybe_callable: value.is_some_and(|value| self.maybe_callable(name, value)),
+            maybe_callable: !is_type
+                && (!field.is_field || !matches!(value, Some(Expr::Call(_))))
+                && value.is_some_and(|value| self.maybe_callable(name, value)),
+            field,
+            is_type,
         }
     }
 
@@ -510,12 +514,9 @@ fn sets_attributes(name: &str) -> bool {
 }
 
 fn is_data_decorator(full: &str) -> bool {
-    let (top, last) = (full.split('.').next(), full.rsplit('.').next());
-    match (top, last) {
-        (_, Some("dataclass")) => true,
-        (Some("attr" | "attrs"), Some("s" | "attrs" | "define" | "frozen" | "mutable")) => true,
-        _ => false,
-    }
+    let last = full.rsplit('.').next().unwrap_or("");
+    let is_attrs = full.starts_with("attr.") || full.starts_with("attrs.");
+    last == "dataclass" || is_attrs && matches!(last, "s" | "attrs" | "define" | "frozen" | "mutable")
 }
 
 fn extend_all(facts: &mut Facts, value: &Expr) {
@@ -539,7 +540,7 @@ fn all_call(facts: &mut Facts, expr: &Expr) {
         ("extend", Some(more)) => extend_all(facts, more),
         ("append", Some(Expr::StringLiteral(text))) => {
             if let Some(all) = &mut facts.all {
-                all.push(text.value.to_str().to_owned());
+                all.insert(text.value.to_str().to_owned());
             }
         }
         _ => facts.all = None,

@@ -2,7 +2,7 @@
 //!
 //! Which class is meant, what is inherited and what belongs together is decided elsewhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use modrack_core::{AttributeInfo, FunctionInfo, Place, Takes};
@@ -15,7 +15,7 @@ pub(crate) struct Facts {
     /// What the top level defines, in the order of the first definition.
     pub(crate) names: Names<Def>,
     /// What `__all__` lists, where that can be read.
-    pub(crate) all: Option<Vec<String>>,
+    pub(crate) all: Option<HashSet<String>>,
     /// `from x import *`.
     pub(crate) stars: Vec<Link>,
     /// Every import, wherever it stands.
@@ -144,6 +144,8 @@ pub(crate) struct ValueFact {
     pub(crate) made: Option<String>,
     /// Whether it may be something that can be called.
     pub(crate) maybe_callable: bool,
+    /// Whether it only serves annotations: a type variable, another name for a type.
+    pub(crate) is_type: bool,
 }
 
 /// What a literal says, where that matters.
@@ -204,7 +206,7 @@ impl Facts {
     /// Whether `name` is meant for others: listed in `__all__`, or without a leading underscore.
     pub(crate) fn is_public(&self, name: &str) -> bool {
         match &self.all {
-            Some(all) => all.iter().any(|listed| listed == name),
+            Some(all) => all.contains(name),
             None => !name.starts_with('_'),
         }
     }

@@ -145,11 +145,13 @@ pub fn check_params(description: &Description, params: &Map, needs: &[Text]) -> 
     };
     let mut errors = Vec::new();
     let known = known_names(description, &plan);
+    let mut seen = HashSet::new();
     for name in &plan.left {
         let near = error::near(name, known.iter().copied());
+        // What was misspelled is not missing as well.
+        seen.extend(near.map(str::to_owned));
         errors.push(error::unknown_param(module, name, place(name), near, &known));
     }
-    let mut seen = HashSet::new();
     for (signature, binding, injected) in targets(description, &plan) {
         for param in &signature.params {
             let name = param.name.as_str();

@@ -5,7 +5,8 @@
 
 use ruff_python_ast::ModModule;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_parser::{Mode, ParseError, Parsed, lexer, parse_module};
+use ruff_python_parser::{Mode, ParseError, ParseErrorType, Parsed, lexer, parse_module, parse_unchecked};
+use ruff_text_size::Ranged;
 
 use crate::text::SourceText;
 
@@ -33,7 +34,7 @@ pub(crate) fn with_module<T>(
     let depth = depth(&source.text)?;
     let work = || match parse_module(&source.text) {
         Ok(parsed) => Ok(read(&parsed)),
-        Err(error) => Err(syntax(&error)),
+        Err(error) => Err(syntax(&source.text, &error)),
     };
     if depth > DEEP { stacker::grow(LARGE_STACK, work) } else { work() }
 }
@@ -131,6 +132,49 @@ fn too_deep(text: &str, token: usize) -> Syntax {
     }
 }
 
-fn syntax(error: &ParseError) -> Syntax {
-    Syntax { message: error.error.to_string(), offset: error.location.start().to_u32(), too_deep: false }
+/// The parser's words, or Python's own where brackets do not match: what follows an open bracket goes wrong
+/// in odd places.
+fn syntax(text: &str, error: &ParseError) -> Syntax {
+    let offset = error.location.start().to_u32();
+    let is_lexical = matches!(error.error, ParseErrorType::Lexical(_));
+    if !is_lexical && let Some((message, at)) = brackets(text).filter(|(_, at)| *at <= offset) {
+        return Syntax { message, offset: at, too_deep: false };
+    }
+    Syntax { message: error.error.to_string(), offset, too_deep: false }
+}
+
+/// The bracket that does not match, as Python says it, and where it is.
+fn brackets(text: &str) -> Option<(String, u32)> {
+    let parsed = parse_unchecked(text, Mode::Module.into());
+    let mut open: Vec<(TokenKind, u32)> = Vec::new();
+    let sign = |kind| match kind {
+        TokenKind::Lpar => "(",
+        TokenKind::Lsqb => "[",
+        TokenKind::Lbrace => "{",
+        TokenKind::Rpar => ")",
+        TokenKind::Rsqb => "]",
+        _ => "}",
+    };
+    for token in parsed.tokens() {
+        let at = token.start().to_u32();
+        let opening = match token.kind() {
+            kind @ (TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace) => {
+                open.push((kind, at));
+                continue;
+            }
+            TokenKind::Rpar => TokenKind::Lpar,
+            TokenKind::Rsqb => TokenKind::Lsqb,
+            TokenKind::Rbrace => TokenKind::Lbrace,
+            _ => continue,
+        };
+        let closing = sign(token.kind());
+        match open.pop() {
+            None => return Some((format!("`{closing}` was never opened"), at)),
+            Some((kind, _)) if kind != opening => {
+                return Some((format!("`{closing}` does not close the `{}` before it", sign(kind)), at));
+            }
+            Some(_) => {}
+        }
+    }
+    open.pop().map(|(kind, at)| (format!("`{}` was never closed", sign(kind)), at))
 }

@@ -131,6 +131,30 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Whether an assignment only gives annotations a name.
+    pub(crate) fn is_type(&self, name: &str, value: Option<&Expr>) -> bool {
+        match value {
+            Some(Expr::Call(_)) => {
+                self.variables.contains(name)
+                    || self.typed_dicts.contains(name)
+                    || self.aliases.contains_key(name)
+            }
+            Some(Expr::Subscript(sub)) => match self.full_name(&sub.value) {
+                Some(full) => {
+                    let ty = self.generic(&full, &[], 0);
+                    !matches!(ty, Type::Class(_))
+                        || full.starts_with("typing.")
+                        || full.starts_with("collections.abc.")
+                }
+                None => false,
+            },
+            Some(Expr::BinOp(both)) => {
+                both.op == Operator::BitOr && !matches!(self.ty(&both.left), Type::Any)
+            }
+            _ => false,
+        }
+    }
+
     /// The dotted name of an expression, with what was imported written out.
     pub(crate) fn full_name(&self, expr: &Expr) -> Option<String> {
         let name = dotted(expr)?;

@@ -206,6 +206,7 @@ impl<'a> World<'a> {
     pub(crate) fn content(&self, unit: &Rc<Unit>) -> Result<(Vec<PathBuf>, ContentHash)> {
         let mut files: BTreeMap<PathBuf, Rc<Unit>> = BTreeMap::new();
         let mut seen: HashSet<(PathBuf, bool)> = HashSet::new();
+        let mut others = BTreeMap::new();
         let mut queue = vec![(unit.clone(), true)];
         for init in self.inits(&unit.package) {
             if init != unit.path {
@@ -224,16 +225,18 @@ impl<'a> World<'a> {
                         queue.push((self.read(&path)?, true));
                     } else if let Some(next) = self.peek(&path) {
                         queue.push((next, false));
+                    } else if let Ok(bytes) = read_regular(&path) {
+                        // Broken, and perhaps never loaded; but mending it changes the module.
+                        others.insert(path, bytes);
                     }
                 }
             }
         }
         // A package may load any of its files in ways that cannot be read.
-        let mut others = BTreeMap::new();
         if unit.is_package && unit.path.parent() == Some(&self.private_root) {
             gather(&self.private_root, &mut others);
-            others.retain(|path, _| !files.contains_key(path));
         }
+        others.retain(|path, _| !files.contains_key(path));
         let mut hasher = blake3::Hasher::new();
         let mut all: Vec<&PathBuf> = files.keys().chain(others.keys()).collect();
         all.sort_unstable();
@@ -339,10 +342,18 @@ fn gather(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
         if kind.is_dir() {
             gather(&path, into);
         } else if name.ends_with(".py")
-            && path.metadata().is_ok_and(|about| about.is_file() && about.len() <= MAX_BYTES)
-            && let Ok(bytes) = std::fs::read(&path)
+            && let Ok(bytes) = read_regular(&path)
         {
             into.insert(path, bytes);
         }
     }
+}
+
+/// The content of a regular file that is not too large to be source.
+fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
+    let about = std::fs::metadata(path)?;
+    if !about.is_file() || about.len() > MAX_BYTES {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    std::fs::read(path)
 }

@@ -1,0 +1,8 @@
+//! What is read of Python source, what is said of broken source, and how parameters are bound.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod broken;
+mod describe;
+mod params;
+mod show;
