@@ -1,0 +1,203 @@
+//! What can be known to be wrong with a pipeline without running it or loading a module.
+
+use std::path::Path;
+
+use modrack_core::plan::{Endpoint, PipelinePlan, SlotRef};
+use modrack_core::{Cancel, Code, Error, Place, Result, Takes};
+use modrack_runtime::{Rack, Slot};
+
+use crate::input::{InputFile, Meter};
+use crate::source::{self, Opening};
+use crate::{error, groups, module, sink};
+
+/// Everything that is wrong with a pipeline and can be known without running it: its source and the columns
+/// that stages name, its stages, its sink. Slots that the rack declares are the rack's to check.
+pub fn check(rack: &Rack, pipeline: &PipelinePlan) -> Vec<Error> {
+    let mut errors = coherent(pipeline);
+    let names = match source_columns(rack, pipeline) {
+        Ok(names) => names,
+        Err(why) => {
+            errors.extend(why.each().cloned());
+            None
+        }
+    };
+    check_stages(rack, pipeline, names, &mut errors);
+    for (end, options, place, word) in [
+        (&pipeline.source.from, &pipeline.source.options, &pipeline.source.place, "source"),
+        (&pipeline.sink.to, &pipeline.sink.options, &pipeline.sink.place, "sink"),
+    ] {
+        if let Endpoint::Slot(slot, function) = end {
+            match module::slot(rack, slot, options, word) {
+                Ok(found) => check_slot(&found, slot, function.as_deref(), &mut errors),
+                Err(why) => errors.push(with_place(why, place.as_ref())),
+            }
+        }
+    }
+    if let Some(path) = sink::path(rack.root(), &pipeline.sink)
+        && let Err(why) = can_be_written(rack.root(), &path)
+    {
+        errors.push(why);
+    }
+    errors
+}
+
+/// Parts of stages that cannot go together.
+pub(crate) fn coherent(pipeline: &PipelinePlan) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for stage in &pipeline.stages {
+        let wrong = |message: String, hint: &str| {
+            groups::placed(Error::new(Code::BadValue, message).hint(hint), stage)
+        };
+        match (stage.takes, &stage.column) {
+            (Some(Takes::Column), None) => errors.push(wrong(
+                format!("Stage `{}` takes a column, and does not say which", stage.name),
+                "Name it: `column: NAME`",
+            )),
+            (Some(takes), Some(column)) if takes != Takes::Column => errors.push(wrong(
+                format!("Stage `{}` names column `{column}`, and does not take a column", stage.name),
+                "Leave out `column:`, or write `takes: column`",
+            )),
+            _ => {}
+        }
+        if stage.batch == Some(0) {
+            errors.push(wrong(
+                format!("Stage `{}` has batches of no rows", stage.name),
+                "Write a number above 0",
+            ));
+        }
+    }
+    errors
+}
+
+/// A file that is read cannot be written by the same run.
+///
+/// # Errors
+/// `M0112` when the sink is one of the source's files.
+pub(crate) fn sink_is_no_source(rack: &Rack, pipeline: &PipelinePlan, files: &[InputFile]) -> Result<()> {
+    let Some(path) = sink::path(rack.root(), &pipeline.sink).and_then(|path| path.canonicalize().ok()) else {
+        return Ok(());
+    };
+    if !path.is_file() || !files.iter().any(|file| file.path.canonicalize().is_ok_and(|file| file == path)) {
+        return Ok(());
+    }
+    let shown = error::shown(&path, rack.root());
+    let why =
+        Error::new(Code::BadValue, format!("Pipeline `{}` reads `{shown}` and writes it too", pipeline.name))
+            .hint("Name another file for the sink; a pattern of the source may fit it");
+    Err(with_place(why, pipeline.sink.place.as_ref()))
+}
+
+/// The source's columns, where they are known before a row is read.
+fn source_columns(rack: &Rack, pipeline: &PipelinePlan) -> Result<Option<Vec<String>>> {
+    let files = source::list(rack, &pipeline.source)?;
+    if files.is_empty() {
+        return Ok(None);
+    }
+    sink_is_no_source(rack, pipeline, &files)?;
+    let opening = Opening {
+        rack,
+        plan: &pipeline.source,
+        stdin: None,
+        meter: Meter::default(),
+        cancel: Cancel::default(),
+    };
+    let schema = source::open(opening, files)?.schema();
+    Ok(schema.map(|schema| schema.fields().iter().map(|field| field.name().clone()).collect()))
+}
+
+/// Columns are known up to the first stage that may change them, and again behind one that says them.
+fn check_stages(
+    rack: &Rack,
+    pipeline: &PipelinePlan,
+    mut names: Option<Vec<String>>,
+    errors: &mut Vec<Error>,
+) {
+    for stage in &pipeline.stages {
+        if let (Some(names), Some(column)) = (&names, &stage.column)
+            && !names.contains(column)
+        {
+            let has: Vec<&str> = names.iter().map(String::as_str).collect();
+            let why = error::unknown_column(column, &has, &format!("What comes to stage `{}`", stage.name));
+            errors.push(groups::placed(why, stage));
+        }
+        match groups::slot(rack, stage) {
+            Ok(slot) => {
+                let declared = match &stage.in_place {
+                    Some(_) => SlotRef::Inline("".into()),
+                    None => stage.slot.clone(),
+                };
+                let mut found = Vec::new();
+                check_slot(&slot, &declared, stage.function.as_deref(), &mut found);
+                errors.extend(found.into_iter().map(|why| groups::placed(why, stage)));
+            }
+            Err(why) => errors.push(why),
+        }
+        names = match &stage.schema {
+            Some(schema) => Some(schema.keys().cloned().collect()),
+            // A stage that takes a column gives it back, and leaves the others.
+            None if stage.column.is_some() => names,
+            None => None,
+        };
+    }
+}
+
+fn check_slot(slot: &Slot, named: &SlotRef, function: Option<&str>, errors: &mut Vec<Error>) {
+    let faults = slot.check();
+    if !faults.is_empty() {
+        if matches!(named, SlotRef::Inline(_)) {
+            errors.extend(faults);
+        }
+        return;
+    }
+    let Ok(description) = slot.describe() else { return };
+    match function {
+        Some(name) if !description.open && description.function(name).is_none() => {
+            let names: Vec<&str> =
+                description.functions.iter().map(|function| function.name.as_str()).collect();
+            let why =
+                Error::new(Code::UnknownFunction, format!("`{}` has no function `{name}`", slot.name()));
+            let why = match error::nearest(name, names.iter().copied()) {
+                Some(near) => why.hint(format!("Did you mean `{near}`?")),
+                None => why.hint(format!("It has {}", error::listed(&names))),
+            };
+            errors.push(why.slot(slot.name()));
+        }
+        Some(_) => {}
+        None => {
+            if !description.open
+                && let Err(why) = slot.main_function()
+            {
+                errors.push(why);
+            }
+        }
+    }
+}
+
+/// Whether a file could be made there, as far as that can be told without making it.
+fn can_be_written(root: &Path, path: &Path) -> Result<()> {
+    let shown = error::shown(path, root);
+    let refused = |kind: std::io::ErrorKind| Err(error::unwritable(&shown, &kind.into()));
+    match path.metadata() {
+        Ok(meta) if meta.is_dir() => return refused(std::io::ErrorKind::IsADirectory),
+        Ok(meta) if meta.is_file() && meta.permissions().readonly() => {
+            return refused(std::io::ErrorKind::PermissionDenied);
+        }
+        _ => {}
+    }
+    // What is missing will be made, in the nearest folder that is there.
+    let Some(nearest) = path.ancestors().skip(1).find(|folder| folder.exists()) else { return Ok(()) };
+    if !nearest.is_dir() {
+        return refused(std::io::ErrorKind::NotADirectory);
+    }
+    match rustix::fs::access(nearest, rustix::fs::Access::WRITE_OK) {
+        Ok(()) => Ok(()),
+        Err(why) => Err(error::unwritable(&shown, &why.into())),
+    }
+}
+
+fn with_place(why: Error, place: Option<&Place>) -> Error {
+    match place {
+        Some(place) if why.place_of().is_none() => why.place(place.clone()),
+        _ => why,
+    }
+}
