@@ -181,7 +181,7 @@ def steady(text: str, names: Mapping[str, Path | str]) -> str:
     """`text` with everything that differs from one run to the next written as a word in brackets."""
     for word, path in sorted(names.items(), key=lambda item: -len(str(item[1]))):
         text = text.replace(str(path), f"[{word}]")
-    text = re.sub(r"\b\d+(\.\d+)?\s?(ns|us|µs|ms|s)\b", "[TIME]", text)
+    text = re.sub(r"\b(\d+ |\d+\.\d+ ?)(ns|us|µs|ms|s)\b", "[TIME]", text)
     text = re.sub(r"\b[\d,.]+(k|M)? rows/s\b", "[RATE] rows/s", text)
     text = re.sub(r"0x[0-9a-f]{6,}", "[ADDRESS]", text)
     # Python 3.11 and newer underline parts of a line in a traceback.
