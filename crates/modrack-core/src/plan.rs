@@ -21,6 +21,7 @@ mod toml;
 mod units;
 mod yaml;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub use rack::{Ask, RackText, TextFormat};
 pub(crate) use report::nearest;
 pub use schema::schema_json;
 
-use crate::{Map, OnErrors, PipelineName, Place, SlotName, Takes, Text, Type, Use};
+use crate::{Map, OnErrors, PipelineName, Place, Signature, SlotName, Takes, Text, Type, Use, Value};
 
 /// A rack, as its text describes it.
 #[derive(Clone, Debug, Default)]
@@ -311,6 +312,26 @@ impl SlotPlan {
             key_places: IndexMap::new(),
             filled: IndexMap::new(),
         }
+    }
+}
+
+impl SlotPlan {
+    /// What a module with this constructor is given: a param that was filled in from outside, and was read
+    /// as a number though the constructor wants text, is the text that it was.
+    pub fn params_for(&self, constructor: Option<&Signature>) -> Cow<'_, Map> {
+        let text = |ty: &Type| match ty {
+            Type::Text => true,
+            Type::Option(inner) => **inner == Type::Text,
+            _ => false,
+        };
+        let wanted = self.filled.iter().filter(|(name, _)| {
+            constructor.and_then(|signature| signature.named(name)).is_some_and(|param| text(&param.ty))
+        });
+        let mut params = Cow::Borrowed(&self.params);
+        for (name, written) in wanted {
+            params.to_mut().insert(name.as_str().into(), Value::Text(written.clone()));
+        }
+        params
     }
 }
 

@@ -3,7 +3,7 @@
 //! What passes has the types of the list; whoever reads it afterwards finds nothing at all where a type was
 //! wrong, and says nothing more about it. Values filled in by `${...}` take the type expected here.
 
-use super::keys::{Object, Shape};
+use super::keys::{Key, Object, Shape};
 use super::node::{At, Node, NodeValue, Trail};
 use super::report::{Report, bad_value, meant, nearest};
 use super::{keys, yaml};
@@ -50,7 +50,7 @@ pub(crate) fn check(node: &mut Node, shape: &Shape, trail: &Trail<'_>, report: &
         (Shape::List(item), NodeValue::List(items)) | (Shape::Many(item), NodeValue::List(items)) => {
             each(items, item, trail, report);
         }
-        (Shape::Many(item), _) => check(node, item, trail, report),
+        (Shape::Many(item), value) if suits(item, value) => check(node, item, trail, report),
         (Shape::Named(value), NodeValue::Map(entries)) => {
             for entry in entries {
                 check(&mut entry.node, value, &trail.key(&entry.key), report);
@@ -73,6 +73,11 @@ fn each(items: &mut [Node], shape: &Shape, trail: &Trail<'_>, report: &mut Repor
 
 fn fields(node: &mut Node, object: &'static Object, trail: &Trail<'_>, report: &mut Report<'_>) {
     let at = node.at;
+    let misspelt: Vec<_> = object
+        .iter()
+        .filter(|key| key.required && is_misspelt(node, key.name, object))
+        .map(|key| key.name)
+        .collect();
     let later_slot = node.entries().iter().any(|entry| keys::LATER_SLOTS.contains(&entry.key.as_str()));
     let mut there: Vec<&str> = Vec::new();
     if let NodeValue::Map(entries) = &mut node.value {
@@ -95,13 +100,14 @@ fn fields(node: &mut Node, object: &'static Object, trail: &Trail<'_>, report: &
             }
         }
     }
-    for key in object.iter().filter(|key| key.required && !there.contains(&key.name)) {
-        let name = if matches!(trail, Trail::Root) { "The rack".to_owned() } else { trail.name() };
-        let error =
-            Error::new(Code::MissingKey, format!("{name} has no `{}`", key.name)).hint(match key.shape {
-                Shape::Version => "Start it with `rack: 1`".to_owned(),
-                _ => format!("Add `{}:` ({})", key.name, lower(key.doc)),
-            });
+    let missing = |key: &&Key| key.required && !there.contains(&key.name) && !misspelt.contains(&key.name);
+    for key in object.iter().filter(missing) {
+        let error = match key.shape {
+            Shape::Version => Error::new(Code::MissingKey, "The rack does not say its version")
+                .hint(format!("Start it with `{}`", report.first_line())),
+            _ => Error::new(Code::MissingKey, format!("{} has no `{}`", trail.name(), key.name))
+                .hint(format!("Add `{}:` ({})", key.name, lower(key.doc))),
+        };
         report.add(at, trail, error);
     }
 }
@@ -113,12 +119,24 @@ pub(crate) fn not_yet(what: &str) -> Error {
 
 fn unknown_key(key: &str, object: &'static Object) -> Error {
     let names = || object.iter().filter(|key| key.here).map(|key| key.name);
-    let error =
-        Error::new(Code::UnknownKey, format!("`{key}` is not a key of a {}", object.name.replace('-', " ")));
+    let error = Error::new(Code::UnknownKey, format!("`{key}` is not a key of {}", object.shown));
     match meant(key, names()) {
         Some(hint) => error.hint(hint),
         None => error,
     }
+}
+
+/// Whether a key that nobody knows was probably meant to be `wanted`, which is then not missing as well.
+pub(crate) fn is_misspelt(node: &Node, wanted: &str, object: &'static Object) -> bool {
+    let names = || object.iter().filter(|key| key.here).map(|key| key.name);
+    node.entries()
+        .iter()
+        .any(|entry| object.find(&entry.key).is_none() && nearest(&entry.key, names()) == Some(wanted))
+}
+
+/// Whether a mapping has a key that nobody knows.
+pub(crate) fn has_unknown(node: &Node, object: &'static Object) -> bool {
+    node.entries().iter().any(|entry| object.find(&entry.key).is_none())
 }
 
 fn unfit_word(word: &str, words: &'static [(&'static str, bool)], trail: &Trail<'_>) -> Option<Error> {
@@ -149,7 +167,7 @@ fn wrong_type(node: &Node, shape: &Shape, trail: &Trail<'_>) -> Error {
         Shape::Duration => error.hint("Write a number and its unit: `10s`, `50ms`, `2m`"),
         Shape::Bool if scalar => error.hint("Write `true` or `false`"),
         Shape::List(_) => error.hint("Write `[...]`, or each item on a line of its own after a `-`"),
-        Shape::Version => error.hint("Write `rack: 1`"),
+        Shape::Version => error.hint("The version of a rack's form is the number 1"),
         _ => error,
     }
 }

@@ -3,6 +3,7 @@
 //! Filling happens after parsing, so nothing that is filled in can change the shape of the text. A value that
 //! is one `${...}` and nothing else takes the type expected of it, or, of another key, that key's value.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::check::not_yet;
@@ -27,8 +28,15 @@ pub(crate) fn fill(
         return Ok(());
     }
     let original = root.clone();
-    let mut filler =
-        Filler { original: &original, folder, ask, report, budget: Budget::default(), way: Vec::new() };
+    let mut filler = Filler {
+        original: &original,
+        folder,
+        ask,
+        report,
+        budget: Budget::default(),
+        way: Vec::new(),
+        circles: HashSet::new(),
+    };
     filler.node(root, &Trail::Root, 0)
 }
 
@@ -40,6 +48,8 @@ struct Filler<'f, 'r> {
     budget: Budget,
     /// The keys that are being filled in because another key asks for them.
     way: Vec<Vec<Step>>,
+    /// The circles that were reported, each as its keys in alphabetical order.
+    circles: HashSet<Vec<String>>,
 }
 
 /// Why a value was not filled in.
@@ -209,6 +219,11 @@ impl Filler<'_, '_> {
         if let Some(from) = self.way.iter().position(|on_way| *on_way == steps) {
             let mut circle: Vec<_> =
                 self.way[from..].iter().map(|steps| format!("`{}`", dotted(steps))).collect();
+            let mut members = circle.clone();
+            members.sort();
+            if !self.circles.insert(members) {
+                return Err(Stop::Reported);
+            }
             circle.push(format!("`{path}`"));
             let error = Error::new(
                 Code::CyclicReference,
@@ -227,8 +242,10 @@ impl Filler<'_, '_> {
         // Weighed before it is copied: a bomb must not go off while it is counted.
         self.take(found.weigh(), depth + self.way.len(), at)?;
         let mut node = found.clone();
+        let own = dotted(&steps);
         self.way.push(steps);
-        let filled = self.node(&mut node, trail, depth);
+        // What is wrong with the other key is told of that key, where it stands.
+        let filled = self.node(&mut node, &Trail::Path(&own), depth);
         self.way.pop();
         filled.map_err(Stop::TooLarge)?;
         if matches!(node.value, NodeValue::Unknown) {

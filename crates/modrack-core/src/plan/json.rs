@@ -9,9 +9,9 @@ use jsonc_parser::common::Ranged;
 use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
 
-use super::limits::Budget;
+use super::limits::{Budget, too_deep};
 use super::lines::Lines;
-use super::node::{Entry, Node, NodeValue, Weight};
+use super::node::{Entry, Node, NodeValue, Trail, Weight};
 use super::report::Report;
 use super::yaml;
 use crate::{Code, Error};
@@ -37,12 +37,16 @@ pub(crate) fn parse(text: &str, report: &mut Report<'_>) -> Result<Node, Error> 
     let collect = CollectOptions { comments: CommentCollectionStrategy::Off, tokens: false };
     let parsed = parse_to_ast(text, &collect, &options).map_err(|error| {
         let kind = error.kind();
+        let at = lines.at(error.range().start);
+        if matches!(kind, ParseErrorKind::NestingDepthExceeded) {
+            return too_deep().place(report.bare_place(at));
+        }
         Error::new(Code::ConfigSyntax, format!("This is not valid JSON: {}", lower(&kind.to_string())))
             .hint(hint(kind))
-            .place(report.bare_place(lines.at(error.range().start)))
+            .place(report.bare_place(at))
     })?;
     let Some(value) = parsed.value else { return Ok(Node::new(NodeValue::Null, lines.at(0))) };
-    Reader { lines: &lines, report, budget: Budget::default() }.node(value, 0)
+    Reader { lines: &lines, report, budget: Budget::default() }.node(value, &Trail::Root, 0)
 }
 
 struct Reader<'r, 'a, 't> {
@@ -52,7 +56,7 @@ struct Reader<'r, 'a, 't> {
 }
 
 impl Reader<'_, '_, '_> {
-    fn node(&mut self, value: Value<'_>, depth: usize) -> Result<Node, Error> {
+    fn node(&mut self, value: Value<'_>, trail: &Trail<'_>, depth: usize) -> Result<Node, Error> {
         let at = self.lines.at(value.start());
         self.budget.take(Weight { nodes: 1, bytes: 0, depth: 0 }, depth, at, self.report)?;
         let mut raw = None;
@@ -71,8 +75,9 @@ impl Reader<'_, '_, '_> {
                 yaml::core_scalar(literal.value).map_err(|error| error.place(self.report.bare_place(at)))?
             }
             Value::Array(array) => {
+                let items = array.elements.into_iter().enumerate();
                 let items: Result<_, _> =
-                    array.elements.into_iter().map(|item| self.node(item, depth + 1)).collect();
+                    items.map(|(index, item)| self.node(item, &trail.item(index), depth + 1)).collect();
                 NodeValue::List(items?)
             }
             Value::Object(object) => {
@@ -83,9 +88,11 @@ impl Reader<'_, '_, '_> {
                         ObjectPropName::String(literal) => text(literal.value),
                         ObjectPropName::Word(word) => word.value.into(),
                     };
-                    entries.push(Entry { key, key_at, node: self.node(property.value, depth + 1)? });
+                    let node = self.node(property.value, &trail.key(&key), depth + 1)?;
+                    entries.push(Entry { key, key_at, node });
                 }
-                NodeValue::Map(yaml::without_twins(entries, self.report))
+                yaml::report_twins(yaml::take_twins(&mut entries), trail, self.report);
+                NodeValue::Map(entries)
             }
         };
         Ok(Node { value, at, raw, filled: false })

@@ -52,8 +52,10 @@ pub(crate) enum Shape {
 
 /// A mapping of known keys.
 pub(crate) struct Object {
-    /// What the mapping is, for the schema.
+    /// What the mapping is called in the schema.
     pub(crate) name: &'static str,
+    /// What messages call it.
+    pub(crate) shown: &'static str,
     pub(crate) keys: &'static [&'static [Key]],
 }
 
@@ -82,6 +84,7 @@ const fn later(name: &'static str, doc: &'static str) -> Key {
 /// The whole text.
 pub(crate) static RACK: Object = Object {
     name: "rack",
+    shown: "a rack",
     keys: &[&[
         required("rack", Version, "The version of this text's form: `1`"),
         key(
@@ -114,11 +117,13 @@ pub(crate) static RACK: Object = Object {
 
 static CATALOG: Object = Object {
     name: "catalog-source",
+    shown: "a source of the catalog",
     keys: &[&[required("entry-points", Text, "A group of entry points of the installed Python packages")]],
 };
 
 static PYTHON: Object = Object {
     name: "python",
+    shown: "`python`",
     keys: &[&[
         key("venv", Text, "The virtual environment whose interpreter runs"),
         key("path", Many(&Text), "Folders that modules import from; without it the rack's own folder"),
@@ -127,6 +132,7 @@ static PYTHON: Object = Object {
 
 static DEFAULTS: Object = Object {
     name: "defaults",
+    shown: "`defaults`",
     keys: &[&[
         key("limits", Fields(&LIMITS), "Bounds on calls"),
         later("layers", "Behaviour round every slot's calls"),
@@ -136,6 +142,7 @@ static DEFAULTS: Object = Object {
 
 static LIMITS: Object = Object {
     name: "limits",
+    shown: "`limits`",
     keys: &[&[
         key(
             "time",
@@ -160,6 +167,7 @@ pub(crate) const ERRORS: Shape = Either(&[Words(DECISIONS), Named(&DECISION)]);
 
 static DECISION_FIELDS: Object = Object {
     name: "decision",
+    shown: "a decision about errors",
     keys: &[&[
         key("quarantine", Text, "The file that the row, the error and the place go to"),
         later("retry", "Calls again"),
@@ -222,10 +230,12 @@ const SLOT_LATER: &[Key] = &[
 /// The keys that make a slot of a later version out of what has no `use`.
 pub(crate) const LATER_SLOTS: &[&str] = &["builtin", "choose", "experiment", "all", "compose"];
 
-static SLOT: Object = Object { name: "slot", keys: &[FILLING, SLOT_ONLY, SLOT_LATER] };
+pub(crate) static SLOT: Object =
+    Object { name: "slot", shown: "a slot", keys: &[FILLING, SLOT_ONLY, SLOT_LATER] };
 
 static SOURCE_TEXT: Object = Object {
     name: "source-text",
+    shown: "source in place",
     keys: &[&[
         required("source", Text, "The module's source"),
         required("language", Words(&[("python", true), ("wat", false)]), "What it is written in"),
@@ -234,6 +244,7 @@ static SOURCE_TEXT: Object = Object {
 
 static PIPELINE: Object = Object {
     name: "pipeline",
+    shown: "a pipeline",
     keys: &[&[
         required("source", Either(&[Text, Fields(&SOURCE)]), "Where rows come from"),
         key("stages", List(&Either(&[Text, Fields(&STAGE)])), "What they go through, in order"),
@@ -274,6 +285,7 @@ const END_SLOT: &[Key] = &[
 /// The keys of a source.
 pub(crate) static SOURCE: Object = Object {
     name: "source",
+    shown: "a source",
     keys: &[
         &[
             key(
@@ -316,6 +328,7 @@ pub(crate) static SOURCE: Object = Object {
 /// The keys of a sink.
 pub(crate) static SINK: Object = Object {
     name: "sink",
+    shown: "a sink",
     keys: &[
         &[
             key("csv", Text, "A file of comma-separated values; `-` is the standard output"),
@@ -343,6 +356,7 @@ pub(crate) static SINK: Object = Object {
 /// The keys of a stage.
 pub(crate) static STAGE: Object = Object {
     name: "stage",
+    shown: "a stage",
     keys: &[
         &[
             key("slot", Text, "A slot, `slot.function`, or a `use` text"),

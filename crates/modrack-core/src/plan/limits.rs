@@ -36,9 +36,10 @@ impl Budget {
     ) -> Result<(), Error> {
         self.nodes = self.nodes.saturating_add(weight.nodes);
         self.bytes = self.bytes.saturating_add(weight.bytes);
-        let (what, hint) = if depth + weight.depth > DEPTH {
-            (format!("Values are nested deeper than {DEPTH}"), "Nest them less deeply")
-        } else if self.nodes > NODES {
+        if depth + weight.depth > DEPTH {
+            return Err(too_deep().place(report.bare_place(at)));
+        }
+        let (what, hint) = if self.nodes > NODES {
             (
                 format!("The rack grows to more than {NODES} values"),
                 "Look for aliases or `${...}` that repeat each other",
@@ -53,4 +54,10 @@ impl Budget {
         };
         Err(Error::new(Code::ConfigTooLarge, what).hint(hint).place(report.bare_place(at)))
     }
+}
+
+/// Values are nested deeper than any rack needs.
+pub(crate) fn too_deep() -> Error {
+    Error::new(Code::ConfigTooLarge, format!("Values are nested deeper than {DEPTH}"))
+        .hint("Nest them less deeply")
 }

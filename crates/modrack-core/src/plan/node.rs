@@ -51,6 +51,8 @@ pub(crate) struct Entry {
 #[derive(Clone, Copy)]
 pub(crate) enum Trail<'a> {
     Root,
+    /// A way that is written out already.
+    Path(&'a str),
     Key(&'a Trail<'a>, &'a str),
     Item(&'a Trail<'a>, usize),
 }
@@ -182,10 +184,16 @@ impl<'a> Trail<'a> {
         Trail::Item(self, item)
     }
 
+    /// Whether it leads nowhere: to the whole text.
+    pub(crate) fn is_root(&self) -> bool {
+        matches!(self, Trail::Root | Trail::Path(""))
+    }
+
     /// What a message calls the node: its own key, or that of the list it is in.
     pub(crate) fn name(&self) -> String {
         match self {
             Trail::Root => "The rack".into(),
+            Trail::Path(path) => format!("`{path}`"),
             Trail::Key(_, key) => format!("`{key}`"),
             Trail::Item(parent, _) => format!("An item of {}", parent.name()),
         }
@@ -197,11 +205,12 @@ impl fmt::Display for Trail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trail::Root => Ok(()),
+            Trail::Path(path) => f.write_str(path),
             Trail::Key(parent, key) => {
                 if !is_plain(key) {
                     return write!(f, "{parent}[{key:?}]");
                 }
-                let dot = if matches!(parent, Trail::Root) { "" } else { "." };
+                let dot = if parent.is_root() { "" } else { "." };
                 write!(f, "{parent}{dot}{key}")
             }
             Trail::Item(parent, item) => write!(f, "{parent}[{item}]"),

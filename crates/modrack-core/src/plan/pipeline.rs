@@ -4,7 +4,9 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::node::{At, Node, Trail};
+use super::check::has_unknown;
+use super::keys::{Object, SINK, SOURCE, STAGE};
+use super::node::{At, Node, NodeValue, Trail};
 use super::refs::{self, Names};
 use super::report::{Report, bad_value};
 use super::{
@@ -29,8 +31,7 @@ pub(crate) fn pipeline(
         Some(SourcePlan { from, options, place: Some(report.place(end.at, &trail)) })
     });
     let mut stages = Vec::new();
-    if let Some(list) = node.get("stages").filter(|list| !matches!(list.value, super::node::NodeValue::Null))
-    {
+    if let Some(list) = node.get("stages").filter(|list| !matches!(list.value, NodeValue::Null)) {
         let trail = trail.key("stages");
         for (index, item) in list.one_or_many().iter().enumerate() {
             stages.extend(stage(item, &trail.item(index), names, defaults, report));
@@ -75,7 +76,7 @@ fn stage(
             place,
         });
     }
-    let mut function = node.get("function").and_then(super::node::Node::as_text).map(|text| text.to_string());
+    let mut function = node.get("function").and_then(Node::as_text).map(|text| text.to_string());
     let (slot, in_place) = match (node.get("slot"), node.get("use")) {
         (Some(named), None) => {
             for key in ["params", "contract", "needs", "limits", "enforce"] {
@@ -112,7 +113,8 @@ fn stage(
             return None;
         }
         (None, None) => {
-            if matches!(node.value, super::node::NodeValue::Map(_)) && !slot::is_later(node) {
+            if matches!(node.value, NodeValue::Map(_)) && !slot::is_later(node) && !has_unknown(node, &STAGE)
+            {
                 let error = Error::new(Code::MissingKey, "The stage says neither `slot` nor `use`")
                     .hint("Write `slot: NAME`, or `use: ./x.py`");
                 report.add(node.at, trail, error);
@@ -194,6 +196,13 @@ enum Side {
 }
 
 impl Side {
+    fn object(self) -> &'static Object {
+        match self {
+            Self::Source => &SOURCE,
+            Self::Sink => &SINK,
+        }
+    }
+
     fn key(self) -> &'static str {
         match self {
             Self::Source => "source",
@@ -228,7 +237,7 @@ fn endpoint(
         })
         .collect();
     let [head, more @ ..] = heads.as_slice() else {
-        if matches!(node.value, super::node::NodeValue::Map(_)) {
+        if matches!(node.value, NodeValue::Map(_)) && !has_unknown(node, side.object()) {
             let error = Error::new(Code::MissingKey, format!("The {} does not say what it is", side.key()))
                 .hint(format!(
                     "Add one of `csv`, `json`, `parquet`, `arrow`, `text`, `{}`, `slot` or `use`",
@@ -460,6 +469,13 @@ fn columns(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Vec<Strin
                 .hint("Leave one of them out");
             report.add(item.at, &trail.item(index), error);
         }
+    }
+    if names.is_empty() {
+        report.add(
+            node.at,
+            trail,
+            bad_value("No column is named", "Name the columns that are read, or leave it out"),
+        );
     }
     names.into_iter().collect()
 }

@@ -109,6 +109,12 @@ fn tree(text: &RackText, report: &mut Report<'_>) -> Result<Node> {
             .hint("Save the rack as UTF-8")
             .place(Place { line: Some(line), column: Some(column), ..whole.clone() })
     })?;
+    if let Some(offset) = content.find('\0') {
+        let (line, column) = super::lines::Lines::new(content).line_column(offset);
+        return Err(Error::new(Code::ConfigEncoding, "There is a NUL byte in the rack")
+            .hint("Save the rack as UTF-8, and take the byte out")
+            .place(Place { line: Some(line), column: Some(column), ..whole }));
+    }
     match text.format {
         TextFormat::Yaml => yaml::parse(content, report),
         TextFormat::Toml => super::toml::parse(content, report),

@@ -18,10 +18,19 @@ impl<'a> Report<'a> {
         Self { file, found: Vec::new() }
     }
 
+    /// The line that a rack starts with.
+    pub(crate) fn first_line(&self) -> &'static str {
+        match self.file.extension().and_then(|ending| ending.to_str()) {
+            Some("toml") => "rack = 1",
+            Some("json") => "\"rack\": 1",
+            _ => "rack: 1",
+        }
+    }
+
     /// A place in the text.
     pub(crate) fn place(&self, at: At, trail: &Trail<'_>) -> Place {
         let mut place = self.bare_place(at);
-        place.key = (!matches!(trail, Trail::Root)).then(|| trail.to_string());
+        place.key = (!trail.is_root()).then(|| trail.to_string());
         place
     }
 
@@ -52,6 +61,10 @@ impl<'a> Report<'a> {
     /// Gives `value` when nothing is wrong, else everything that is, in the order of the text.
     pub(crate) fn end<T>(mut self, value: T) -> Result<T> {
         self.found.sort_by_key(|(at, _)| *at);
+        // A key that others refer to is met more than once.
+        self.found.dedup_by(|(_, a), (_, b)| {
+            a.code() == b.code() && a.message() == b.message() && a.place_of() == b.place_of()
+        });
         match Error::all(self.found.into_iter().map(|(_, error)| error).collect()) {
             None => Ok(value),
             Some(error) => Err(error),

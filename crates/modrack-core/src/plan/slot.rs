@@ -4,7 +4,8 @@
 
 use indexmap::IndexMap;
 
-use super::keys::LATER_SLOTS;
+use super::check::is_misspelt;
+use super::keys::{LATER_SLOTS, SLOT};
 use super::node::{At, Node, NodeValue, Trail};
 use super::report::{Report, bad_value};
 use super::{Limits, SlotPlan, units};
@@ -26,7 +27,8 @@ pub(crate) fn slot(
     let filled = match use_node {
         Some(use_node) => filling(use_node, &use_trail, &name, report),
         None => {
-            if matches!(node.value, NodeValue::Map(_) | NodeValue::Null) && !is_later(node) {
+            let told = is_later(node) || is_misspelt(node, "use", &SLOT);
+            if matches!(node.value, NodeValue::Map(_) | NodeValue::Null) && !told {
                 let error = Error::new(Code::MissingKey, format!("{} has no `use`", trail.name()))
                     .hint("Say what fills the slot: `use: ./x.py`");
                 report.add(key_at, trail, error);

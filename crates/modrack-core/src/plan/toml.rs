@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::limits::Budget;
 use super::lines::Lines;
-use super::node::{Entry, Node, NodeValue, Weight};
+use super::node::{Entry, Node, NodeValue, Trail, Weight};
 use super::report::Report;
 use crate::{Code, Error};
 
@@ -19,14 +19,20 @@ pub(crate) fn parse(text: &str, report: &mut Report<'_>) -> Result<Node, Error> 
     let lines = Lines::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut fatal = Vec::new();
+    let mut twins = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or_default();
         let at = lines.at(span.start);
         if error.message() == "duplicate key" {
-            let key = text.get(span).unwrap_or_default().trim();
-            let error = Error::new(Code::DuplicateName, format!("`{key}` is given twice"))
-                .hint("Give one of the two another name");
-            report.add_placed(at, error.place(report.bare_place(at)));
+            let (table, key) = table_and_key(text, span);
+            // The keys of a table that is there twice are no mistakes of their own.
+            if !twins.contains(&table) {
+                let path = if table.is_empty() { key.clone() } else { format!("{table}.{key}") };
+                let error = Error::new(Code::DuplicateName, format!("`{key}` is given twice"))
+                    .hint("Give one of the two another name");
+                report.add(at, &Trail::Path(&path), error);
+                twins.push(path);
+            }
             continue;
         }
         let hint = if error.message().contains("string") {
@@ -34,13 +40,15 @@ pub(crate) fn parse(text: &str, report: &mut Report<'_>) -> Result<Node, Error> 
         } else {
             "Put text in quotes, and write each table as `[name]`"
         };
-        fatal.push(
+        fatal.push((
+            span.start,
             Error::new(Code::ConfigSyntax, format!("This is not valid TOML: {}", error.message()))
                 .hint(hint)
                 .place(report.bare_place(at)),
-        );
+        ));
     }
-    if let Some(error) = Error::all(fatal) {
+    fatal.sort_by_key(|(offset, _)| *offset);
+    if let Some(error) = Error::all(fatal.into_iter().map(|(_, error)| error).collect()) {
         return Err(error);
     }
     let mut node =
@@ -103,4 +111,17 @@ impl Reader<'_, '_, '_> {
         };
         Ok(Node { value, at, raw, filled: false })
     }
+}
+
+/// The table that a key stands in, and the key: of `[a.b]` these are `a` and `b`.
+fn table_and_key(text: &str, key: std::ops::Range<usize>) -> (String, String) {
+    let name = text.get(key.clone()).unwrap_or_default().trim();
+    let before = text.get(..key.start).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
+    if let Some(table) = line.strip_prefix('[') {
+        return (table.trim_start_matches('[').trim_end_matches('.').trim().to_owned(), name.to_owned());
+    }
+    let header = before.lines().rev().find_map(|line| line.trim().strip_prefix('['));
+    let table = header.map_or("", |line| line.trim_start_matches('[').split(']').next().unwrap_or_default());
+    (table.trim().to_owned(), name.to_owned())
 }

@@ -2,12 +2,12 @@
 //!
 //! Built from the parser's events with a stack of its own, so that no text can overflow the program's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::limits::Budget;
-use super::node::{At, Entry, Node, NodeValue, Weight};
+use super::limits::{Budget, too_deep};
+use super::node::{At, Entry, Node, NodeValue, Trail, Weight};
 use super::report::Report;
 use crate::{Code, Error, Text};
 
@@ -116,7 +116,12 @@ impl<'r, 'a> Builder<'r, 'a> {
                         self.put(Node::new(NodeValue::List(items), at), anchor)?;
                     }
                     Some(Frame::Map { entries, merged, at, anchor, .. }) => {
-                        let entries = merge(without_twins(entries, self.report), merged);
+                        let mut entries = entries;
+                        let twins = take_twins(&mut entries);
+                        if !twins.is_empty() {
+                            report_twins(twins, &Trail::Path(&self.path()), self.report);
+                        }
+                        let entries = merge(entries, merged);
                         self.put(Node::new(NodeValue::Map(entries), at), anchor)?;
                     }
                     None => {}
@@ -208,6 +213,19 @@ impl<'r, 'a> Builder<'r, 'a> {
         Ok(())
     }
 
+    /// The full key of the value that the open collections are waiting for.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for frame in &self.stack {
+            path = match frame {
+                Frame::List { items, .. } => Trail::Path(&path).item(items.len()).to_string(),
+                Frame::Map { key: Some(key), .. } => Trail::Path(&path).key(&key.text).to_string(),
+                Frame::Map { key: None, .. } => path,
+            };
+        }
+        path
+    }
+
     fn syntax(&self, text: &str, error: &ScanError) -> Error {
         let mark = error.marker();
         if let Some((line, column)) = tab_near(text, mark.line()) {
@@ -216,26 +234,34 @@ impl<'r, 'a> Builder<'r, 'a> {
                 .place(self.report.bare_place(self.set.unwrap_or_else(|| at_mark(line, column))));
         }
         let at = self.set.unwrap_or_else(|| at_mark(mark.line(), mark.col()));
+        if error.info().contains("recursion limit") {
+            return too_deep().place(self.report.bare_place(at));
+        }
         Error::new(Code::ConfigSyntax, format!("This is not valid YAML: {}", error.info()))
             .hint(syntax_hint(error.info()))
             .place(self.report.bare_place(at))
     }
 }
 
-/// The entries without those whose key was there before, which are reported.
-pub(crate) fn without_twins(mut entries: Vec<Entry>, report: &mut Report<'_>) -> Vec<Entry> {
-    let mut seen: HashMap<Text, At> = HashMap::with_capacity(entries.len());
-    entries.retain(|entry| match seen.get(&entry.key) {
-        None => {
-            seen.insert(entry.key.clone(), entry.key_at);
-            true
-        }
-        Some(first) => {
-            report.add_placed(entry.key_at, twin(&entry.key, *first).place(report.bare_place(entry.key_at)));
-            false
-        }
-    });
-    entries
+/// Takes out the entries whose key was there before, and gives each with where it was.
+pub(crate) fn take_twins(entries: &mut Vec<Entry>) -> Vec<(Entry, At)> {
+    let mut seen: HashSet<Text> = HashSet::with_capacity(entries.len());
+    let twins: Vec<Entry> = entries.extract_if(.., |entry| !seen.insert(entry.key.clone())).collect();
+    twins
+        .into_iter()
+        .map(|twin| {
+            let first =
+                entries.iter().find(|entry| entry.key == twin.key).map_or(twin.key_at, |entry| entry.key_at);
+            (twin, first)
+        })
+        .collect()
+}
+
+/// Reports what [`take_twins`] took out.
+pub(crate) fn report_twins(twins: Vec<(Entry, At)>, trail: &Trail<'_>, report: &mut Report<'_>) {
+    for (entry, first) in twins {
+        report.add(entry.key_at, &trail.key(&entry.key), twin(&entry.key, first));
+    }
 }
 
 /// A key that is given twice in one mapping.

@@ -1,8 +1,6 @@
 //! A rack's text to its plan: what well-formed text means.
 
-mod common;
-
-use common::{parse, plan};
+use crate::common::plan;
 use expect_test::{Expect, expect};
 
 /// Checks the slots and pipelines that a text describes.

@@ -1,0 +1,9 @@
+//! The core as its users meet it: texts in, plans, diagnostics and contracts out.
+
+mod common;
+mod contract;
+mod diagnostics;
+mod encodings;
+mod fill;
+mod plan;
+mod schema;
