@@ -1,1 +1,42 @@
-//! To come.
+//! The Python backend: loads, starts and calls modules in the interpreter that runs the process.
+//!
+//! It needs a process with an interpreter and never makes one. Everything under a module's root is private to
+//! its generation (`generation`); objects that pass from one Python module to the next are handed on as they
+//! are (`handle`). No lock is held while Python code runs.
+
+mod arrow;
+mod backend;
+mod call;
+mod convert;
+mod error;
+mod failure;
+mod generation;
+mod glue;
+mod handle;
+mod instance;
+mod names;
+mod service;
+mod sibling;
+mod start;
+mod store;
+mod threads;
+mod vector;
+mod waiter;
+mod watch;
+
+use pyo3::prelude::*;
+
+pub use backend::{PythonBackend, PythonSettings};
+pub use convert::{from_python, mapping, to_python};
+pub use failure::{brief_from_pyerr, error_from_pyerr};
+pub use handle::PyHandle;
+pub use service::ModrackError;
+
+/// Gives the extension module what Python code finds there, and what child processes of a rack ask for.
+///
+/// # Errors
+/// What Python raised.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("ModrackError", module.py().get_type::<ModrackError>())?;
+    module.add_function(wrap_pyfunction!(generation::resume, module)?)
+}

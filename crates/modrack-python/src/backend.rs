@@ -1,0 +1,115 @@
+//! Python as a backend of a rack.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use modrack_core::{Backend, BackendName, Description, Error, Map, Origin, Result, Start, Started, Text};
+use modrack_pysource::Reader;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::store::Store;
+use crate::{error, generation, start, threads, vector};
+
+/// What the backend is told of the rack.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PythonSettings {
+    /// The rack's folder, which paths in messages are shown against.
+    pub root: PathBuf,
+    /// Folders that modules import from, before everything else.
+    pub path: Vec<PathBuf>,
+    /// Where sources and compiled code are kept; none keeps none beyond the process.
+    pub store: Option<PathBuf>,
+}
+
+/// Loads, starts and calls Python modules in the interpreter of this process.
+pub struct PythonBackend {
+    reader: Reader,
+    store: Store,
+}
+
+impl PythonBackend {
+    /// Prepares the interpreter of this process: the rack's folders come first on its path.
+    ///
+    /// # Errors
+    /// What Python raised.
+    pub fn new(settings: PythonSettings) -> Result<Arc<Self>> {
+        let PythonSettings { root, path, store } = settings;
+        Python::attach(|py| prepare(py, &path).map_err(|error| error::unexpected(py, &error)))?;
+        Ok(Arc::new(Self { reader: Reader { root, path }, store: Store::new(store) }))
+    }
+}
+
+impl Backend for PythonBackend {
+    fn name(&self) -> BackendName {
+        BackendName::Python
+    }
+
+    fn describe(&self, origin: &Origin) -> Result<Description> {
+        self.reader.describe(origin)
+    }
+
+    fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
+        modrack_pysource::recognises(path, first)
+    }
+
+    fn check_params(&self, description: &Description, params: &Map, injected: &[Text]) -> Vec<Error> {
+        modrack_pysource::check_params(description, params, injected)
+    }
+
+    fn libraries(&self) -> Vec<PathBuf> {
+        Python::attach(|py| installed(py).unwrap_or_default())
+    }
+
+    fn start(&self, start: Start<'_>) -> Result<Started> {
+        Python::attach(|py| start::start(py, &self.store, &start))
+    }
+
+    fn let_go(&self, wait: &mut dyn FnMut()) {
+        if !vector::is_attached() {
+            return wait();
+        }
+        let wait = SameThread(wait);
+        Python::attach(|py| py.detach(move || wait.run()));
+    }
+
+    fn interrupt(&self) {
+        Python::attach(threads::interrupt);
+    }
+}
+
+/// A closure that is run on the thread that made it.
+struct SameThread<'a>(&'a mut dyn FnMut());
+
+#[expect(unsafe_code, reason = "detaching asks for `Send`, and stays on its thread")]
+// SAFETY: `Python::detach` runs the closure on the calling thread. What `Send` stands for there, that nothing
+// bound to the interpreter is used while it is let go of, is what a wait of the runtime promises.
+unsafe impl Send for SameThread<'_> {}
+
+impl SameThread<'_> {
+    fn run(self) {
+        (self.0)();
+    }
+}
+
+/// Puts the rack's folders on Python's path.
+fn prepare(py: Python<'_>, folders: &[PathBuf]) -> PyResult<()> {
+    let path = py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?.cast_into::<PyList>()?;
+    let mut at = 0;
+    for folder in folders {
+        if !path.contains(folder)? {
+            path.insert(at, folder)?;
+            at += 1;
+        }
+    }
+    generation::install(py)
+}
+
+/// The folders of the interpreter's path in which packages are installed.
+fn installed(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    let path: Vec<PathBuf> = py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?.extract()?;
+    let holds_packages =
+        |folder: &PathBuf| folder.ends_with("site-packages") || folder.ends_with("dist-packages");
+    Ok(path.into_iter().filter(holds_packages).collect())
+}

@@ -1,0 +1,108 @@
+//! The failures of this backend that are not exceptions of a module.
+
+use modrack_core::{Code, Error, Phase, Signature};
+use pyo3::prelude::*;
+
+use crate::failure;
+
+/// A failure of Python itself while this backend prepared something.
+pub(crate) fn unexpected(py: Python<'_>, error: &PyErr) -> Error {
+    let told = failure::error_from_pyerr(py, error);
+    if told.code() == Code::Interrupted {
+        return told;
+    }
+    let shown = Error::new(Code::Internal, format!("The Python backend failed: {}", told.message()));
+    match told.traceback_text() {
+        Some(text) => shown.traceback(text),
+        None => shown,
+    }
+}
+
+/// A function that is not there.
+pub(crate) fn unknown_function(module: &str, name: &str, known: &[String]) -> Error {
+    let error = Error::new(Code::UnknownFunction, format!("`{module}` has no function `{name}`"));
+    with_names(error, name, known, "functions")
+}
+
+/// An attribute that is not there.
+pub(crate) fn unknown_attribute(module: &str, name: &str, known: &[String]) -> Error {
+    let error = Error::new(Code::UnknownAttribute, format!("`{module}` has no attribute `{name}`"));
+    with_names(error, name, known, "public names")
+}
+
+/// A name that no caller may use.
+pub(crate) fn private(module: &str, name: &str, code: Code) -> Error {
+    Error::new(code, format!("`{name}` of `{module}` is private"))
+        .hint("Names that start with `_` are for the module itself; give it a public name to call it")
+}
+
+/// Something that is there and cannot be called.
+pub(crate) fn not_callable(module: &str, name: &str, class: &str) -> Error {
+    Error::new(Code::NotCallable, format!("`{name}` of `{module}` is a `{class}`, not a function"))
+        .hint(format!("Read it with `modrack get SLOT {name}`"))
+}
+
+/// Arguments that Python could not bind.
+pub(crate) fn bad_arguments(name: &str, said: &str, signature: Option<&Signature>) -> Error {
+    // Python starts with the function's name, qualified; what follows is what is wrong.
+    let said = match said.split_once("() ") {
+        Some((function, rest)) if !function.contains(' ') => rest,
+        _ => said,
+    };
+    let error = Error::new(Code::BadArguments, format!("The arguments do not fit `{name}`: {said}"));
+    match signature {
+        Some(signature) => error.hint(format!("It is `{name}{signature}`")),
+        None => error,
+    }
+}
+
+/// A name of the module that `use` gives, and that is not there once the module runs.
+pub(crate) fn missing_name(module: &str, name: &str, known: &[String]) -> Error {
+    let error = Error::new(Code::MissingName, format!("`{module}` has no `{name}`")).phase(Phase::Start);
+    with_names(error, name, known, "public names")
+}
+
+/// Classes of which none is the obvious one.
+pub(crate) fn ambiguous(module: &str, names: &[String]) -> Error {
+    let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    Error::new(Code::AmbiguousModule, format!("`{module}` has several classes: {}", listed.join(", ")))
+        .phase(Phase::Start)
+        .hint(format!("Say which one: `{module}:{}`", names.first().map_or("", String::as_str)))
+}
+
+/// A call that took longer than it may.
+pub(crate) fn timed_out(name: &str) -> Error {
+    Error::new(Code::TimedOut, format!("`{name}` took longer than it may"))
+        .hint("Raise `limits.time`, or make the function give its work in smaller parts")
+}
+
+/// A call that its caller gave up.
+pub(crate) fn cancelled(name: &str) -> Error {
+    Error::new(Code::Cancelled, format!("`{name}` was given up by its caller"))
+}
+
+fn with_names(error: Error, name: &str, known: &[String], what: &str) -> Error {
+    if known.is_empty() {
+        return error.hint(format!("It has no {what}"));
+    }
+    let mut listed: Vec<String> = known.iter().take(20).map(|name| format!("`{name}`")).collect();
+    if known.len() > listed.len() {
+        listed.push("...".to_owned());
+    }
+    let listed = listed.join(", ");
+    match nearest(name, known) {
+        Some(near) => error.hint(format!("Did you mean `{near}`? Its {what}: {listed}")),
+        None => error.hint(format!("Its {what}: {listed}")),
+    }
+}
+
+/// The known name that is close enough to be what was meant.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|&(distance, _)| distance <= 1 + name.chars().count() / 4)
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate.as_str())
+}

@@ -1,0 +1,255 @@
+//! Generations: one started version of a module, with everything under its root private to it.
+//!
+//! A generation's modules are registered under names of their own, found by its own finder, and read once.
+//! Nothing of one generation meets another; what is installed is shared by the process.
+
+mod archive;
+mod finder;
+mod importing;
+mod loader;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+
+use pyo3::exceptions::PyImportError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyModule};
+
+use crate::names::FAMILY;
+use crate::sibling::{Home, Located};
+use crate::store::{Source, Store};
+
+pub(crate) use archive::resume;
+pub(crate) use importing::install;
+
+/// One generation's names, files and modules.
+pub(crate) struct Generation {
+    /// `_modrack.HASH.NUMBER`, without the final dot.
+    prefix: String,
+    home: Home,
+    store: Store,
+    /// What was read, by plain dotted name.
+    read: Mutex<HashMap<String, Entry>>,
+    /// Whether the first part of an absolute import is the generation's own, as far as that was asked.
+    owned: Mutex<HashMap<String, bool>>,
+    /// How many of its modules' globals are alive.
+    marks: AtomicUsize,
+}
+
+/// Generations that other processes made, for as long as this one runs.
+static RESTORED: Mutex<Vec<Arc<Generation>>> = Mutex::new(Vec::new());
+
+/// A module that a generation has read, or is to read from the store.
+#[derive(Clone)]
+struct Entry {
+    source: Source,
+    is_package: bool,
+}
+
+/// What stands in the globals of each module of a generation: it lives as long as they do.
+#[pyclass(frozen, module = "_modrack")]
+pub(crate) struct Mark {
+    pub(crate) generation: Arc<Generation>,
+}
+
+impl Generation {
+    /// Makes the names of a generation known; nothing runs yet.
+    ///
+    /// # Errors
+    /// What changing `sys.modules` raised.
+    pub(crate) fn new(
+        py: Python<'_>,
+        hash: &str,
+        number: u64,
+        home: Home,
+        store: &Store,
+    ) -> PyResult<Arc<Self>> {
+        install(py)?;
+        let modules = sys_modules(py)?;
+        let mut number = number;
+        let prefix = loop {
+            let prefix = format!("{FAMILY}.{hash}.{number}");
+            if !modules.contains(&prefix)? {
+                break prefix;
+            }
+            number += 1;
+        };
+        Self::named(py, prefix, home, store.clone(), HashMap::new())
+    }
+
+    /// Makes a generation known that another process made.
+    fn restored(
+        py: Python<'_>,
+        prefix: String,
+        home: Home,
+        store: Store,
+        read: HashMap<String, Entry>,
+    ) -> PyResult<Arc<Self>> {
+        let generation = Self::named(py, prefix, home, store, read)?;
+        // Nobody else holds it, and nobody tells when its last module goes.
+        lock(&RESTORED).push(Arc::clone(&generation));
+        Ok(generation)
+    }
+
+    fn named(
+        py: Python<'_>,
+        prefix: String,
+        home: Home,
+        store: Store,
+        read: HashMap<String, Entry>,
+    ) -> PyResult<Arc<Self>> {
+        let package = PyModule::new(py, &prefix)?;
+        package.setattr(intern!(py, "__path__"), PyList::empty(py))?;
+        sys_modules(py)?.set_item(&prefix, package)?;
+        let generation = Arc::new(Self {
+            prefix,
+            home,
+            store,
+            read: Mutex::new(read),
+            owned: Mutex::default(),
+            marks: AtomicUsize::new(0),
+        });
+        living().insert(generation.prefix.clone(), Arc::downgrade(&generation));
+        Ok(generation)
+    }
+
+    /// Runs the module at `located` and gives it.
+    ///
+    /// # Errors
+    /// What its top level raised.
+    pub(crate) fn load<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        located: &Located,
+    ) -> PyResult<Bound<'py, PyModule>> {
+        let path = &located.file.path;
+        let regular = path.extension().is_some_and(|ending| ending == "py")
+            && path.file_stem().is_some_and(|stem| stem.to_str() == located.name.rsplit('.').next());
+        if !located.file.is_package && !regular {
+            // A file that no import would find by its name: it is read here, and found as already read.
+            self.read_file(py, &located.name, path, false)?;
+        }
+        py.import(self.private(&located.name))
+    }
+
+    /// Runs `source`, which stands in no file, as the module `name`.
+    ///
+    /// # Errors
+    /// What its top level raised.
+    pub(crate) fn load_source<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        name: &str,
+        source: Source,
+    ) -> PyResult<Bound<'py, PyModule>> {
+        lock(&self.read).insert(name.to_owned(), Entry { source, is_package: false });
+        py.import(self.private(name))
+    }
+
+    /// Takes the generation's names away, so that its memory can go when nobody holds it.
+    pub(crate) fn forget(&self, py: Python<'_>) {
+        living().remove(&self.prefix);
+        let Ok(modules) = sys_modules(py) else { return };
+        let inside = format!("{}.", self.prefix);
+        for name in modules.keys().iter() {
+            let Ok(text) = name.extract::<String>() else { continue };
+            if text == self.prefix || text.starts_with(&inside) {
+                // Another thread may have taken it away already.
+                let _ = modules.del_item(name);
+            }
+        }
+    }
+
+    /// Whether no module of the generation has living globals any more.
+    pub(crate) fn is_freed(&self) -> bool {
+        self.marks.load(Ordering::Acquire) == 0
+    }
+
+    /// Bytes of source that the generation keeps.
+    pub(crate) fn bytes(&self) -> u64 {
+        lock(&self.read).values().map(|entry| entry.source.bytes.len() as u64).sum()
+    }
+
+    /// The registered name of what is called `plain` within the generation.
+    fn private(&self, plain: &str) -> String {
+        format!("{}.{plain}", self.prefix)
+    }
+
+    /// What is called `private` among all modules, as it is called within the generation.
+    fn plain<'a>(&self, private: &'a str) -> Option<&'a str> {
+        private.strip_prefix(&self.prefix)?.strip_prefix('.')
+    }
+
+    /// Whether an absolute import of `top` means the generation's own.
+    fn owns(&self, py: Python<'_>, top: &str) -> bool {
+        if let Some(&known) = lock(&self.owned).get(top) {
+            return known;
+        }
+        let own = lock(&self.read).contains_key(top) || self.home.owns(py, top);
+        lock(&self.owned).insert(top.to_owned(), own);
+        own
+    }
+
+    /// The file of a module that was read, and whether it is a package's.
+    fn known(&self, plain: &str) -> Option<(String, bool)> {
+        lock(&self.read).get(plain).map(|entry| (entry.source.path.clone(), entry.is_package))
+    }
+
+    /// Reads a file, unless it was read before.
+    fn read_file(&self, py: Python<'_>, plain: &str, path: &Path, is_package: bool) -> PyResult<Source> {
+        if let Some(entry) = lock(&self.read).get(plain) {
+            return Ok(entry.source.clone());
+        }
+        let shown = path.to_str().ok_or_else(|| {
+            PyImportError::new_err(format!("the path of `{plain}` is not UTF-8: {}", path.display()))
+        })?;
+        let bytes = py.detach(|| std::fs::read(path)).map_err(|error| unreadable(shown, &error))?;
+        let source = Source::new(shown.to_owned(), bytes);
+        let entry = Entry { source: source.clone(), is_package };
+        lock(&self.read).insert(plain.to_owned(), entry);
+        archive::note(py, self)?;
+        Ok(source)
+    }
+}
+
+impl Mark {
+    fn new(generation: &Arc<Generation>) -> Self {
+        generation.marks.fetch_add(1, Ordering::AcqRel);
+        Self { generation: Arc::clone(generation) }
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.generation.marks.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The generation that a registered name belongs to.
+fn of_name(name: &str) -> Option<Arc<Generation>> {
+    let mut parts = name.match_indices('.').map(|(at, _)| at);
+    let end = parts.nth(2).unwrap_or(name.len());
+    living().get(&name[..end])?.upgrade()
+}
+
+/// Every generation that has not been forgotten.
+fn living() -> MutexGuard<'static, HashMap<String, Weak<Generation>>> {
+    static LIVING: LazyLock<Mutex<HashMap<String, Weak<Generation>>>> = LazyLock::new(Mutex::default);
+    lock(&LIVING)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds one of these locks can panic half-way through a change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn sys_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    Ok(py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?)
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> PyErr {
+    PyImportError::new_err(format!("`{path}` cannot be read: {error}"))
+}

@@ -1,0 +1,189 @@
+//! Generations as other processes find them: what a pickle names is found by name in the content store.
+//!
+//! Nothing is written before somebody imports `pickle`; `multiprocessing` and its like all do. A child finds
+//! a small package `_modrack` at the end of its path, which loads this extension and asks here.
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+use super::{Entry, Generation, living, lock};
+use crate::names::FAMILY;
+use crate::sibling::Home;
+use crate::store::{self, Source, Store};
+
+/// Whether generations are written down as they grow.
+static PUBLISHED: AtomicBool = AtomicBool::new(false);
+/// Where generations are looked up that this process did not make.
+static FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// The package that a child of this process finds.
+const LINK: &str = include_str!("../glue/link.py");
+
+/// Writes down every living generation, and those to come.
+///
+/// # Errors
+/// What Python raised; a store that cannot be written is none.
+pub(super) fn publish(py: Python<'_>) -> PyResult<()> {
+    if PUBLISHED.swap(true, Ordering::AcqRel) {
+        return Ok(());
+    }
+    let generations: Vec<Arc<Generation>> = living().values().filter_map(std::sync::Weak::upgrade).collect();
+    for generation in generations {
+        note(py, &generation)?;
+    }
+    Ok(())
+}
+
+/// Writes down what `generation` has read so far, if that is done at all.
+pub(super) fn note(py: Python<'_>, generation: &Generation) -> PyResult<()> {
+    if !PUBLISHED.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let Some(folder) = folder_of(py, &generation.store)? else { return Ok(()) };
+    let kept = Store::new(Some(folder.clone()));
+    let entries: Vec<(String, Entry)> =
+        lock(&generation.read).iter().map(|(name, entry)| (name.clone(), entry.clone())).collect();
+    let manifest = PyDict::new(py);
+    let (kind, home, top) = match &generation.home {
+        Home::Folder(folder) => ("folder", folder.to_string_lossy().into_owned(), ""),
+        Home::Package { folder, top } => ("package", folder.to_string_lossy().into_owned(), top.as_str()),
+        Home::Nowhere => ("nowhere", String::new(), ""),
+    };
+    manifest.set_item("home", (kind, home, top))?;
+    let modules = PyDict::new(py);
+    for (name, entry) in &entries {
+        if kept.keep(&entry.source) {
+            modules.set_item(name, (&entry.source.path, &entry.source.hash, entry.is_package))?;
+        }
+    }
+    manifest.set_item("modules", modules)?;
+    let dumped = py.import(intern!(py, "marshal"))?.call_method1(intern!(py, "dumps"), (manifest, 2))?;
+    if let Ok(bytes) = dumped.cast::<PyBytes>() {
+        store::write(&manifest_file(&folder, &generation.prefix), bytes.as_bytes());
+    }
+    Ok(())
+}
+
+/// The generation that `name` belongs to, as some process wrote it down.
+pub(super) fn restore(py: Python<'_>, name: &str) -> PyResult<Option<Arc<Generation>>> {
+    let Some(folder) = lock(&FOLDER).clone() else { return Ok(None) };
+    let parts: Vec<&str> = name.split('.').take(3).collect();
+    let prefix = parts.join(".");
+    if parts.len() == 2 {
+        // `_modrack.HASH` is asked for on the way to `_modrack.HASH.NUMBER`.
+        return Ok(None);
+    }
+    let Ok(bytes) = std::fs::read(manifest_file(&folder, &prefix)) else { return Ok(None) };
+    let loads = py.import(intern!(py, "marshal"))?.getattr(intern!(py, "loads"))?;
+    let Some(written) = loads.call1((PyBytes::new(py, &bytes),)).ok().and_then(|w| Written::of(&w)) else {
+        return Ok(None);
+    };
+    let kept = Store::new(Some(folder));
+    let mut read = std::collections::HashMap::new();
+    for (plain, path, hash, is_package) in written.modules {
+        if let Some(content) = kept.content(&hash) {
+            read.insert(plain, Entry { source: Source::new(path, content), is_package });
+        }
+    }
+    let generation = Generation::restored(py, prefix, written.home, kept, read)?;
+    Ok(Some(generation))
+}
+
+/// What a manifest says.
+struct Written {
+    home: Home,
+    modules: Vec<(String, String, String, bool)>,
+}
+
+impl Written {
+    fn of(written: &Bound<'_, PyAny>) -> Option<Self> {
+        let (kind, folder, top): (String, PathBuf, String) = written.get_item("home").ok()?.extract().ok()?;
+        let home = match kind.as_str() {
+            "folder" => Home::Folder(folder),
+            "package" => Home::Package { folder, top },
+            _ => Home::Nowhere,
+        };
+        let entries = written.get_item("modules").ok()?.cast_into::<PyDict>().ok()?;
+        let mut modules = Vec::new();
+        for (name, about) in entries.iter() {
+            let about = about.cast_into::<PyTuple>().ok()?;
+            let (path, hash, is_package) = about.extract::<(String, String, bool)>().ok()?;
+            modules.push((name.extract().ok()?, path, hash, is_package));
+        }
+        Some(Self { home, modules })
+    }
+}
+
+/// Makes a child process of a rack able to find its parent's generations: what the package `_modrack` of the
+/// store calls.
+///
+/// # Errors
+/// What Python raised.
+#[pyfunction(name = "_resume")]
+pub(crate) fn resume(py: Python<'_>, folder: PathBuf) -> PyResult<()> {
+    *lock(&FOLDER) = Some(folder);
+    super::install(py)
+}
+
+/// The folder for what is written down: the store's, else one for this process alone. With its link on
+/// Python's path.
+fn folder_of(py: Python<'_>, kept: &Store) -> PyResult<Option<PathBuf>> {
+    if let Some(folder) = lock(&FOLDER).clone() {
+        return Ok(Some(folder));
+    }
+    let Some(folder) = kept.folder().map(Path::to_owned).or_else(|| own_folder(py)) else {
+        return Ok(None);
+    };
+    let Some(extension) = extension() else { return Ok(None) };
+    let text = LINK
+        .replace("\"EXTENSION\"", &quoted(py, &extension)?)
+        .replace("\"FOLDER\"", &quoted(py, &folder.to_string_lossy())?);
+    let name = blake3::hash(text.as_bytes()).to_hex();
+    let link = folder.join(format!("link-{}", &name[..12]));
+    let file = link.join(FAMILY).join("__init__.py");
+    if !file.is_file() && !store::write(&file, text.as_bytes()) {
+        return Ok(None);
+    }
+    let path = py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?;
+    path.call_method1(intern!(py, "append"), (link.to_string_lossy(),))?;
+    *lock(&FOLDER) = Some(folder.clone());
+    Ok(Some(folder))
+}
+
+/// A folder that goes when the process ends.
+fn own_folder(py: Python<'_>) -> Option<PathBuf> {
+    let made = py.import("tempfile").ok()?.call_method1("mkdtemp", ("", "modrack-")).ok()?;
+    let remove = py.import("shutil").ok()?.getattr("rmtree").ok()?;
+    py.import("atexit").ok()?.call_method1("register", (remove, &made, true)).ok()?;
+    made.extract().ok()
+}
+
+fn manifest_file(folder: &Path, prefix: &str) -> PathBuf {
+    folder.join("generations").join(prefix)
+}
+
+fn quoted(py: Python<'_>, text: &str) -> PyResult<String> {
+    pyo3::types::PyString::new(py, text).repr()?.extract()
+}
+
+/// The file of the extension module that this code is part of.
+fn extension() -> Option<String> {
+    #[expect(unsafe_code, reason = "only the dynamic linker knows the file")]
+    // SAFETY: `info` is written by `dladdr` when it gives something else than 0, and only then read; the name
+    // it points to lives as long as the library, whose code is running.
+    unsafe {
+        let mut info = std::mem::MaybeUninit::<libc::Dl_info>::uninit();
+        let here: fn() -> Option<String> = extension;
+        if libc::dladdr(here as *const libc::c_void, info.as_mut_ptr()) == 0 {
+            return None;
+        }
+        let name = info.assume_init().dli_fname;
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}

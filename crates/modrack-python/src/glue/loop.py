@@ -1,0 +1,75 @@
+"""One event loop in one thread, for the coroutines of all modules of the process."""
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+
+_lock = threading.Lock()
+_loop = None
+_thread = None
+_process = None
+
+
+def _start():
+    global _loop, _thread, _process
+    with _lock:
+        if _loop is None or _process != os.getpid():
+            _loop = asyncio.new_event_loop()
+            _thread = threading.Thread(target=_run, args=(_loop,), name="modrack-loop", daemon=True)
+            _process = os.getpid()
+            _thread.start()
+        return _loop
+
+
+def _run(loop):
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+
+
+async def _await(awaitable):
+    return await awaitable
+
+
+def submit(awaitable):
+    loop = _start()
+    if threading.current_thread() is _thread:
+        if hasattr(awaitable, "close"):
+            awaitable.close()
+        raise RuntimeError("a coroutine cannot wait for another one without `await`")
+    return asyncio.run_coroutine_threadsafe(_await(awaitable), loop)
+
+
+def listen(future, seconds):
+    try:
+        return future.exception(seconds)
+    except concurrent.futures.TimeoutError:
+        raise TimeoutError from None
+    except concurrent.futures.CancelledError as error:
+        return error
+
+
+def is_here():
+    return threading.current_thread() is _thread
+
+
+@atexit.register
+def _stop():
+    loop = _loop
+    if loop is None or _process != os.getpid() or loop.is_closed():
+        return
+
+    async def end():
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await loop.shutdown_asyncgens()
+
+    try:
+        asyncio.run_coroutine_threadsafe(end(), loop).result(2)
+    except Exception:
+        pass
+    loop.call_soon_threadsafe(loop.stop)
+    _thread.join(2)

@@ -1,0 +1,180 @@
+//! Other slots as a module sees them: an object whose attributes are the slot's functions.
+//!
+//! Arguments and results of Python modules pass unconverted; an exception of another Python module comes
+//! out as itself.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use modrack_core::{Args, Call, Code, Error, Results, Service, Text, Value};
+use pyo3::exceptions::{PyAttributeError, PyException, PyKeyboardInterrupt};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::convert::{kept, to_python};
+use crate::handle::PyHandle;
+
+pyo3::create_exception!(
+    modrack,
+    ModrackError,
+    PyException,
+    "A failure of modrack, or of a module that is not written in Python."
+);
+
+thread_local! {
+    /// How many calls through a service the current thread is in.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A slot, injected into a module.
+#[pyclass(frozen, name = "Service", module = "modrack")]
+pub(crate) struct ServiceProxy {
+    service: Arc<dyn Service>,
+}
+
+/// A function of a slot.
+#[pyclass(frozen, name = "ServiceFunction", module = "modrack")]
+struct ServiceFunction {
+    service: Arc<dyn Service>,
+    name: String,
+}
+
+/// Whether somebody in Python waits on the current thread for what is being called: an exception is kept for
+/// it.
+pub(crate) fn is_inside() -> bool {
+    INSIDE.with(Cell::get) > 0
+}
+
+impl ServiceProxy {
+    /// The slot behind `service` as an object.
+    ///
+    /// # Errors
+    /// What Python raised, which is for want of memory only.
+    pub(crate) fn make(py: Python<'_>, service: Arc<dyn Service>) -> PyResult<Py<Self>> {
+        Py::new(py, Self { service })
+    }
+}
+
+#[pymethods]
+impl ServiceProxy {
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        // Python asks every object for some of these; no slot is loaded for that.
+        if name.starts_with("__") {
+            return Err(absent(&self.service, name));
+        }
+        if self.service.has_function(name).map_err(|error| to_pyerr(py, &error))? {
+            let function = ServiceFunction { service: Arc::clone(&self.service), name: name.to_owned() };
+            return Ok(Bound::new(py, function)?.into_any());
+        }
+        match self.service.attribute(name) {
+            Ok(value) => to_python(py, &value).map_err(|error| to_pyerr(py, &error)),
+            Err(error) if matches!(error.code(), Code::UnknownAttribute | Code::UnknownFunction) => {
+                Err(absent(&self.service, name))
+            }
+            Err(error) => Err(to_pyerr(py, &error)),
+        }
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        call(&self.service, None, args, kwargs)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<slot {}>", self.service.slot())
+    }
+}
+
+#[pymethods]
+impl ServiceFunction {
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        call(&self.service, Some(&self.name), args, kwargs)
+    }
+
+    #[getter]
+    fn __name__(&self) -> &str {
+        &self.name
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<function {} of slot {}>", self.name, self.service.slot())
+    }
+}
+
+/// A failure as an exception: the one that a Python module raised, as it was; else one that says what failed.
+pub(crate) fn to_pyerr(py: Python<'_>, error: &Error) -> PyErr {
+    if let Some(handle) = error.thrown_object().and_then(|thrown| thrown.downcast::<PyHandle>()) {
+        return PyErr::from_value(handle.bind(py).clone());
+    }
+    if error.code() == Code::Interrupted {
+        return PyKeyboardInterrupt::new_err(());
+    }
+    let raised = ModrackError::new_err(match error.hint_text() {
+        Some(hint) => format!("{}: {} ({hint})", error.code(), error.message()),
+        None => format!("{}: {}", error.code(), error.message()),
+    });
+    let value = raised.value(py);
+    let told = value
+        .setattr("code", error.code().as_str())
+        .and_then(|()| value.setattr("kind", error.kind().as_str()))
+        .and_then(|()| value.setattr("message", error.message()))
+        .and_then(|()| value.setattr("hint", error.hint_text()))
+        .and_then(|()| value.setattr("slot", error.slot_name().map(|slot| slot.as_str())))
+        .and_then(|()| value.setattr("module", error.module_name()));
+    match told {
+        Ok(()) => raised,
+        Err(failed) => failed,
+    }
+}
+
+fn call<'py>(
+    service: &Arc<dyn Service>,
+    name: Option<&str>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = args.py();
+    let positional: Vec<Value> = args.iter().map(|arg| kept(py, &arg)).collect();
+    let mut named = Vec::new();
+    for (key, value) in kwargs.into_iter().flat_map(|kwargs| kwargs.iter()) {
+        named.push((Text::from(key.extract::<String>()?), kept(py, &value)));
+    }
+    let args = Args { positional: &positional, named: &named };
+    let call = Call { args, results: Results::Kept, ..Call::default() };
+    let depth = Depth::deeper();
+    let answer = service.call(name, call);
+    drop(depth);
+    match answer {
+        Ok(value) => to_python(py, &value).map_err(|error| to_pyerr(py, &error)),
+        Err(error) => Err(to_pyerr(py, &error)),
+    }
+}
+
+fn absent(service: &Arc<dyn Service>, name: &str) -> PyErr {
+    PyAttributeError::new_err(format!("slot `{}` has no function or attribute `{name}`", service.slot()))
+}
+
+/// One call deeper, for as long as this lives.
+struct Depth;
+
+impl Depth {
+    fn deeper() -> Self {
+        INSIDE.with(|inside| inside.set(inside.get() + 1));
+        Self
+    }
+}
+
+impl Drop for Depth {
+    fn drop(&mut self) {
+        INSIDE.with(|inside| inside.set(inside.get().saturating_sub(1)));
+    }
+}

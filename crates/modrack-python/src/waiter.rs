@@ -1,0 +1,91 @@
+//! Coroutines of modules: they run on one event loop, in one thread that is made when the first is met.
+//!
+//! Who called waits without holding the interpreter, in slices short enough to notice a signal, a deadline or
+//! a caller that gave up.
+
+use std::time::{Duration, Instant};
+
+use modrack_core::Cancel;
+use pyo3::exceptions::PyTimeoutError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use crate::glue::glue;
+use crate::watch::{self, Why};
+
+glue!(static LOOP = "loop");
+
+/// Until when something is waited for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Until<'a> {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) cancel: Option<&'a Cancel>,
+}
+
+/// How long a wait goes without looking round.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// Whether `object` is to be awaited.
+pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
+    let py = object.py();
+    let class = object.get_type();
+    static COROUTINE: PyOnceLock<Option<Py<PyType>>> = PyOnceLock::new();
+    let coroutine = COROUTINE.get_or_init(py, || {
+        let found = py.import("_collections_abc").ok()?.getattr("coroutine").ok()?;
+        found.cast_into::<PyType>().ok().map(Bound::unbind)
+    });
+    coroutine.as_ref().is_some_and(|coroutine| class.is(coroutine))
+        || class.hasattr(intern!(py, "__await__")).unwrap_or(false)
+}
+
+/// Whether the current thread runs the event loop.
+pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
+    LOOP.is_made(py)
+        && LOOP
+            .get(py, "is_here")
+            .and_then(|is_here| is_here.call0())
+            .is_ok_and(|here| here.is_truthy().unwrap_or(false))
+}
+
+/// Awaits `awaitable` and gives its result.
+///
+/// # Errors
+/// What it raised; [`watch::stopped`] when it was not wanted any more.
+pub(crate) fn wait<'py>(awaitable: &Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
+    let py = awaitable.py();
+    let future = LOOP.get(py, "submit")?.call1((awaitable,))?;
+    let answer = listen(&future, until);
+    if answer.is_err() {
+        // Nobody waits for it any more; a future that has ended is left as it is.
+        let _ = future.call_method0(intern!(py, "cancel"));
+    }
+    let failure = answer?;
+    if failure.is_none() {
+        return future.call_method0(intern!(py, "result"));
+    }
+    Err(PyErr::from_value(failure))
+}
+
+/// Waits until `future` has ended and gives the exception that it ended with.
+fn listen<'py>(future: &Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
+    let py = future.py();
+    loop {
+        let mut slice = SLICE;
+        if let Some(deadline) = until.deadline {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return Err(watch::stopped(py, Why::Late));
+            }
+            slice = slice.min(rest);
+        }
+        if until.cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(watch::stopped(py, Why::Cancelled));
+        }
+        match LOOP.get(py, "listen")?.call1((future, slice.as_secs_f64())) {
+            Err(error) if error.is_instance_of::<PyTimeoutError>(py) => py.check_signals()?,
+            answer => return answer,
+        }
+    }
+}
