@@ -111,7 +111,7 @@ fn pytest(venv: &Venv, product: &Product) -> Command {
 /// Holds every Python file of the tree against ruff and mypy, with one configuration.
 fn lint(report: &Report, venv: &Venv) {
     let settings = "tests/python/pyproject.toml";
-    let folders = ["tests/python", "examples", "benches"];
+    let folders = ["python", "tests/python", "examples", "benches"];
     for (name, args) in [
         ("ruff check", vec!["-m", "ruff", "check", "--no-cache", "--quiet", "--config", settings]),
         (
@@ -123,7 +123,7 @@ fn lint(report: &Report, venv: &Venv) {
         command.current_dir(root()).args(args).args(folders);
         report.run(Job::new(name, command, Runner::Whole));
     }
-    for folder in ["tests/python", "examples/flights"] {
+    for folder in ["python", "tests/python", "examples/flights"] {
         let mut command = venv.python();
         command.current_dir(root()).args([
             "-m",
