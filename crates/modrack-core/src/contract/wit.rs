@@ -7,12 +7,12 @@ use std::path::Path;
 
 use semver::Version;
 use wit_parser::{
-    Function, InterfaceId, Package, PackageId, Resolve, SourceMap, Span, Type as Wit, TypeDefKind,
-    UnresolvedPackageGroup, WorldId, WorldItem,
+    Function, InterfaceId, Package, PackageId, Resolve, ResolveErrorKind, SourceMap, Span, Type as Wit,
+    TypeDefKind, UnresolvedPackageGroup, WorldId, WorldItem,
 };
 
 use super::{Contract, ContractFunction};
-use crate::plan::Lines;
+use crate::plan::{Lines, lower_first};
 use crate::{Code, Error, Field, FunctionInfo, Param, ParamKind, Place, Result, Signature, Type};
 
 /// Reads the contracts of `wanted`, each a path among `texts`; the others are there to be referred to.
@@ -57,9 +57,9 @@ fn resolve(mut groups: Vec<UnresolvedPackageGroup>, texts: &[(&str, &str)]) -> R
     // The features that a WIT file gates are for component tools; a contract is all that is written.
     resolve.all_features = true;
     if let Some(main) = groups.pop() {
-        resolve.push_groups(main, groups).map_err(|error| {
-            malformed(&error.kind().to_string(), error.kind().span(), &resolve.source_map, texts)
-        })?;
+        resolve
+            .push_groups(main, groups)
+            .map_err(|error| unresolved(error.kind(), &resolve.source_map, texts))?;
     }
     Ok(resolve)
 }
@@ -257,28 +257,48 @@ fn pair(resolve: &Resolve, item: &Wit) -> Option<Wit> {
     }
 }
 
+/// What is wrong with how WIT packages refer to each other.
+fn unresolved(kind: &ResolveErrorKind, map: &SourceMap, texts: &[(&str, &str)]) -> Error {
+    let error = match kind {
+        ResolveErrorKind::PackageNotFound { requested, .. } => {
+            Error::new(Code::BadContract, format!("There is no WIT package `{requested}`"))
+                .hint("Add the file that has it to `contracts:`, or correct the name and version")
+        }
+        ResolveErrorKind::DuplicatePackage { name, span2, .. } => {
+            let other =
+                place(*span2, map, texts).map_or(String::new(), |place| format!(" (it is in {place} too)"));
+            Error::new(Code::DuplicateName, format!("The WIT package `{name}` is there twice"))
+                .hint(format!("Give one of the two another name or version{other}"))
+        }
+        other => return malformed(&other.to_string(), other.span(), map, texts),
+    };
+    match place(kind.span(), map, texts) {
+        Some(place) => error.place(place),
+        None => error,
+    }
+}
+
+/// What is wrong with WIT by itself.
 fn malformed(message: &str, span: Span, map: &SourceMap, texts: &[(&str, &str)]) -> Error {
-    let (first, more) = message.split_once('\n').unwrap_or((message, ""));
-    let error =
-        Error::new(Code::BadContract, format!("This is not valid WIT: {}", first.trim_end_matches('.')));
-    let error = match more.trim() {
-        "" => error
-            .hint("See https://component-model.bytecodealliance.org/design/wit.html for how WIT is written"),
-        more => error.hint(more.split_whitespace().collect::<Vec<_>>().join(" ")),
-    };
-    let Some(at) = map.resolve_span(span) else {
-        return match map.source_names().last() {
-            Some(file) => error.place(Place::file(file)),
-            None => error,
-        };
-    };
+    let message = message.lines().next().unwrap_or_default().replace('\'', "`");
+    let error = Error::new(Code::BadContract, format!("This is not valid WIT: {}", lower_first(&message)))
+        .hint("https://component-model.bytecodealliance.org/design/wit.html says how WIT is written");
+    let place = place(span, map, texts).or_else(|| map.source_names().last().map(Place::file));
+    match place {
+        Some(place) => error.place(place),
+        None => error,
+    }
+}
+
+fn place(span: Span, map: &SourceMap, texts: &[(&str, &str)]) -> Option<Place> {
+    let at = map.resolve_span(span)?;
     let mut place = Place::file(at.path);
     if let Some((_, text)) = texts.iter().find(|(path, _)| *path == at.path) {
         let (line, column) = Lines::new(text).line_column(at.range.start);
         place.line = Some(line);
         place.column = Some(column);
     }
-    error.place(place)
+    Some(place)
 }
 
 /// A version without what does not count when versions are compared.

@@ -5,7 +5,7 @@
 
 use super::keys::{Key, Object, Shape};
 use super::node::{At, Node, NodeValue, Trail};
-use super::report::{Report, bad_value, meant, nearest};
+use super::report::{Report, bad_value, lower_first, meant, nearest};
 use super::{keys, yaml};
 use crate::{Code, Error};
 
@@ -92,7 +92,7 @@ fn fields(node: &mut Node, object: &'static Object, trail: &Trail<'_>, report: &
                     entry.key_at,
                     &trail,
                     not_yet(&trail.name())
-                        .hint(format!("It is of a later version ({}): leave it out", lower(key.doc))),
+                        .hint(format!("It is of a later version ({}): leave it out", lower_first(key.doc))),
                 ),
                 // A service that is built in has options of its own, which are as unknown here as it is.
                 None if later_slot => {}
@@ -106,7 +106,7 @@ fn fields(node: &mut Node, object: &'static Object, trail: &Trail<'_>, report: &
             Shape::Version => Error::new(Code::MissingKey, "The rack does not say its version")
                 .hint(format!("Start it with `{}`", report.first_line())),
             _ => Error::new(Code::MissingKey, format!("{} has no `{}`", trail.name(), key.name))
-                .hint(format!("Add `{}:` ({})", key.name, lower(key.doc))),
+                .hint(format!("Add `{}:` ({})", key.name, lower_first(key.doc))),
         };
         report.add(at, trail, error);
     }
@@ -234,11 +234,6 @@ fn reads_back(value: &NodeValue, text: &str) -> bool {
         NodeValue::Null => text == "null",
         _ => true,
     }
-}
-
-fn lower(doc: &str) -> String {
-    let mut letters = doc.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// Where the root of a text that is empty stands.

@@ -12,7 +12,7 @@ use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, pars
 use super::limits::{Budget, too_deep};
 use super::lines::Lines;
 use super::node::{Entry, Node, NodeValue, Trail, Weight};
-use super::report::Report;
+use super::report::{Report, lower_first};
 use super::yaml;
 use crate::{Code, Error};
 
@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str, report: &mut Report<'_>) -> Result<Node, Error> 
         if matches!(kind, ParseErrorKind::NestingDepthExceeded) {
             return too_deep().place(report.bare_place(at));
         }
-        Error::new(Code::ConfigSyntax, format!("This is not valid JSON: {}", lower(&kind.to_string())))
+        Error::new(Code::ConfigSyntax, format!("This is not valid JSON: {}", lower_first(&kind.to_string())))
             .hint(hint(kind))
             .place(report.bare_place(at))
     })?;
@@ -117,9 +117,4 @@ fn hint(kind: &ParseErrorKind) -> &'static str {
         }
         _ => "Check the commas, quotes and brackets just before this place",
     }
-}
-
-fn lower(message: &str) -> String {
-    let mut letters = message.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

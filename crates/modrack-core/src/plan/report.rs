@@ -84,9 +84,7 @@ pub(crate) fn meant<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone
         [init @ .., last] if known.len() <= 24 => {
             Some(format!("Known here are {} and {last}", init.join(", ")))
         }
-        [init @ ..] => {
-            Some(format!("Known here are {} and {} more", init[..12].join(", "), known.len() - 12))
-        }
+        init => Some(format!("Known here are {} and {} more", init[..12].join(", "), known.len() - 12)),
     }
 }
 
@@ -105,4 +103,10 @@ pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
 /// A value that is well formed and still not allowed.
 pub(crate) fn bad_value(message: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(Code::BadValue, message).hint(hint)
+}
+
+/// A sentence as a part of another one.
+pub(crate) fn lower_first(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
