@@ -3,7 +3,7 @@
 //! Filling happens after parsing, so nothing that is filled in can change the shape of the text. A value that
 //! is one `${...}` and nothing else takes the type expected of it, or, of another key, that key's value.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::check::not_yet;
@@ -36,6 +36,7 @@ pub(crate) fn fill(
         budget: Budget::default(),
         way: Vec::new(),
         circles: HashSet::new(),
+        done: HashMap::new(),
     };
     filler.node(root, &Trail::Root, 0)
 }
@@ -50,6 +51,8 @@ struct Filler<'f, 'r> {
     way: Vec<Vec<Step>>,
     /// The circles that were reported, each as its keys in alphabetical order.
     circles: HashSet<Vec<String>>,
+    /// Keys that others asked for, filled in.
+    done: HashMap<String, (Node, Weight)>,
 }
 
 /// Why a value was not filled in.
@@ -232,6 +235,12 @@ impl Filler<'_, '_> {
             .hint("Write one of the values out");
             return self.fail(at, trail, error);
         }
+        let own = dotted(&steps);
+        if let Some((node, weight)) = self.done.get(&own) {
+            let (node, weight) = (node.clone(), *weight);
+            self.take(weight, depth, at)?;
+            return Ok(node);
+        }
         let found = match find(self.original, &steps) {
             Ok(found) => found,
             Err(hint) => {
@@ -242,7 +251,6 @@ impl Filler<'_, '_> {
         // Weighed before it is copied: a bomb must not go off while it is counted.
         self.take(found.weigh(), depth + self.way.len(), at)?;
         let mut node = found.clone();
-        let own = dotted(&steps);
         self.way.push(steps);
         // What is wrong with the other key is told of that key, where it stands.
         let filled = self.node(&mut node, &Trail::Path(&own), depth);
@@ -251,6 +259,7 @@ impl Filler<'_, '_> {
         if matches!(node.value, NodeValue::Unknown) {
             return Err(Stop::Reported);
         }
+        self.done.insert(own, (node.clone(), node.weigh()));
         Ok(node)
     }
 

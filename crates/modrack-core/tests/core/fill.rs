@@ -218,9 +218,9 @@ fn filling_in_is_bounded() {
         &text,
         &[],
         expect![[r#"
-        rack.yaml:7:11: The rack grows to more than 16 MiB of text [M0103]
-            hint: Name large data by its path instead
-    "#]],
+            rack.yaml:24:12: The rack grows to more than 16 MiB of text [M0103]
+                hint: Name large data by its path instead
+        "#]],
     );
 }
 
