@@ -5,8 +5,10 @@ use std::rc::Rc;
 
 use modrack_core::{
     BackendName, Code, ContentHash, Description, Entry, Error, Language, Manifest, Origin, Phase, Result,
+    Takes,
 };
 
+use crate::class::Listed;
 use crate::entry::{self, Filling};
 use crate::error;
 use crate::extract;
@@ -162,16 +164,7 @@ fn describe(world: &World<'_>, unit: &Rc<Unit>, filling: Filling, manifest: Mani
     let values = filling.class.as_ref().map(|class| class.values()).unwrap_or_default();
     manifest::add_source(&mut manifest, &values, &unit.facts)?;
     if manifest.takes.is_none() {
-        let main = manifest.function.as_deref();
-        let listed = &filling.functions;
-        let named = |name: &str| listed.iter().find(|one| one.info.name == name);
-        let mut mains = listed.iter().filter(|one| !crate::is_lifecycle(&one.info.name));
-        let only = mains.next().filter(|_| mains.next().is_none());
-        let found = match main {
-            Some(main) => named(main),
-            None => named("transform").or(only),
-        };
-        manifest.takes = found.and_then(|one| one.takes);
+        manifest.takes = takes(&filling.functions);
     }
     Ok(Description {
         name: manifest.name.clone().unwrap_or_default(),
@@ -188,6 +181,13 @@ fn describe(world: &World<'_>, unit: &Rc<Unit>, filling: Filling, manifest: Mani
         hash: None,
         files: Vec::new(),
     })
+}
+
+/// What a module's transform takes, where all its functions that could be one say the same.
+fn takes(functions: &[Listed]) -> Option<Takes> {
+    let mut mains = functions.iter().filter(|one| !crate::is_lifecycle(&one.info.name));
+    let first = mains.next()?.takes;
+    mains.all(|one| one.takes == first).then_some(first)?
 }
 
 /// The name of a module by its file: the stem, or the package's folder.

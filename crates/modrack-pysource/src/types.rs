@@ -285,7 +285,8 @@ fn takes_of_type(ty: &Type) -> Option<Takes> {
     match ty {
         Type::Map(_) | Type::Record(_) => Some(Takes::Row),
         Type::List(item) | Type::Stream(item) => match **item {
-            Type::Map(_) | Type::Record(_) => Some(Takes::Rows),
+            // A bare list is all rows; where the pipeline names a column, it is that column's values.
+            Type::Map(_) | Type::Record(_) | Type::Any => Some(Takes::Rows),
             _ => Some(Takes::Column),
         },
         _ => None,
@@ -433,4 +434,37 @@ fn literal(items: &[Expr]) -> Type {
             })
             .collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use modrack_core::{Param, Signature, Takes};
+
+    use super::takes_of;
+
+    fn check(annotation: &str, takes: Option<Takes>) {
+        let param = Param { name: "x".into(), annotation: Some(annotation.into()), ..Param::default() };
+        assert_eq!(
+            takes_of(&Signature { params: vec![param], ..Signature::default() }),
+            takes,
+            "{annotation}"
+        );
+    }
+
+    #[test]
+    fn what_a_transform_takes_is_told_from_the_text_of_an_annotation() {
+        check("dict", Some(Takes::Row));
+        check("Mapping[str, int] | None", Some(Takes::Row));
+        check("pa.RecordBatch", Some(Takes::Batch));
+        check("RecordBatch", Some(Takes::Batch));
+        check("'pyarrow.Table'", Some(Takes::Table));
+        check("Optional[pd.DataFrame]", Some(Takes::Pandas));
+        check("polars.DataFrame", Some(Takes::Polars));
+        check("list", Some(Takes::Rows));
+        check("list[dict[str, Any]]", Some(Takes::Rows));
+        check("Sequence[float]", Some(Takes::Column));
+        check("Frame", None);
+        check("not an annotation", None);
+        assert_eq!(takes_of(&Signature::default()), None);
+    }
 }

@@ -135,7 +135,6 @@ def helper(): ...
             class Base(ABC) abstract
             class Meta(type)
             class Clean(Base)
-            takes Row
         "#]],
     );
 }
@@ -1124,6 +1123,16 @@ def run(values: list[float]): ..."##,
     );
     check(
         r##"
+def run(rows: list): ..."##,
+        expect![[r#"
+            x: Module
+            new ?
+            def run(rows: list<any>) @2
+            takes Rows
+        "#]],
+    );
+    check(
+        r##"
 def run(rows: list[dict]): ..."##,
         expect![[r#"
             x: Module
@@ -1153,7 +1162,6 @@ class A:
             def transform(batch: table) @4
             def helper() @5
             class A()
-            takes Batch
         "#]],
     );
 }
