@@ -3,7 +3,7 @@
 //! A module that is broken is an entry with its error, beside the healthy ones. Which of several versions is
 //! meant is decided here; two of the same name and version are reported by a check.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,8 +94,10 @@ impl Catalog {
             Some(CatalogEntry { error: Some(error), .. }) => Err(error.clone()),
             Some(entry) => Ok(entry),
             None => {
-                let versions: Vec<_> =
-                    named().filter_map(|entry| entry.version.as_ref().map(Version::to_string)).collect();
+                let mut versions: Vec<_> = named().filter_map(|entry| entry.version.as_ref()).collect();
+                versions.sort();
+                versions.dedup();
+                let versions: Vec<_> = versions.into_iter().map(Version::to_string).collect();
                 Err(error::not_in_catalog(name, &wanted.to_string(), &versions, self.names()))
             }
         }
@@ -106,9 +108,10 @@ impl Catalog {
         self.entries.iter().any(|entry| entry.name == name)
     }
 
-    /// The modules' names, in the catalog's order.
-    pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.entries.iter().map(|entry| entry.name.as_str())
+    /// The modules' names, each once, in the catalog's order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let mut seen = HashSet::new();
+        self.entries.iter().map(|entry| entry.name.as_str()).filter(move |name| seen.insert(*name))
     }
 
     /// What is wrong with it: broken modules, and two of the same name and version.

@@ -40,6 +40,9 @@ pub(crate) fn module_missing(path: &Path, beside: &[String]) -> Error {
     match closest(&name, beside.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("Did you mean `{}`?", path.with_file_name(near).display())),
         None => match path.parent() {
+            Some(file) if file.exists() && !file.is_dir() => {
+                error.hint(format!("`{}` is a file, not a folder", file.display()))
+            }
             Some(folder) if !folder.is_dir() => {
                 error.hint(format!("There is no folder `{}` either", folder.display()))
             }
@@ -66,9 +69,10 @@ pub(crate) fn nothing_loads(path: &Path, folder: bool) -> Error {
     }
 }
 
-/// A kind of module for which there is no backend.
-pub(crate) fn no_backend(name: BackendName) -> Error {
-    Error::new(Code::UnknownBackend, format!("No backend here loads {}", name.loads()))
+/// A kind of module for which there is no backend; and which module it is, where one is asked for.
+pub(crate) fn no_backend(name: BackendName, of: Option<&Origin>) -> Error {
+    let of = of.map_or_else(String::new, |origin| format!(": `{origin}`"));
+    Error::new(Code::UnknownBackend, format!("No backend here loads {}{of}", name.loads()))
         .hint(format!("This build of modrack is without the `{name}` backend"))
         .phase(Phase::Find)
 }
@@ -112,6 +116,12 @@ pub(crate) fn no_main_function<'a>(functions: impl Iterator<Item = &'a str>) -> 
             "Name one of {}, in the call or as `function:` of the slot",
             listed(functions.into_iter())
         ))
+}
+
+/// A module of which nothing is known before it runs.
+pub(crate) fn main_function_unknown() -> Error {
+    Error::new(Code::NoMainFunction, "No public function is known of the module before it runs".to_owned())
+        .hint("Name one, in the call or as `function:` of the slot")
 }
 
 /// A function that the module does not have, though the slot names it.

@@ -221,8 +221,12 @@ mod tests {
         };
         let row = Value::from(Map::new());
         check(&[row.clone(), Value::Int(1)], &[], None);
-        check(&[row.clone()], &[("n", Value::Int(1))], None);
-        check(&[row.clone()], &[("n", Value::from("x"))], Some("`n` of `f` takes `int`, not `text`"));
+        check(std::slice::from_ref(&row), &[("n", Value::Int(1))], None);
+        check(
+            std::slice::from_ref(&row),
+            &[("n", Value::from("x"))],
+            Some("`n` of `f` takes `int`, not `text`"),
+        );
         check(&[Value::Int(1)], &[], Some("`row` of `f` takes `map<any>`, not `int`"));
         check(&[row], &[], Some("`f` needs `n`"));
     }

@@ -5,7 +5,7 @@
 
 use modrack_core::{Entry, Instance, Result};
 
-use crate::error::no_main_function;
+use crate::error::{self, no_main_function};
 use crate::seat::Checked;
 
 /// Functions that a module has for its own life, not for callers.
@@ -29,6 +29,9 @@ pub(crate) fn of_description(checked: &Checked, plan: Option<&str>) -> Result<St
     let likely = contract.filter(|_| description.open && description.functions.is_empty());
     if let Some(name) = plan.or(alone).or(listed).or(manifest).or(likely) {
         return Ok(name.to_owned());
+    }
+    if description.open && description.functions.is_empty() {
+        return Err(error::main_function_unknown());
     }
     only(description.functions.iter().map(|f| f.name.as_str()).collect())
 }

@@ -64,7 +64,7 @@ impl Rack {
         let contracts = crate::contracts::read(&root, &plan)?;
         let mut seats = IndexMap::new();
         for (name, slot) in &plan.slots {
-            let core = Arc::new(SlotCore::new(name.clone(), seats.len()));
+            let core = Arc::new(SlotCore::new(name.clone(), seats.len(), true));
             seats.insert(name.clone(), Arc::new(Seat::new(core, Arc::new(slot.clone()))));
         }
         Ok(Self(Arc::new(RackCore {
@@ -126,9 +126,15 @@ impl Rack {
         }
     }
 
-    /// The slots there are, in the order in which they came: declared ones first.
+    /// The slots that have names of their own, in the order in which they came: declared ones first. Those
+    /// that only stand for a `use` text are left out.
     pub fn slots(&self) -> Vec<Slot> {
-        self.0.table().seats().map(|seat| Slot::new(self.0.clone(), seat)).collect()
+        let table = self.0.table();
+        table
+            .seats()
+            .filter(|seat| seat.slot().is_named())
+            .map(|seat| Slot::new(self.0.clone(), seat))
+            .collect()
     }
 
     /// Adds a slot that stands in place, as in a pipeline's stage. A slot of the same name that is described
@@ -138,7 +144,7 @@ impl Rack {
     /// [`modrack_core::Code::DuplicateName`] when another slot has the name.
     pub fn declare(&self, plan: SlotPlan) -> Result<Slot> {
         let name = plan.name.clone();
-        let (seat, new) = self.0.add(&name, |core| Seat::new(core, Arc::new(plan.clone())));
+        let (seat, new) = self.0.add(&name, true, |core| Seat::new(core, Arc::new(plan.clone())));
         if !new && !alike(seat.plan(), &plan) {
             return Err(error::taken(&name));
         }
@@ -166,10 +172,10 @@ impl Rack {
         let fills = Use::Path { path: origin.to_string(), attr: None };
         let plan = Arc::new(SlotPlan::undeclared(name.as_str(), fills, rack.plan.defaults.clone()));
         // What is known of the object is found out before the table is changed, by a seat of no table.
-        let aside = Seat::new(Arc::new(SlotCore::new(name.clone(), 0)), plan.clone());
+        let aside = Seat::new(Arc::new(SlotCore::new(name.clone(), 0, true)), plan.clone());
         let checked = Arc::new(verify::examine(rack, &aside, &origin, description));
         let time = rack.plan.defaults.time;
-        let (seat, new) = rack.add(&name, |core| {
+        let (seat, new) = rack.add(&name, true, |core| {
             let seat = Seat::new(core, plan);
             seat.found().set(Some(Arc::new(found)));
             seat.checked().set(Some(checked.clone()));
@@ -211,9 +217,9 @@ impl Rack {
         self.0.measuring.store(calls, Ordering::Relaxed);
     }
 
-    /// What happened to each slot until now, and how long it took.
+    /// What happened to each slot until now, and how long it took; `use` texts where slots are named included.
     pub fn stats(&self) -> Vec<SlotStats> {
-        self.slots().iter().map(Slot::stats).collect()
+        self.0.table().seats().map(|seat| seat.slot().meters.stats(seat.slot().name())).collect()
     }
 
     /// Everything that can be known to be wrong without running a module, slots first, in their order.
@@ -338,7 +344,7 @@ impl RackCore {
             return Err(self.unknown(text));
         }
         let plan = SlotPlan::undeclared(text, fills, self.plan.defaults.clone());
-        Ok(self.add(&name, |core| Seat::new(core, Arc::new(plan))).0)
+        Ok(self.add(&name, false, |core| Seat::new(core, Arc::new(plan))).0)
     }
 
     /// The slot that a plan refers to.
@@ -352,16 +358,22 @@ impl RackCore {
 
     fn unknown(&self, text: &str) -> Error {
         let table = self.cell.pin();
-        let slots = table.seats().map(|seat| seat.slot().name().as_str());
+        let slots =
+            table.seats().filter(|seat| seat.slot().is_named()).map(|seat| seat.slot().name().as_str());
         error::unknown_slot(text, slots, self.catalog().into_iter().flat_map(Catalog::names))
     }
 
     /// The slot called `name`, made by `seat` if there is none; and whether it was made.
-    fn add(&self, name: &SlotName, seat: impl FnOnce(Arc<SlotCore>) -> Seat) -> (Arc<Seat>, bool) {
+    fn add(
+        &self,
+        name: &SlotName,
+        named: bool,
+        seat: impl FnOnce(Arc<SlotCore>) -> Seat,
+    ) -> (Arc<Seat>, bool) {
         self.cell.publish(|table| match table.named(name) {
             Some(seat) => (None, (seat.clone(), false)),
             None => {
-                let seat = Arc::new(seat(Arc::new(SlotCore::new(name.clone(), table.len()))));
+                let seat = Arc::new(seat(Arc::new(SlotCore::new(name.clone(), table.len(), named))));
                 (Some(table.with(seat.clone())), (seat, true))
             }
         })
@@ -421,7 +433,10 @@ impl RackCore {
     }
 
     pub(crate) fn backend(&self, name: BackendName) -> Result<&Arc<dyn Backend>> {
-        self.backends.iter().find(|backend| backend.name() == name).ok_or_else(|| error::no_backend(name))
+        self.backends
+            .iter()
+            .find(|backend| backend.name() == name)
+            .ok_or_else(|| error::no_backend(name, None))
     }
 
     pub(crate) fn next_generation(&self) -> GenerationId {

@@ -95,3 +95,62 @@ impl Drop for Scope {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+
+    fn empty() -> SlotTable {
+        SlotTable::new(IndexMap::new())
+    }
+
+    fn version(cell: &TableCell) -> u64 {
+        within(cell, SlotTable::version)
+    }
+
+    fn publish(cell: &TableCell) {
+        cell.publish(|_| (Some(empty()), ()));
+    }
+
+    #[test]
+    fn calls_within_a_call_resolve_through_its_table() {
+        let (cell, other) = (TableCell::new(empty()), TableCell::new(empty()));
+        let first = version(&cell);
+        within(&cell, |_| {
+            publish(&cell);
+            assert_eq!(version(&cell), first);
+            assert_eq!(current(&cell).version(), first);
+            // The same from within a call into another rack; and other threads see the new table.
+            within(&other, |_| assert_eq!(version(&cell), first));
+            std::thread::scope(|scope| {
+                scope.spawn(|| assert_ne!(version(&cell), first));
+            });
+        });
+        assert_ne!(version(&cell), first);
+    }
+
+    #[test]
+    fn a_table_goes_with_its_last_pin() {
+        let cell = TableCell::new(empty());
+        let kept = cell.pin().keep();
+        let weak = Arc::downgrade(&kept);
+        let pinned = cell.pin();
+        publish(&cell);
+        assert!(cell.at(kept.version()).is_some());
+        drop(pinned);
+        drop(kept);
+        assert_eq!(weak.strong_count(), 0);
+    }
+
+    #[test]
+    fn a_panic_ends_the_call_it_comes_from() {
+        let cell = TableCell::new(empty());
+        let caught =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| within(&cell, |_| panic!("so"))));
+        assert!(caught.is_err());
+        publish(&cell);
+        assert_eq!(version(&cell), cell.pin().version());
+    }
+}

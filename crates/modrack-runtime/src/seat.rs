@@ -18,6 +18,7 @@ use crate::meter::Meters;
 pub(crate) struct SlotCore {
     name: SlotName,
     index: usize,
+    named: bool,
     /// The ids of its functions.
     pub(crate) functions: FunctionNames,
     /// What happened to it, and how long it took.
@@ -61,14 +62,19 @@ pub(crate) struct Checked {
 pub(crate) struct Memo<T>(Mutex<Option<Arc<T>>>);
 
 impl SlotCore {
-    /// A slot that is to stand at `index` of every table.
-    pub(crate) fn new(name: SlotName, index: usize) -> Self {
-        Self { name, index, functions: FunctionNames::default(), meters: Meters::default() }
+    /// A slot that is to stand at `index` of every table; `named` unless it only stands for a `use` text.
+    pub(crate) fn new(name: SlotName, index: usize, named: bool) -> Self {
+        Self { name, index, named, functions: FunctionNames::default(), meters: Meters::default() }
     }
 
     /// The slot's name.
     pub(crate) fn name(&self) -> &SlotName {
         &self.name
+    }
+
+    /// Whether it has a name of its own: whether it is more than a `use` text where a slot is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named
     }
 
     /// Its place in every table.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use modrack_core::contract::Contract;
 use modrack_core::plan::SlotPlan;
 use modrack_core::{
-    BackendName, Description, Error, Function, GenerationId, Instance, OnErrors, Origin, Result, Service,
-    SlotName, Value,
+    BackendName, Description, Error, Function, GenerationId, Instance, OnErrors, Origin, Phase, Result,
+    Service, SlotName, Value,
 };
 
 use crate::bound::Bound;
@@ -91,7 +91,7 @@ impl Slot {
         self.rack.with_seat(&self.core, |seat| {
             let checked = verify::checked(&self.rack, seat)?;
             main_function::of_description(&checked, self.plan.function.as_deref())
-                .map_err(|error| seat.blame(error, "use").module(checked.module()))
+                .map_err(|error| seat.blame(error, "use").module(checked.module()).phase(Phase::Check))
         })
     }
 
@@ -203,6 +203,6 @@ impl Pin {
     /// Says of a failure whose it is: slot, module, generation, and phase call unless another is known.
     #[must_use]
     pub fn blame(&self, error: Error) -> Error {
-        self.generation.blame(error, modrack_core::Phase::Call)
+        self.generation.blame(error, Phase::Call)
     }
 }

@@ -1,0 +1,282 @@
+//! Loading: one owner, waiters, failures, cycles, and letting go of interpreters while waiting.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use expect_test::expect;
+use modrack_core::plan::{Limits, SlotPlan, SlotRef};
+use modrack_core::{Call, Code, Error, Result, SlotName, Use, Value};
+use modrack_runtime::Rack;
+use modrack_runtime::doubles::{Gate, Running, Script, ScriptedBackend};
+
+use crate::{rack, shown, text};
+
+const THREADS: usize = 16;
+
+/// Runs `each` on so many threads at once.
+fn on_threads<R: Send>(each: impl Fn() -> R + Sync) -> Vec<R> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(&each)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// Calls the slot's `f`, and gives what came of it.
+fn call(rack: &Rack, slot: &str) -> Result<Value> {
+    rack.slot(slot)?.function(Some("f"))?.call(Call::new(&[]))
+}
+
+/// Lets the backend's starts go on only when everybody else waits for the load.
+fn when_all_wait(backend: &ScriptedBackend) -> Arc<Gate> {
+    let waiting = Gate::new();
+    let arrivals = waiting.clone();
+    backend.on_let_go(move |wait| {
+        arrivals.arrive();
+        wait();
+    });
+    waiting
+}
+
+#[test]
+fn who_asks_first_loads_and_the_others_wait() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let waiting = when_all_wait(&backend);
+    let script = Script::new().function("f", |_, _| Ok(text("done")));
+    backend.module(
+        "a",
+        script.on_start(move |_| {
+            waiting.arrived(THREADS - 1);
+            Ok(())
+        }),
+    );
+    for result in on_threads(|| call(&rack, "a")) {
+        assert_eq!(result.unwrap(), text("done"));
+    }
+    assert_eq!(backend.count("describe python:a"), 1);
+    assert_eq!(backend.count("start python:a"), 1);
+    assert_eq!(backend.count("call a.f"), THREADS);
+    let stats = rack.slot("a").unwrap().stats();
+    assert_eq!((stats.find.count, stats.check.count, stats.load.count, stats.start.count), (1, 1, 1, 1));
+    assert_eq!(stats.load.mean(), Duration::from_millis(2));
+}
+
+#[test]
+fn a_failure_is_reported_to_all_and_the_next_call_tries_again() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let waiting = when_all_wait(&backend);
+    let attempts = AtomicUsize::new(0);
+    let script = Script::new().function("f", |_, _| Ok(text("mended")));
+    backend.module(
+        "a",
+        script.on_start(move |_| {
+            if attempts.fetch_add(1, Ordering::Relaxed) > 0 {
+                return Ok(());
+            }
+            waiting.arrived(THREADS - 1);
+            Err(Error::new(Code::ConstructFailed, "It is broken").hint("Mend it"))
+        }),
+    );
+    let errors: Vec<_> = on_threads(|| call(&rack, "a").unwrap_err()).iter().map(shown).collect();
+    expect![[r#"
+        M0403 slot=a module=a generation=1 phase=start at=rack.yaml:2:20(slots.a.use)
+          It is broken
+          hint: Mend it
+    "#]]
+    .assert_eq(&errors[0]);
+    assert!(errors.iter().all(|error| *error == errors[0]));
+    assert_eq!(backend.count("start python:a"), 1);
+    assert_eq!(call(&rack, "a").unwrap(), text("mended"));
+    assert_eq!(backend.count("describe python:a"), 2, "a module that was mended is read again");
+    let stats = rack.slot("a").unwrap().stats();
+    assert_eq!((stats.start.count, stats.start.errors), (2, 1));
+}
+
+#[test]
+fn a_panic_while_loading_is_a_failure_for_all() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let waiting = when_all_wait(&backend);
+    backend.module(
+        "a",
+        Script::new().on_start(move |_| {
+            waiting.arrived(THREADS - 1);
+            panic!("the script panics")
+        }),
+    );
+    for error in on_threads(|| call(&rack, "a").unwrap_err()) {
+        assert_eq!(error.code(), Code::Internal);
+        assert_eq!(error.message(), "The backend panicked: the script panics");
+        assert_eq!(error.slot_name().unwrap().as_str(), "a");
+    }
+    backend.module("a", Script::new().function("f", |_, _| Ok(Value::Null)));
+    assert_eq!(call(&rack, "a").unwrap(), Value::Null);
+}
+
+/// A lock that a thread holds while it runs and that is not tied to any scope, as an interpreter's is.
+#[derive(Default)]
+struct Interpreter {
+    holder: Mutex<Option<ThreadId>>,
+    released: Condvar,
+}
+
+impl Interpreter {
+    fn take(&self) {
+        let holder = self.holder.lock().unwrap();
+        let mut holder = self.released.wait_while(holder, |holder| holder.is_some()).unwrap();
+        *holder = Some(std::thread::current().id());
+    }
+
+    fn release(&self) {
+        *self.holder.lock().unwrap() = None;
+        self.released.notify_all();
+    }
+
+    fn is_mine(&self) -> bool {
+        *self.holder.lock().unwrap() == Some(std::thread::current().id())
+    }
+}
+
+#[test]
+fn who_waits_lets_go_of_what_the_loader_needs() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let interpreter = Arc::new(Interpreter::default());
+    let lock = interpreter.clone();
+    backend.on_let_go(move |wait| {
+        let mine = lock.is_mine();
+        if mine {
+            lock.release();
+        }
+        wait();
+        if mine {
+            lock.take();
+        }
+    });
+    let (started, lock) = (Gate::new(), interpreter.clone());
+    let starting = started.clone();
+    backend.module(
+        "a",
+        Script::new().function("f", |_, _| Ok(Value::Null)).on_start(move |_| {
+            starting.arrive();
+            lock.take();
+            lock.release();
+            Ok(())
+        }),
+    );
+    interpreter.take();
+    std::thread::scope(|scope| {
+        let loader = scope.spawn(|| call(&rack, "a"));
+        started.arrived(1);
+        // This thread holds what the loader needs, and waits for the loader.
+        call(&rack, "a").unwrap();
+        assert!(interpreter.is_mine());
+        loader.join().unwrap().unwrap();
+    });
+}
+
+/// A module that calls the slot that is injected into it as `other` while it starts.
+fn asks_other() -> Script {
+    Script::new().function("f", |_, _| Ok(Value::Null)).on_start(ask_other)
+}
+
+fn ask_other(running: &Running) -> Result<()> {
+    running.service("other").call(Some("f"), Call::new(&[])).map(drop)
+}
+
+/// A rack of slots that are each injected into the one before, and the first into the last. A rack's text may
+/// not say that; slots that are declared while it runs may.
+fn circle(slots: &[&str]) -> (Rack, Arc<ScriptedBackend>) {
+    let (rack, backend) = rack("");
+    for (at, slot) in slots.iter().enumerate() {
+        let other = SlotName::parse(slots[(at + 1) % slots.len()]).unwrap();
+        let use_text = format!("python:{slot}");
+        let plan = SlotPlan {
+            name: SlotName::parse(slot).unwrap(),
+            needs: vec![("other".into(), SlotRef::Declared(other))],
+            ..SlotPlan::undeclared(&use_text, Use::parse(&use_text).unwrap(), Limits::default())
+        };
+        rack.declare(plan).unwrap();
+    }
+    (rack, backend)
+}
+
+#[test]
+fn slots_that_start_each_other_in_one_thread_are_named() {
+    let (rack, backend) = circle(&["a", "b", "c"]);
+    for name in ["a", "b", "c"] {
+        backend.module(name, asks_other());
+    }
+    let error = call(&rack, "b").unwrap_err();
+    assert_eq!(error.code(), Code::LoadCycle);
+    assert_eq!(error.message(), "Slots wait for each other to load: `b` -> `c` -> `a` -> `b`");
+    assert!(error.hint_text().is_some());
+}
+
+#[test]
+fn slots_that_wait_for_each_other_across_threads_are_named() {
+    let (rack, backend) = circle(&["a", "b", "c"]);
+    let all_loading = Gate::new();
+    for name in ["a", "b", "c"] {
+        let all_loading = all_loading.clone();
+        backend.module(
+            name,
+            Script::new().function("f", |_, _| Ok(Value::Null)).on_start(move |running| {
+                all_loading.arrive();
+                all_loading.arrived(3);
+                ask_other(running)
+            }),
+        );
+    }
+    let errors: Vec<Error> = std::thread::scope(|scope| {
+        let threads = ["a", "b", "c"].map(|slot| scope.spawn(|| call(&rack, slot)));
+        threads.into_iter().filter_map(|thread| thread.join().unwrap().err()).collect()
+    });
+    // One of them closes the circle; the others fail with what it failed with.
+    assert_eq!(errors.len(), 3);
+    for error in errors {
+        assert_eq!(error.code(), Code::LoadCycle);
+        for slot in ["`a`", "`b`", "`c`"] {
+            assert!(error.message().contains(slot), "{}", error.message());
+        }
+    }
+}
+
+#[test]
+fn a_slot_that_is_needed_loads_when_it_is_called() {
+    let (rack, backend) = circle(&["a", "b"]);
+    // Needing each other is no circle while nobody waits.
+    let forward = |running: &Running, call: Call<'_>| running.service("other").call(Some("g"), call);
+    let own = |running: &Running, _: Call<'_>| Ok(Value::from(running.slot.as_str()));
+    for name in ["a", "b"] {
+        backend.module(name, Script::new().function("f", forward).function("g", own));
+    }
+    let a = rack.slot("a").unwrap().function(Some("f")).unwrap();
+    assert_eq!(backend.record(), ["describe python:a", "start python:a"]);
+    assert_eq!(a.call(Call::new(&[])).unwrap(), text("b"));
+    assert_eq!(call(&rack, "b").unwrap(), text("a"));
+}
+
+#[test]
+fn a_call_does_not_wait_longer_for_a_load_than_it_may() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let (started, gate) = (Gate::new(), Gate::new());
+    let (has_started, passing) = (started.clone(), gate.clone());
+    backend.module(
+        "a",
+        Script::new().function("f", |_, _| Ok(Value::Null)).on_start(move |_| {
+            has_started.arrive();
+            passing.pass();
+            Ok(())
+        }),
+    );
+    let service = rack.slot("a").unwrap().service();
+    std::thread::scope(|scope| {
+        let loader = scope.spawn(|| call(&rack, "a"));
+        started.arrived(1);
+        let late = Call { deadline: Some(Instant::now()), ..Call::default() };
+        let error = service.call(Some("f"), late).unwrap_err();
+        assert_eq!(error.code(), Code::TimedOut);
+        gate.open();
+        loader.join().unwrap().unwrap();
+    });
+}
