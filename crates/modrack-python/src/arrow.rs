@@ -19,7 +19,6 @@ mod write;
 
 pub(crate) use capsule::{Imported, import, is_table};
 pub(crate) use fit::fit;
-pub(crate) use rows::{RowReader, Unreadable};
-pub(crate) use shape::Shape;
-pub(crate) use table::Table;
-pub(crate) use write::{Misfit, RowWriter};
+pub(crate) use rows::RowReader;
+pub(crate) use table::{Table, column_values};
+pub(crate) use write::{Misfit, RowWriter, shown, write_column};

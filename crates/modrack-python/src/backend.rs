@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use modrack_core::{Backend, BackendName, Description, Error, Map, Origin, Result, Start, Started, Text};
+use modrack_core::{
+    Backend, BackendName, Description, Error, Map, Origin, Result, StageRun, StageSeat, Start, Started, Text,
+};
 use modrack_pysource::Reader;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::store::Store;
-use crate::{error, generation, start, threads, vector};
+use crate::{error, generation, stage, start, threads, vector};
 
 /// What the backend is told of the rack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +66,10 @@ impl Backend for PythonBackend {
 
     fn start(&self, start: Start<'_>) -> Result<Started> {
         Python::attach(|py| start::start(py, &self.store, &start))
+    }
+
+    fn fuse(&self, seats: Vec<StageSeat>) -> Result<Option<Box<dyn StageRun>>> {
+        Python::attach(|py| stage::fuse(py, seats))
     }
 
     fn let_go(&self, wait: &mut dyn FnMut()) {

@@ -17,6 +17,7 @@ mod instance;
 mod names;
 mod service;
 mod sibling;
+mod stage;
 mod start;
 mod store;
 mod threads;
@@ -37,6 +38,7 @@ pub use service::ModrackError;
 /// # Errors
 /// What Python raised.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<arrow::Table>()?;
     module.add("ModrackError", module.py().get_type::<ModrackError>())?;
     module.add_function(wrap_pyfunction!(generation::resume, module)?)
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DurationMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DurationMicrosecondArray,
     Float64Array, Int64Array, ListArray, MapArray, NullArray, StringArray, StructArray,
     Time64MicrosecondArray, TimestampMicrosecondArray, UInt64Array,
 };

@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 use modrack_core::{Code, Error, Place, Result};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 
 use super::capsule::class_of;
 use super::columns::Column;
@@ -189,16 +189,7 @@ impl RowWriter {
     fn misfit(&self, column: usize, row: &Bound<'_, PyDict>) -> Misfit {
         let field = self.schema.field(column);
         let value = row.get_item(&self.keys[column]).ok().flatten();
-        let found = value.map_or_else(|| "another value".into(), |value| described(&value));
-        Misfit {
-            message: format!(
-                "{found} does not fit the column `{}`, which is {}",
-                field.name(),
-                type_word(field.data_type())
-            ),
-            column: field.name().clone(),
-            code: Code::SchemaChanged,
-        }
+        Misfit::value(field.name(), field.data_type(), value.as_ref())
     }
 
     #[cold]
@@ -219,6 +210,13 @@ impl Misfit {
         Self { message, column: shown, code: Code::SchemaChanged }
     }
 
+    fn value(column: &str, data_type: &DataType, value: Option<&Bound<'_, PyAny>>) -> Self {
+        let found = value.map_or_else(|| "A value".into(), described);
+        let word = type_word(data_type);
+        let message = format!("{found} does not fit the column `{column}`, which is {word}");
+        Self { message, column: column.to_owned(), code: Code::SchemaChanged }
+    }
+
     /// The failure, at a place of which the column is filled in here.
     pub(crate) fn into_error(self, place: Place) -> Error {
         let hint = match self.code {
@@ -229,6 +227,47 @@ impl Misfit {
         };
         Error::new(self.code, self.message).hint(hint).place(Place { key: Some(self.column), ..place })
     }
+}
+
+/// Values as a column of type `wanted`, else of the type that holds all of them; `input` says what they leave
+/// open.
+///
+/// Gives beside it the places of values that do not fit: the column has none there.
+///
+/// # Errors
+/// [`Code::Unsupported`] when the type is one that objects cannot be written as; [`Code::Internal`].
+pub(crate) fn write_column(
+    values: &Bound<'_, PyList>,
+    name: &str,
+    wanted: Option<&DataType>,
+    input: &DataType,
+) -> Result<(ArrayRef, Vec<(usize, Misfit)>)> {
+    let mut misfits = Vec::new();
+    let data_type = match wanted {
+        Some(wanted) => wanted.clone(),
+        None => {
+            let mut shape = Shape::default();
+            for value in values {
+                // What has no shape, or another one, is found again when it is written.
+                if let Some(found) = Shape::of(&value) {
+                    shape.widen(found);
+                }
+            }
+            shape.data_type(Some(input))
+        }
+    };
+    let mut column = Column::new(&data_type).ok_or_else(|| error::no_rows_type(name, &data_type))?;
+    for (at, value) in values.iter().enumerate() {
+        if column.push(values.py(), value.as_ptr()).is_err() {
+            column.truncate(at);
+            column.push_null();
+            misfits.push((at, Misfit::value(name, &data_type, Some(&value))));
+        }
+    }
+    let column = column
+        .finish()
+        .map_err(|e| Error::new(Code::Internal, format!("Values did not make a column: {e}")))?;
+    Ok((column, misfits))
 }
 
 /// How many rows are looked at in one go for the types of their values.

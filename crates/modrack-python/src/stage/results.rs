@@ -1,0 +1,161 @@
+//! What a stage's function gave, taken apart into rows and tables.
+
+use modrack_core::{Error, Result};
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::seat::Seat;
+use super::{error, packages};
+use crate::arrow::{self, Imported};
+use crate::handle::is_iterator;
+
+/// A part of a result.
+pub(super) enum Item<'py> {
+    Row(Bound<'py, PyDict>),
+    Table(Imported),
+}
+
+/// Why a result could not be taken.
+pub(super) enum Fault {
+    /// Taking it raised: a generator, say.
+    Raised(PyErr),
+    /// It is not what the place asks for.
+    Wrong(Error),
+    /// The run has ended further on.
+    Ended(Error),
+}
+
+impl From<PyErr> for Fault {
+    fn from(raised: PyErr) -> Self {
+        Self::Raised(raised)
+    }
+}
+
+/// Gives each part of what a row function gave to `each`.
+pub(super) fn of_row<'py>(
+    seat: &Seat,
+    result: Bound<'py, PyAny>,
+    each: &mut dyn FnMut(Bound<'py, PyDict>) -> Result<()>,
+) -> Result<(), Fault> {
+    if result.is_none() {
+        return Ok(());
+    }
+    let result = match result.cast_into::<PyDict>() {
+        Ok(row) => return each(row).map_err(Fault::Ended),
+        Err(other) => other.into_inner(),
+    };
+    if is_many(&result) {
+        for item in result.try_iter()? {
+            let item = item?;
+            if item.is_none() {
+                continue;
+            }
+            match as_row(&item)? {
+                Some(row) => each(row).map_err(Fault::Ended)?,
+                None => return Err(Fault::Wrong(error::not_among_rows(seat.function(), &item))),
+            }
+        }
+        return Ok(());
+    }
+    match as_row(&result)? {
+        Some(row) => each(row).map_err(Fault::Ended),
+        None => Err(Fault::Wrong(error::not_a_row(seat.function(), &result))),
+    }
+}
+
+/// Gives each part of what a function of batches or whole inputs gave to `each`.
+pub(super) fn of_rows<'py>(
+    seat: &Seat,
+    result: Bound<'py, PyAny>,
+    each: &mut dyn FnMut(Item<'py>) -> Result<()>,
+) -> Result<(), Fault> {
+    if result.is_none() {
+        return Ok(());
+    }
+    if !is_many(&result) || packages::is_table(&result) {
+        return each(item(seat, result)?).map_err(Fault::Ended);
+    }
+    for part in result.try_iter()? {
+        let part = part?;
+        if !part.is_none() {
+            each(item(seat, part)?).map_err(Fault::Ended)?;
+        }
+    }
+    Ok(())
+}
+
+/// A list of what a function of a column's values gave.
+pub(super) fn values<'py>(
+    seat: &Seat,
+    column: &str,
+    result: Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyList>, Fault> {
+    let py = result.py();
+    let result = match result.cast_into::<PyList>() {
+        Ok(list) => return Ok(list),
+        Err(other) => other.into_inner(),
+    };
+    // Arrays and series of other packages know how to be a list; a generator becomes one.
+    for name in [intern!(py, "to_pylist"), intern!(py, "tolist"), intern!(py, "to_list")] {
+        if result.hasattr(name)?
+            && let Ok(list) = result.call_method0(name)?.cast_into()
+        {
+            return Ok(list);
+        }
+    }
+    if is_many(&result) {
+        let list = PyList::empty(py);
+        for item in result.try_iter()? {
+            list.append(item?)?;
+        }
+        return Ok(list);
+    }
+    Err(Fault::Wrong(error::not_values(seat.function(), column, &result)))
+}
+
+fn item<'py>(seat: &Seat, part: Bound<'py, PyAny>) -> Result<Item<'py>, Fault> {
+    let part = match part.cast_into::<PyDict>() {
+        Ok(row) => return Ok(Item::Row(row)),
+        Err(other) => other.into_inner(),
+    };
+    if packages::is_pandas(&part) {
+        return packages::from_pandas(seat, &part).map(Item::Table);
+    }
+    if arrow::is_table(&part) {
+        return arrow::import(&part).map(Item::Table).map_err(Fault::Wrong);
+    }
+    match as_row(&part)? {
+        Some(row) => Ok(Item::Row(row)),
+        None => Err(Fault::Wrong(error::not_rows(seat.function(), &part))),
+    }
+}
+
+/// Whether an object stands for several: a list, a tuple, or what yields.
+fn is_many(object: &Bound<'_, PyAny>) -> bool {
+    object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() || is_iterator(object)
+}
+
+/// An object as a row: a dict, or a copy of another mapping as one.
+#[expect(unsafe_code, reason = "any mapping can be copied into a dict by one call of the C API")]
+fn as_row<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let py = object.py();
+    if let Ok(row) = object.cast::<PyDict>() {
+        return Ok(Some(row.clone()));
+    }
+    let class = object.get_type();
+    let is_mapping = class.hasattr(intern!(py, "keys"))?
+        && class.hasattr(intern!(py, "__getitem__"))?
+        && !packages::is_table(object)
+        && !class.hasattr(intern!(py, "to_frame"))?;
+    if !is_mapping {
+        return Ok(None);
+    }
+    let row = PyDict::new(py);
+    // SAFETY: the first is a new dictionary, the second a live object; failing sets an exception.
+    match unsafe { ffi::PyDict_Update(row.as_ptr(), object.as_ptr()) } {
+        0 => Ok(Some(row)),
+        _ => Err(PyErr::fetch(py)),
+    }
+}

@@ -1,0 +1,135 @@
+//! A stage made ready: its function bound, its kind decided, its `finish` found.
+
+use modrack_core::{Code, Error, OnError, Phase, Result, SlotName, StageSeat, StageSpec, Takes};
+use pyo3::exceptions::PyStopAsyncIteration;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::takes::{self, Form};
+use crate::call::PythonFunction;
+use crate::instance::PythonInstance;
+use crate::{failure, vector, waiter};
+
+/// A stage with what fills it.
+pub(super) struct Seat {
+    /// Its place among the stages that run as one.
+    pub(super) index: usize,
+    pub(super) spec: StageSpec,
+    pub(super) takes: Takes,
+    /// The class in which it takes tables.
+    pub(super) form: Form,
+    /// Whether rows that fail may go to quarantine: only then copies of rows are kept.
+    pub(super) quarantines: bool,
+    function: PythonFunction,
+    finish: Option<PythonFunction>,
+}
+
+impl Seat {
+    /// Makes a stage ready; `ends` says whether its instance's `finish` is this stage's to call.
+    ///
+    /// # Errors
+    /// A function that is not there; a kind that contradicts what the pipeline asks.
+    pub(super) fn new(
+        py: Python<'_>,
+        index: usize,
+        instance: &PythonInstance,
+        seat: &StageSeat,
+        ends: bool,
+    ) -> Result<Self> {
+        let spec = seat.spec.clone();
+        let slot = SlotName::undeclared(&spec.name);
+        let function = instance.find(py, &seat.function_name).map_err(|error| error.slot(&slot))?;
+        let manifest = instance.description().manifest.takes;
+        let (takes, form) =
+            takes::decide(py, &function, manifest, &spec).map_err(|error| error.slot(&slot))?;
+        let finish = match ends && function.name() != "finish" {
+            true => found(instance.find(py, "finish")).map_err(|error| error.slot(&slot))?,
+            false => None,
+        };
+        let decisions = spec.on_errors.by_name.iter().map(|(_, decision)| decision);
+        let quarantines =
+            decisions.chain([&spec.on_errors.default]).any(|d| matches!(d, OnError::Quarantine(_)));
+        Ok(Self { index, spec, takes, form, quarantines, function, finish })
+    }
+
+    /// The function's name.
+    pub(super) fn function(&self) -> &str {
+        self.function.name()
+    }
+
+    /// Calls the function with what it takes.
+    pub(super) fn call<'py>(&self, given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = given.py();
+        settled(vector::call(self.function.bind(py), &[Some(given.clone())], 1)?)
+    }
+
+    /// Calls `finish`, where there is one.
+    pub(super) fn finish<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        self.finish.as_ref().map(|finish| finish.bind(py).call0().and_then(settled))
+    }
+
+    /// What a call raised, in full.
+    pub(super) fn failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
+        self.function.failed(py, raised).phase(Phase::Call)
+    }
+
+    /// What `finish` raised, in full.
+    pub(super) fn finish_failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
+        let error = match &self.finish {
+            Some(finish) => finish.failed(py, raised),
+            None => failure::error_from_pyerr(py, raised),
+        };
+        self.named(error.phase(Phase::Call))
+    }
+
+    /// What a call raised, as far as a decision about a row needs it.
+    pub(super) fn failed_briefly(&self, py: Python<'_>, raised: &PyErr) -> Error {
+        // Arguments that do not bind are told in full: that is no matter of one row.
+        if raised.traceback(py).is_none() {
+            return self.failed(py, raised);
+        }
+        failure::brief_from_pyerr(py, raised).phase(Phase::Call)
+    }
+
+    /// A failure with the stage's name.
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.slot(&SlotName::undeclared(&self.spec.name))
+    }
+}
+
+/// A function that need not be there.
+fn found(function: Result<PythonFunction>) -> Result<Option<PythonFunction>> {
+    match function {
+        Ok(function) => Ok(Some(function)),
+        Err(error) if matches!(error.code(), Code::UnknownFunction | Code::NotCallable) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The result of a call, awaited where it is to be awaited. What yields asynchronously becomes a list.
+fn settled(result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    if result.cast_exact::<PyDict>().is_ok()
+        || result.is_none()
+        || result.cast_exact::<PyList>().is_ok()
+        || result.cast_exact::<PyTuple>().is_ok()
+    {
+        return Ok(result);
+    }
+    if waiter::is_awaitable(&result) {
+        return waiter::wait(&result, &waiter::Until::default());
+    }
+    let py = result.py();
+    if !result.get_type().hasattr(intern!(py, "__anext__"))? {
+        return Ok(result);
+    }
+    let items = PyList::empty(py);
+    loop {
+        let next = result.call_method0(intern!(py, "__anext__"))?;
+        match waiter::wait(&next, &waiter::Until::default()) {
+            Ok(item) => items.append(item)?,
+            Err(end) if end.is_instance_of::<PyStopAsyncIteration>(py) => return Ok(items.into_any()),
+            Err(raised) => return Err(raised),
+        }
+    }
+}
