@@ -386,3 +386,86 @@ const TAKES: &[(&str, bool)] = &[
     ("pandas", true),
     ("polars", true),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::path::Path;
+
+    use super::*;
+
+    const BEGIN: &str = "<!-- keys: written from the list in plan/keys.rs -->\n";
+    const END: &str = "<!-- end of keys -->";
+
+    /// `docs/rack.md` lists every key; `UPDATE_EXPECT=1` writes the list anew.
+    #[test]
+    fn the_page_for_users_lists_every_key() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rack.md");
+        let text = std::fs::read_to_string(&page).expect("the page");
+        let (before, rest) = text.split_once(BEGIN).expect("the mark before the keys");
+        let (there, after) = rest.split_once(END).expect("the mark after the keys");
+        let written = reference();
+        if there == written {
+            return;
+        }
+        assert!(
+            std::env::var_os("UPDATE_EXPECT").is_some(),
+            "run with UPDATE_EXPECT=1 to write docs/rack.md anew"
+        );
+        std::fs::write(&page, format!("{before}{BEGIN}{written}{END}{after}")).expect("the page is written");
+    }
+
+    fn reference() -> String {
+        let mut out = String::new();
+        let mut wanted: Vec<&'static Object> = vec![&RACK];
+        let mut next = 0;
+        while let Some(object) = wanted.get(next).copied() {
+            next += 1;
+            let _ =
+                writeln!(out, "\n### Keys of {}\n\n| key | value | meaning |\n|---|---|---|", object.shown);
+            for key in object.iter().filter(|key| key.here) {
+                let must = if key.required { ", must be there" } else { "" };
+                let value = words(&key.shape, &mut wanted).replace('|', "\\|");
+                let _ = writeln!(out, "| `{}` | {value}{must} | {} |", key.name, key.doc.replace('|', "\\|"));
+            }
+            let later: Vec<_> =
+                object.iter().filter(|key| !key.here).map(|key| format!("`{}`", key.name)).collect();
+            if !later.is_empty() {
+                let _ = writeln!(out, "\nOf a later version: {}.", later.join(", "));
+            }
+        }
+        out.push('\n');
+        out
+    }
+
+    fn words(shape: &Shape, wanted: &mut Vec<&'static Object>) -> String {
+        match shape {
+            Any => "anything".into(),
+            Text => "text".into(),
+            Scalar => "text or a number".into(),
+            Bool => "`true` or `false`".into(),
+            Count => "a whole number above zero".into(),
+            Duration => "a length of time".into(),
+            Bytes => "a number of bytes".into(),
+            Version => "`1`".into(),
+            Words(words) => {
+                let here = words.iter().filter(|(_, here)| *here);
+                here.map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+            }
+            List(item) => format!("a list: {}", self::words(item, wanted)),
+            Many(item) => format!("{}, or a list of them", self::words(item, wanted)),
+            Named(value) => format!("names, each with {}", self::words(value, wanted)),
+            Fields(object) => {
+                if !wanted.iter().any(|there| there.name == object.name) {
+                    wanted.push(object);
+                }
+                let anchor =
+                    format!("keys of {}", object.shown).to_lowercase().replace('`', "").replace(' ', "-");
+                format!("[{}](#{anchor})", object.shown)
+            }
+            Either(shapes) => {
+                shapes.iter().map(|shape| self::words(shape, wanted)).collect::<Vec<_>>().join(" or ")
+            }
+        }
+    }
+}

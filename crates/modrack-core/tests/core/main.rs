@@ -3,6 +3,7 @@
 mod common;
 mod contract;
 mod diagnostics;
+mod docs;
 mod encodings;
 mod fill;
 mod plan;
