@@ -93,7 +93,7 @@ fn the_main_function_is_the_slots_the_contracts_the_manifests_or_the_only_one() 
         if let (Ok(known), Ok(called)) = (&known, &called) {
             assert_eq!(called.as_text(), Some(known.as_str()));
         }
-        expected.assert_eq(&known.map_or_else(|error| shown(&error), |name| name));
+        expected.assert_eq(&known.unwrap_or_else(|error| shown(&error)));
     };
     check("named", expect!["second"]);
     check("contract", expect!["execute"]);
