@@ -162,14 +162,26 @@ fn wrong_type(node: &Node, shape: &Shape, trail: &Trail<'_>) -> Error {
         format!("{} must be {}, not {}", trail.name(), expected(shape), node.kind()),
     );
     let scalar = !matches!(node.value, NodeValue::List(_) | NodeValue::Map(_) | NodeValue::Null);
-    match shape {
-        Shape::Text if scalar => error.hint("Put it in quotes to have it as text"),
-        Shape::Duration => error.hint("Write a number and its unit: `10s`, `50ms`, `2m`"),
-        Shape::Bool if scalar => error.hint("Write `true` or `false`"),
-        Shape::List(_) => error.hint("Write `[...]`, or each item on a line of its own after a `-`"),
-        Shape::Version => error.hint("The version of a rack's form is the number 1"),
-        _ => error,
-    }
+    error.hint(match shape {
+        Shape::Text if scalar => "Put it in quotes to have it as text",
+        Shape::Text | Shape::Scalar | Shape::Words(_) | Shape::Any => "Write one value",
+        Shape::Bool => "Write `true` or `false`",
+        Shape::Count => "Write digits alone: `1000`",
+        Shape::Duration => "Write a number and its unit: `10s`, `50ms`, `2m`",
+        Shape::Bytes => "Write a number and its unit: `64MiB`, `512kB`",
+        Shape::Version => "The version of a rack's form is the number 1",
+        Shape::List(_) => "Write `[...]`, or each item on a line of its own after a `-`",
+        Shape::Named(_) | Shape::Fields(_) => {
+            "Write `key: value`, each on a line of its own or all of them within `{...}`"
+        }
+        Shape::Many(Shape::Text | Shape::Either([Shape::Text, ..])) | Shape::Either([Shape::Text, ..])
+            if scalar =>
+        {
+            "Put it in quotes to have it as text"
+        }
+        Shape::Many(_) => "Write one value, or a list of them",
+        Shape::Either(_) => "Write one value, or `key: value`, each on a line of its own or within `{...}`",
+    })
 }
 
 /// What a shape takes, in the words of messages.

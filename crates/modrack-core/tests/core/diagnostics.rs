@@ -47,6 +47,7 @@ colour: red
             rack.yaml:11:15 pipelines.delays.stages[0]: There is no slot `claen` [M0106]
                 hint: Did you mean `clean`?
             rack.yaml:12:22 pipelines.delays.sink.parquet: `parquet` must be text, not a list [M0105]
+                hint: Write one value
             rack.yaml:13:1 colour: `colour` is not a key of a rack [M0104]
                 hint: Known here are `rack`, `catalog`, `contracts`, `python`, `defaults`, `slots`, `errors`, `pipelines` and `state`
         "#]],
@@ -93,8 +94,9 @@ fn a_rack_says_its_version() {
     check(
         "- a\n- b",
         expect![[r#"
-        rack.yaml:1:1: The rack must be a mapping, not a list [M0105]
-    "#]],
+            rack.yaml:1:1: The rack must be a mapping, not a list [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
+        "#]],
     );
 }
 
@@ -144,12 +146,19 @@ state: []
 ",
         expect![[r#"
             rack.yaml:2:10 catalog: `catalog` must be text or a mapping or a list, not a whole number [M0105]
+                hint: Put it in quotes to have it as text
             rack.yaml:3:12 contracts: `contracts` must be text or a list, not a mapping [M0105]
+                hint: Write one value, or a list of them
             rack.yaml:4:9 python: `python` must be a mapping, not text [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
             rack.yaml:5:11 defaults: `defaults` must be a mapping, not a list [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
             rack.yaml:6:8 slots: `slots` must be a mapping, not a list [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
             rack.yaml:7:12 pipelines: `pipelines` must be a mapping, not text [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
             rack.yaml:8:8 state: `state` must be text, not a list [M0105]
+                hint: Write one value
         "#]],
     );
     check(
@@ -162,12 +171,17 @@ slots:
 ",
         expect![[r#"
             rack.yaml:3:13 slots.a.use: `use` must be text or a mapping, not a whole number [M0105]
+                hint: Put it in quotes to have it as text
             rack.yaml:3:26 slots.a.function: `function` must be text, not a list [M0105]
+                hint: Write one value
             rack.yaml:3:39 slots.a.params: `params` must be a mapping, not a list [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
             rack.yaml:3:54 slots.a.contract: `contract` must be text, not a number [M0105]
                 hint: Put it in quotes to have it as text
             rack.yaml:3:66 slots.a.needs: `needs` must be a mapping, not text [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
             rack.yaml:3:77 slots.a.limits: `limits` must be a mapping, not text [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
             rack.yaml:3:87 slots.a.lazy: `lazy` must be true or false, not a whole number [M0105]
                 hint: Write `true` or `false`
             rack.yaml:3:99 slots.a.enforce: `enforce` cannot be `maybe` [M0112]
@@ -177,6 +191,7 @@ slots:
             rack.yaml:4:23 slots.b.use.source: `source` must be text, not a whole number [M0105]
                 hint: Put it in quotes to have it as text
             rack.yaml:5:6 slots.c: `c` must be text or a mapping, not a list [M0105]
+                hint: Write one value, or `key: value`, each on a line of its own or within `{...}`
             rack.yaml:6:36 slots.d.use.language: `language` cannot be `ruby` [M0112]
                 hint: Write `python`
         "#]],
@@ -601,6 +616,7 @@ fn a_stage_is_one_thing() {
             rack.yaml:16:31 pipelines.p.stages[8].takes: `takes` cannot be `everything` [M0112]
                 hint: Write one of `row`, `batch`, `column`, `rows`, `table`, `pandas`, `polars`
             rack.yaml:17:9 pipelines.p.stages[9]: An item of `stages` must be text or a mapping, not a whole number [M0105]
+                hint: Put it in quotes to have it as text
             rack.yaml:18:9 pipelines.p.stages[10]: There is no slot `clen` [M0106]
                 hint: Did you mean `clean`?
         "#]],

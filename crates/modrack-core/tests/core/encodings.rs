@@ -105,9 +105,11 @@ fn toml_is_read_with_its_places() {
         Toml,
         "rack = 1\n[slots.b]\nuse = 3\n[slots.a]\nuse = 4\n",
         expect![[r#"
-        rack.toml:3:7 slots.b.use: `use` must be text or a mapping, not a whole number [M0105]
-        rack.toml:5:7 slots.a.use: `use` must be text or a mapping, not a whole number [M0105]
-    "#]],
+            rack.toml:3:7 slots.b.use: `use` must be text or a mapping, not a whole number [M0105]
+                hint: Put it in quotes to have it as text
+            rack.toml:5:7 slots.a.use: `use` must be text or a mapping, not a whole number [M0105]
+                hint: Put it in quotes to have it as text
+        "#]],
     );
     check(
         Toml,
@@ -167,8 +169,9 @@ fn json_is_strict() {
         Json,
         "{\n  \"rack\": 1,\n  \"slots\": { \"a\": { \"use\": 3 } }\n}",
         expect![[r#"
-        rack.json:3:28 slots.a.use: `use` must be text or a mapping, not a whole number [M0105]
-    "#]],
+            rack.json:3:28 slots.a.use: `use` must be text or a mapping, not a whole number [M0105]
+                hint: Put it in quotes to have it as text
+        "#]],
     );
     check(
         Json,
