@@ -34,7 +34,7 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<Conform
     };
     let has = batch.schema();
     if let Some(extra) = has.fields().iter().find(|field| schema.field_with_name(field.name()).is_err()) {
-        let why = format!("The rows have a column `{}` that the rows before them lack", extra.name());
+        let why = format!("The rows have a column `{}` that the settled columns lack", extra.name());
         return none_fits(error::misfit(why));
     }
     let mut misfits: Vec<Option<Error>> = vec![None; rows];
@@ -42,7 +42,7 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<Conform
     for field in schema.fields() {
         let name = field.name();
         let Some(column) = batch.column_by_name(name) else {
-            let why = format!("The rows lack the column `{name}` of the rows before them");
+            let why = format!("The rows lack the column `{name}` of the settled columns");
             return none_fits(error::misfit(why));
         };
         let (from, to) = (column.data_type(), field.data_type());
@@ -60,7 +60,7 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<Conform
             let Some((made, fits)) = round_trip(column, to) else { return none_fits(wrong()) };
             for (row, fits) in fits.into_iter().enumerate() {
                 if !fits {
-                    let value = arrow_cast::display::array_value_to_string(column, row).unwrap_or_default();
+                    let value = shown(column, row);
                     misfits[row].get_or_insert_with(|| {
                         error::misfit(format!(
                             "Column `{name}` is {}, and here it is `{value}`",
@@ -123,6 +123,14 @@ fn round_trip(column: &ArrayRef, to: &DataType) -> Option<(ArrayRef, Vec<bool>)>
             .collect(),
     };
     Some((made, fits))
+}
+
+fn shown(column: &ArrayRef, row: usize) -> String {
+    let column = crate::zones::showable(&column.slice(row, 1));
+    column
+        .ok()
+        .and_then(|column| arrow_cast::display::array_value_to_string(&column, 0).ok())
+        .unwrap_or_default()
 }
 
 fn assemble(schema: &Arc<Schema>, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {

@@ -138,7 +138,9 @@ pub(crate) fn arrow(what: &str, why: &ArrowError) -> Error {
 
 /// The name among `has` that `wanted` was perhaps meant to be.
 pub(crate) fn nearest<'a>(wanted: &str, has: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (wanted.chars().count() / 3).max(1);
+    // A name of one letter is near to every other.
+    let letters = wanted.chars().count();
+    let most = if letters < 2 { 0 } else { (letters / 3).max(1) };
     has.map(|name| (strsim::damerau_levenshtein(wanted, name), name))
         .filter(|(far, name)| *far <= most || name.eq_ignore_ascii_case(wanted))
         .min()

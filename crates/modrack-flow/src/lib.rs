@@ -19,6 +19,7 @@ mod source;
 mod stage;
 mod summary;
 mod write;
+mod zones;
 
 pub use check::check;
 pub use run::{RunOptions, run};

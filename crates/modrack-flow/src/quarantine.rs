@@ -4,9 +4,8 @@
 //! what was put aside is not lost. A file of an earlier run is replaced by the first row of this one.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +14,7 @@ use modrack_core::{Error, PipelineName, Rejected, Result};
 
 use crate::error;
 use crate::sink::{Target, json};
-use crate::source::jsontext::{base64, quote_into, quoted};
+use crate::source::jsontext::{base64, quoted};
 use crate::source::{BadRow, Raw};
 
 /// The quarantine files of a run.
@@ -136,30 +135,24 @@ impl Quarantine {
 
 impl Entry<'_> {
     fn line(&self) -> String {
-        let mut line = format!("{{{}", self.row);
-        let mut put = |key: &str, value: Option<&str>| {
-            let _ = write!(line, ", \"{key}\": ");
-            match value {
-                Some(value) => quote_into(value, &mut line),
-                None => line.push_str("null"),
-            }
-        };
-        put("source", Some(self.source));
-        put("stage", Some(self.stage));
-        put("code", Some(self.error.code().as_str()));
-        put("kind", Some(self.error.kind().as_str()));
-        put("class", self.error.class_names().first().map(String::as_str));
-        put("message", Some(self.error.message()));
-        put("column", self.error.place_of().and_then(|place| place.key.as_deref()));
         let number =
             |number: Option<u64>| number.map_or_else(|| "null".to_owned(), |number| number.to_string());
-        let _ = writeln!(
-            line,
-            ", \"row_number\": {}, \"line\": {}}}",
+        let text = |text: Option<&str>| text.map_or_else(|| "null".to_owned(), quoted);
+        let error = self.error;
+        format!(
+            "{{{}, \"source\": {}, \"row_number\": {}, \"line\": {}, \"stage\": {}, \"code\": \"{}\", \
+             \"kind\": \"{}\", \"class\": {}, \"message\": {}, \"column\": {}}}\n",
+            self.row,
+            quoted(self.source),
             number(self.row_number),
-            number(self.line)
-        );
-        line
+            number(self.line),
+            quoted(self.stage),
+            error.code(),
+            error.kind(),
+            text(error.class_names().first().map(String::as_str)),
+            quoted(error.message()),
+            text(error.place_of().and_then(|place| place.key.as_deref())),
+        )
     }
 }
 

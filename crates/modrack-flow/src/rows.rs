@@ -20,7 +20,7 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use indexmap::IndexMap;
 use modrack_core::{Code, Error, Map, Result, Text, Value};
 
-use crate::error;
+use crate::{error, zones};
 
 /// What the values of a column are, as far as they were seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,7 +139,7 @@ pub(crate) fn build(rows: &[&Map], schema: &SchemaRef) -> Result<Built> {
         if let Some(name) = row.keys().find(|name| schema.field_with_name(name).is_err()) {
             misfits.entry(index).or_insert_with(|| Misfit {
                 column: name.to_string(),
-                message: format!("The row has a column `{name}` that the rows before it lack"),
+                message: format!("The row has a column `{name}` that the settled columns lack"),
             });
         }
     }
@@ -249,7 +249,7 @@ pub(crate) fn values(column: &ArrayRef) -> Result<Vec<Value>> {
                     let entries = span.map(|at| {
                         let key = match &keys[at] {
                             Value::Text(text) => text.clone(),
-                            other => Text::from(format!("{}", shown(other))),
+                            other => Text::from(shown(other)),
                         };
                         (key, items[at].clone())
                     });
@@ -259,6 +259,7 @@ pub(crate) fn values(column: &ArrayRef) -> Result<Vec<Value>> {
         }
         _ => {
             let format = FormatOptions::new().with_display_error(false);
+            let column = &zones::showable(column)?;
             let format = ArrayFormatter::try_new(column, &format).map_err(failed)?;
             (0..column.len())
                 .map(|index| {
@@ -423,10 +424,14 @@ impl Misfit {
     }
 
     fn no_data(column: &str, value: &Value) -> Self {
-        Self {
-            column: column.to_owned(),
-            message: format!("Column `{column}` is {}, which is no data", shown(value)),
-        }
+        let why = match value {
+            Value::List(_) => "a list of values that are of different types, or no data".to_owned(),
+            Value::Map(_) => {
+                "a mapping with a value that is no data, or has values of different types".to_owned()
+            }
+            other => format!("{}, which is no data", shown(other)),
+        };
+        Self { column: column.to_owned(), message: format!("Column `{column}` is {why}") }
     }
 }
 
@@ -479,10 +484,9 @@ fn present<'a>(values: &'a [Option<&'a Value>]) -> impl Iterator<Item = (usize, 
 }
 
 fn recast(built: ArrayRef, ty: &DataType, bad: &mut dyn FnMut(usize)) -> Result<ArrayRef> {
-    let made = match exact_cast(&built, ty) {
-        Ok(made) => made,
-        Err(_) => new_null_array(ty, built.len()),
-    };
+    let by_offset = zones::by_offset(ty);
+    let made = exact_cast(&built, by_offset.as_ref().unwrap_or(ty)).and_then(|made| exact_cast(&made, ty));
+    let made = made.unwrap_or_else(|_| new_null_array(ty, built.len()));
     for index in 0..built.len() {
         if built.is_valid(index) && made.is_null(index) {
             bad(index);

@@ -54,13 +54,6 @@ pub(crate) struct Written {
     pub(crate) quarantines: Vec<PathBuf>,
 }
 
-struct Columns {
-    /// All that come.
-    all: SchemaRef,
-    /// Those that are written, where they are chosen.
-    chosen: Option<(Vec<usize>, SchemaRef)>,
-}
-
 impl Writer<'_> {
     /// Writes until the end, a failure, or until nobody gives more.
     pub(crate) fn run(self, from: &Receiver<Going>) -> (Ended, Written) {
@@ -72,7 +65,7 @@ impl Writer<'_> {
     }
 
     fn write_all(mut self, from: &Receiver<Going>) -> Result<Option<Written>> {
-        let mut columns: Option<Columns> = None;
+        let mut columns: Option<SchemaRef> = None;
         let mut waiting: Vec<(RecordBatch, RowPlace)> = Vec::new();
         let last = loop {
             let going = from.recv();
@@ -104,7 +97,7 @@ impl Writer<'_> {
             }
         };
         let began = Instant::now();
-        let finished = self.sink.finish(columns.written());
+        let finished = self.sink.finish(&columns);
         if self.sink.reader_left() {
             return Ok(Some(Written { output: None, quarantines: self.quarantine.save()? }));
         }
@@ -119,31 +112,17 @@ impl Writer<'_> {
         Ok(Some(Written { output, quarantines }))
     }
 
-    fn begin(&mut self, all: SchemaRef, waiting: &mut Vec<(RecordBatch, RowPlace)>) -> Result<Columns> {
-        let chosen = match self.sink.columns(&all)? {
-            Some(places) => {
-                let schema = all.project(&places).map_err(|why| error::arrow("choosing columns", &why))?;
-                Some((places, Arc::new(schema)))
-            }
-            None => None,
-        };
-        let columns = Columns { all, chosen };
+    fn begin(&mut self, columns: SchemaRef, waiting: &mut Vec<(RecordBatch, RowPlace)>) -> Result<SchemaRef> {
         for (batch, place) in std::mem::take(waiting) {
             self.write(&columns, batch, &place)?;
         }
         Ok(columns)
     }
 
-    fn write(&mut self, columns: &Columns, batch: RecordBatch, place: &RowPlace) -> Result<()> {
+    fn write(&mut self, columns: &SchemaRef, batch: RecordBatch, place: &RowPlace) -> Result<()> {
         let batch = self.fitting(columns, batch, place)?;
-        let batch = match &columns.chosen {
-            Some((places, _)) => {
-                batch.project(places).map_err(|why| error::arrow("choosing columns", &why))?
-            }
-            None => batch,
-        };
         let began = Instant::now();
-        let written = self.sink.write(columns.written(), &batch);
+        let written = self.sink.write(columns, &batch);
         Tally::spend(&self.tally.write_nanos, began.elapsed());
         match written {
             // Whoever read the standard output has seen enough: that is no failure.
@@ -157,11 +136,11 @@ impl Writer<'_> {
     }
 
     /// The rows of a batch that fit the columns; what is decided is done about the others.
-    fn fitting(&self, columns: &Columns, batch: RecordBatch, place: &RowPlace) -> Result<RecordBatch> {
-        if batch.schema_ref().fields() == columns.all.fields() {
+    fn fitting(&self, columns: &SchemaRef, batch: RecordBatch, place: &RowPlace) -> Result<RecordBatch> {
+        if batch.schema_ref().fields() == columns.fields() {
             return Ok(batch);
         }
-        let made = conform::conform(&batch, &columns.all)?;
+        let made = conform::conform(&batch, columns)?;
         let mut keep = vec![true; batch.num_rows()];
         for (index, why) in made.misfits {
             keep[index] = false;
@@ -190,12 +169,6 @@ impl Writer<'_> {
             }
         }
         check_most(self.tally, self.max_errors, &why)
-    }
-}
-
-impl Columns {
-    fn written(&self) -> &SchemaRef {
-        self.chosen.as_ref().map_or(&self.all, |(_, schema)| schema)
     }
 }
 

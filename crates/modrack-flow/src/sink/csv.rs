@@ -15,7 +15,7 @@ use modrack_core::plan::FormatOptions;
 
 use super::out::{Fate, Out};
 use super::{Encoder, json};
-use crate::error;
+use crate::{error, zones};
 
 const WHAT: &str = "CSV";
 
@@ -158,7 +158,7 @@ fn plain(column: &ArrayRef) -> Result<ArrayRef> {
         DataType::Float16 | DataType::Float32 => return Ok(column.clone()),
         ty if ty.is_integer() && *ty != DataType::UInt64 => DataType::Int64,
         ty if ty.is_nested() => return json::texts(column),
-        _ => return Ok(column.clone()),
+        _ => return zones::showable(column),
     };
     let made = cast(column, &to).map_err(|why| error::arrow("writing a column as CSV", &why))?;
     if made.data_type().is_nested() || matches!(made.data_type(), DataType::LargeUtf8) {

@@ -9,7 +9,7 @@ use modrack_core::Result;
 
 use super::Encoder;
 use super::out::{Fate, Out};
-use crate::error;
+use crate::{error, zones};
 
 const WHAT: &str = "JSON";
 
@@ -28,7 +28,8 @@ impl JsonEncoder {
 
 impl Encoder for JsonEncoder {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.writer.write(batch).map_err(|why| self.fate.failure(WHAT, why))
+        let batch = zones::showable_batch(batch)?;
+        self.writer.write(&batch).map_err(|why| self.fate.failure(WHAT, why))
     }
 
     fn close(self: Box<Self>) -> Result<()> {
@@ -45,7 +46,7 @@ impl Encoder for JsonEncoder {
 pub(crate) fn lines(batch: &RecordBatch) -> Result<Vec<String>> {
     let mut writer: Writer<Vec<u8>, LineDelimited> =
         WriterBuilder::new().with_explicit_nulls(true).build(Vec::new());
-    let written = writer.write(batch).and_then(|()| writer.finish());
+    let written = writer.write(&zones::showable_batch(batch)?).and_then(|()| writer.finish());
     written.map_err(|why| error::arrow("writing rows as JSON", &why))?;
     let text =
         String::from_utf8(writer.into_inner()).map_err(|_| error::internal("JSON that is not UTF-8"))?;

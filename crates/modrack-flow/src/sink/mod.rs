@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use modrack_core::plan::{Compression, Endpoint, Format, FormatOptions, SinkPlan};
-use modrack_core::{Cancel, Place, Result};
+use modrack_core::{Cancel, Result};
 use modrack_runtime::Rack;
 
 pub(crate) use self::module::ModuleSink;
@@ -95,23 +95,6 @@ impl Sink {
         Self::Bytes(Box::new(sink))
     }
 
-    /// The columns that are written, of those that come: `columns:` may choose.
-    ///
-    /// # Errors
-    /// `M0614` when one that is chosen does not come.
-    pub(crate) fn columns(&self, schema: &SchemaRef) -> Result<Option<Vec<usize>>> {
-        let Self::Bytes(sink) = self else { return Ok(None) };
-        let Some(columns) = &sink.options.columns else { return Ok(None) };
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let places = columns.iter().map(|column| {
-            names.iter().position(|name| name == column).ok_or_else(|| {
-                error::unknown_column(column, &names, "What comes to the sink")
-                    .place(Place::file(&**sink.fate.shown()))
-            })
-        });
-        places.collect::<Result<_>>().map(Some)
-    }
-
     /// Writes a batch, whose columns are those of `schema`.
     ///
     /// # Errors
@@ -119,17 +102,7 @@ impl Sink {
     pub(crate) fn write(&mut self, schema: &SchemaRef, batch: &RecordBatch) -> Result<()> {
         match self {
             Self::Module(sink) => sink.write(batch),
-            Self::Bytes(sink) => {
-                let step = sink.options.batch_rows.unwrap_or(usize::MAX).max(1);
-                let encoder = sink.encoder(schema)?;
-                let mut from = 0;
-                while from < batch.num_rows() {
-                    let piece = batch.slice(from, step.min(batch.num_rows() - from));
-                    from += piece.num_rows();
-                    encoder.write(&piece)?;
-                }
-                Ok(())
-            }
+            Self::Bytes(sink) => sink.encoder(schema)?.write(batch),
         }
     }
 

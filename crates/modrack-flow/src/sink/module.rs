@@ -14,7 +14,6 @@ pub(crate) struct ModuleSink {
     pin: Pin,
     name: String,
     table: bool,
-    batch_rows: Option<usize>,
     cancel: Cancel,
 }
 
@@ -35,7 +34,7 @@ impl ModuleSink {
         let (name, function) = pin.function(function)?;
         let takes = module::takes(pin.description(), &name, function.signature(), false);
         let table = matches!(takes, Takes::Batch | Takes::Table);
-        Ok(Self { pin, name, table, batch_rows: options.batch_rows, cancel })
+        Ok(Self { pin, name, table, cancel })
     }
 
     /// Hands a batch over.
@@ -43,20 +42,13 @@ impl ModuleSink {
     /// # Errors
     /// What the module fails with.
     pub(crate) fn write(&self, batch: &RecordBatch) -> Result<()> {
-        let step = self.batch_rows.unwrap_or(usize::MAX).max(1);
-        let mut from = 0;
-        while from < batch.num_rows() {
-            let piece = batch.slice(from, step.min(batch.num_rows() - from));
-            from += piece.num_rows();
-            let given = if self.table {
-                Value::from(piece)
-            } else {
-                Value::List(rows::rows_of(&piece)?.into_iter().map(Value::from).collect())
-            };
-            let call = Call { cancel: Some(&self.cancel), ..Call::new(std::slice::from_ref(&given)) };
-            self.pin.call(Some(&self.name), call)?;
-        }
-        Ok(())
+        let given = if self.table {
+            Value::from(batch.clone())
+        } else {
+            Value::List(rows::rows_of(batch)?.into_iter().map(Value::from).collect())
+        };
+        let call = Call { cancel: Some(&self.cancel), ..Call::new(std::slice::from_ref(&given)) };
+        self.pin.call(Some(&self.name), call).map(drop)
     }
 
     /// Tells the module that there is nothing more.

@@ -18,8 +18,11 @@ const BUFFER: usize = 1 << 18;
 #[derive(Clone)]
 pub(crate) struct Fate {
     shown: Arc<str>,
-    refused: Arc<Mutex<Option<(io::ErrorKind, Option<i32>)>>>,
+    refused: Arc<Mutex<Option<Refused>>>,
 }
+
+/// What the system said: its errors cannot be copied, what they are made of can.
+type Refused = (io::ErrorKind, Option<i32>);
 
 /// A writer that packs on the way.
 pub(crate) enum Out {

@@ -9,7 +9,7 @@ use modrack_core::Result;
 
 use super::Encoder;
 use super::out::{Fate, Out};
-use crate::error;
+use crate::{error, zones};
 
 const WHAT: &str = "text";
 
@@ -43,6 +43,7 @@ impl TextEncoder {
 impl Encoder for TextEncoder {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let Some(column) = batch.columns().get(self.column) else { return Ok(()) };
+        let column = &zones::showable(column)?;
         let options = FormatOptions::new().with_display_error(false);
         let shown = ArrayFormatter::try_new(column, &options).map_err(|why| self.fate.failure(WHAT, why))?;
         self.lines.clear();

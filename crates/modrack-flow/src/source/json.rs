@@ -3,7 +3,8 @@
 //! The columns are found once, by looking at the first rows of the first files; `types:` has the last word.
 //! Every line that cannot be read is given by itself.
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, SchemaRef};
+use indexmap::IndexMap;
 use modrack_core::plan::FormatOptions;
 use modrack_core::{Error, Map, Place, Result, Value};
 
@@ -60,20 +61,17 @@ impl JsonSource {
             }
         }
         let found = shape.schema(&[], None);
-        source.known = found.fields().iter().map(|field| field.name().clone()).collect();
-        let names: Vec<&str> = source.known.iter().map(String::as_str).collect();
-        let shown = shown.as_deref().unwrap_or(super::STDIN);
-        super::check_types(&names, &source.options, shown)?;
-        let fields = super::projection(&names, &source.options, shown)?.into_iter().map(|at| {
-            let name = found.field(at).name();
-            let ty = source
-                .options
-                .types
-                .get(name)
-                .map_or_else(|| found.field(at).data_type().clone(), |&ty| super::data_type(ty));
-            Field::new(name, ty, true)
-        });
-        source.schema = std::sync::Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let mut columns: IndexMap<String, DataType> =
+            found.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+        // A column that is said to be there need not be among the first rows.
+        for (name, ty) in &source.options.types {
+            columns.insert(name.clone(), super::data_type(*ty));
+        }
+        source.known = columns.keys().cloned().collect();
+        let names: Vec<&str> = columns.keys().map(String::as_str).collect();
+        let wanted = super::projection(&names, &source.options, shown.as_deref().unwrap_or(super::STDIN))?;
+        let wanted = wanted.into_iter().filter_map(|at| columns.get_index(at));
+        source.schema = super::nullable(wanted.map(|(name, ty)| (name.clone(), ty.clone())));
         Ok(source)
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// Appends a text as a JSON string.
-pub(crate) fn quote_into(text: &str, out: &mut String) {
+fn quote_into(text: &str, out: &mut String) {
     use std::fmt::Write as _;
     out.push('"');
     for c in text.chars() {

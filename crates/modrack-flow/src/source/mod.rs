@@ -256,17 +256,6 @@ pub(crate) fn projection(names: &[&str], options: &FormatOptions, shown: &str) -
         .collect()
 }
 
-/// `types:` must speak of columns that are there.
-///
-/// # Errors
-/// `M0614` when one is not there.
-pub(crate) fn check_types(names: &[&str], options: &FormatOptions, shown: &str) -> Result<()> {
-    match options.types.keys().find(|key| !names.contains(&key.as_str())) {
-        Some(key) => Err(error::unknown_column(key, names, &format!("`{shown}`, of which `types:` speaks,"))),
-        None => Ok(()),
-    }
-}
-
 /// Brings a batch of one file to the columns of all; rows that do not fit become bad rows.
 pub(crate) fn to_schema(batch: RecordBatch, schema: &SchemaRef, place: RowPlace) -> Result<Read> {
     if batch.schema_ref().fields() == schema.fields() {
@@ -284,7 +273,11 @@ pub(crate) fn to_schema(batch: RecordBatch, schema: &SchemaRef, place: RowPlace)
             row: at[index].row,
             line: None,
             source: place.source.clone(),
-            error: error.place(Place { file: (&*place.source).into(), ..Place::default() }),
+            error: error
+                .hint(
+                    "Files of one source have the same columns; name them in sources of their own otherwise",
+                )
+                .place(Place::file(&*place.source)),
         });
     }
     Ok(Read { chunks: pieces(&made.batch, &at, &keep, &place.source), bad })

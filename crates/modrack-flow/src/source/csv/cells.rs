@@ -238,6 +238,9 @@ fn float(cell: &[u8], strict: bool) -> Option<f64> {
         let exact = value.unsigned_abs() <= 1 << 53 && !leads_with_zero(cell);
         return (!strict || exact).then_some(value as f64);
     }
+    if strict && !is_decimal(cell) && cell.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
     let value: f64 = std::str::from_utf8(cell).ok()?.parse().ok()?;
     // What is too large for a float would silently become infinite.
     (value.is_finite() || !cell.iter().any(u8::is_ascii_digit)).then_some(value)
@@ -254,7 +257,9 @@ fn boolean(cell: &[u8]) -> Option<bool> {
 }
 
 fn is_decimal(cell: &[u8]) -> bool {
+    // Digits alone that are no integer here are too many for any number.
     cell.iter().any(u8::is_ascii_digit)
+        && cell.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
         && cell.iter().enumerate().all(|(at, byte)| match byte {
             b'0'..=b'9' | b'.' | b'e' | b'E' => true,
             b'-' | b'+' => at == 0 || matches!(cell[at - 1], b'e' | b'E'),
@@ -295,7 +300,7 @@ fn instant(text: &str, nanos: bool) -> Option<i64> {
 
 fn hex(cell: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    if cell.len() % 2 != 0 {
+    if !cell.len().is_multiple_of(2) {
         return None;
     }
     cell.chunks(2).map(|pair| Some((digit(pair[0])? * 16 + digit(pair[1])?) as u8)).collect()
@@ -313,6 +318,7 @@ mod tests {
         let array = column(&data_type, true, cells.iter().map(|c| Some(c.as_bytes())), &mut |at| {
             panic!("{} does not fit {data_type}", cells[at])
         });
+        let array = crate::zones::showable(&array).unwrap();
         let values: Vec<_> = (0..array.len()).map(|i| array_value_to_string(&array, i).unwrap()).collect();
         assert_eq!(format!("{data_type}: {}", values.join(" ")), expected);
     }

@@ -82,7 +82,10 @@ impl CsvSource {
         let mut first = first;
         layout.names = first.names.clone();
         let names: Vec<&str> = layout.names.iter().map(String::as_str).collect();
-        super::check_types(&names, &layout.options, &first.shown)?;
+        if let Some(key) = layout.options.types.keys().find(|key| !names.contains(&key.as_str())) {
+            let whose = format!("`{}`, of which `types:` speaks,", first.shown);
+            return Err(error::unknown_column(key, &names, &whose).place(Place::file(&*first.shown)));
+        }
         let wanted = super::projection(&names, &layout.options, &first.shown)?;
         let mut seen = vec![Seen::default(); names.len()];
         let most = layout.options.infer_rows.unwrap_or(INFER_ROWS);
@@ -380,11 +383,7 @@ impl CsvFile {
             ),
         };
         let words = super::type_words(ty);
-        error::bad_cell(
-            at,
-            format!("`{}` is not of the type of column `{name}`, {words}", shortened(text)),
-            hint,
-        )
+        error::bad_cell(at, format!("Column `{name}` is {words}, and here it is `{}`", shortened(text)), hint)
     }
 
     fn bad_row(&self, record: &Record, at: RowAt, error: Error) -> BadRow {
