@@ -6,5 +6,6 @@ mod diagnostics;
 mod docs;
 mod encodings;
 mod fill;
+mod mutations;
 mod plan;
 mod schema;
