@@ -16,6 +16,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3::exceptions::PyImportError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyModule};
 
 use crate::names::FAMILY;
@@ -247,7 +248,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn sys_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    Ok(py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?.cast_into::<PyDict>()?)
+    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    // Kept, because the import hook asks for it, and an import of `sys` would come to the hook again.
+    let modules = MODULES.get_or_try_init(py, || {
+        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+        Ok::<_, PyErr>(modules.cast_into::<PyDict>()?.unbind())
+    })?;
+    Ok(modules.bind(py).clone())
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> PyErr {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 /// Where the private names of a generation come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,12 +127,24 @@ pub(crate) fn source_in(folder: &Path, name: &str) -> Option<SourceFile> {
     file.is_file().then_some(SourceFile { path: file, is_package: false })
 }
 
+/// The names of the standard library's top-level modules.
+static STANDARD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Learns the names of the standard library, before the import hook is there to ask for them: `sys` itself is
+/// imported to have them.
+///
+/// # Errors
+/// What Python raised.
+pub(crate) fn learn_standard(py: Python<'_>) -> PyResult<()> {
+    let names = py.import(intern!(py, "sys"))?.getattr(intern!(py, "stdlib_module_names"))?;
+    // Whoever was first learned the same names.
+    _ = STANDARD.set(py, names.unbind());
+    Ok(())
+}
+
 /// Whether `name` is a top-level module of the standard library: no file of a user takes its place.
 pub(crate) fn is_standard(py: Python<'_>, name: &str) -> bool {
-    py.import(intern!(py, "sys"))
-        .and_then(|sys| sys.getattr(intern!(py, "stdlib_module_names")))
-        .and_then(|names| names.contains(name))
-        .unwrap_or(false)
+    STANDARD.get(py).is_some_and(|names| names.bind(py).contains(name).unwrap_or(false))
 }
 
 fn has_source(folder: &Path, name: &str) -> bool {

@@ -17,6 +17,7 @@ use super::finder::Finder;
 use super::{Generation, Mark, archive, sys_modules};
 use crate::glue::glue;
 use crate::names::{self, FAMILY};
+use crate::sibling;
 
 glue!(static LOGGERS = "loggers");
 
@@ -35,6 +36,7 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     if REPLACED.get(py).is_some() {
         return Ok(());
     }
+    sibling::learn_standard(py)?;
     let builtins = py.import(intern!(py, "builtins"))?;
     let before = builtins.getattr(intern!(py, "__import__"))?;
     let own = before.getattr(intern!(py, "__self__")).is_ok_and(|of| of.is(&builtins));
