@@ -16,6 +16,7 @@ mod origin;
 pub mod plan;
 mod signature;
 mod stage;
+mod suggest;
 mod text;
 mod value;
 
@@ -31,5 +32,6 @@ pub use signature::{Field, Param, ParamKind, Signature, Type};
 pub use stage::{
     Fed, OnError, OnErrors, Rejected, RowPlace, StageCounts, StageRun, StageSeat, StageSpec, Takes,
 };
+pub use suggest::nearest;
 pub use text::Text;
 pub use value::{Map, Value};

@@ -31,7 +31,7 @@ use indexmap::IndexMap;
 use crate::contract::ContractRef;
 pub(crate) use lines::Lines;
 pub use rack::{Ask, RackText, TextFormat};
-pub(crate) use report::{lower_first, nearest};
+pub(crate) use report::lower_first;
 pub use schema::schema_json;
 
 use crate::{Map, OnErrors, PipelineName, Place, Signature, SlotName, Takes, Text, Type, Use, Value};

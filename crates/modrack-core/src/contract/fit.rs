@@ -39,7 +39,7 @@ pub(super) fn fit(contract: &Contract, module: &Description, main: Option<&str>)
 fn missing(contract: &Contract, function: &ContractFunction, module: &Description) -> Error {
     let name = &function.info.name;
     let names: Vec<_> = module.functions.iter().map(|f| f.name.as_str()).collect();
-    let hint = match crate::plan::nearest(name, names.iter().copied()) {
+    let hint = match crate::nearest(name, names.iter().copied()) {
         Some(near) => format!("Did you mean `{name}` where the module has `{near}`?"),
         None => format!("Add `{name}{}`", function.info.signature),
     };

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::built_in::{ALL, TYPES};
 use super::{Contract, ContractRef, wit};
-use crate::plan::nearest;
-use crate::{Code, Description, Error, Result};
+use crate::{Code, Description, Error, Result, nearest};
 
 /// The contracts that a rack knows.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,9 @@
 
 use super::keys::{Key, Object, Shape};
 use super::node::{At, Node, NodeValue, Trail};
-use super::report::{Report, bad_value, lower_first, meant, nearest};
+use super::report::{Report, bad_value, lower_first, meant};
 use super::{keys, yaml};
-use crate::{Code, Error};
+use crate::{Code, Error, nearest};
 
 /// Checks `node` and all below it.
 pub(crate) fn check(node: &mut Node, shape: &Shape, trail: &Trail<'_>, report: &mut Report<'_>) {

@@ -10,9 +10,9 @@ use super::check::not_yet;
 use super::limits::Budget;
 use super::node::{At, Node, NodeValue, Trail, Weight};
 use super::rack::Ask;
-use super::report::{Report, nearest};
+use super::report::Report;
 use super::set::{Step, steps};
-use crate::{Code, Error};
+use crate::{Code, Error, nearest};
 
 /// Fills in every `${...}`.
 ///

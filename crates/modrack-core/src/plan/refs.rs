@@ -8,9 +8,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::node::{At, Node, Trail};
-use super::report::{Report, bad_value, nearest};
+use super::report::{Report, bad_value};
 use super::{SlotPlan, SlotRef};
-use crate::{Code, Error, SlotName, Text, Use};
+use crate::{Code, Error, SlotName, Text, Use, nearest};
 
 /// The names that a rack declares, be their slots well described or not.
 pub(crate) struct Names {

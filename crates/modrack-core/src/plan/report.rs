@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::node::{At, Trail};
-use crate::{Code, Error, Place, Result};
+use crate::{Code, Error, Place, Result, nearest};
 
 /// The diagnostics found so far.
 pub(crate) struct Report<'a> {
@@ -86,18 +86,6 @@ pub(crate) fn meant<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone
         }
         init => Some(format!("Known here are {} and {} more", init[..12].join(", "), known.len() - 12)),
     }
-}
-
-/// The known word that was probably meant.
-pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let lower = word.to_lowercase();
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= (candidate.chars().count().max(lower.chars().count()) / 3).max(1)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 /// A value that is well formed and still not allowed.
