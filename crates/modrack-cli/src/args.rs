@@ -73,6 +73,8 @@ pub(crate) enum LogFormat {
 /// The verbs.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Verb {
+    /// Run a pipeline
+    Run(Run),
     /// Call a function of a slot and print its result as JSON
     Call(Call),
     /// Read an attribute of a slot and print it as JSON
@@ -92,6 +94,29 @@ pub(crate) enum Verb {
     Completions(Completions),
     /// Show the versions of modrack, of what it is made of, and of the Python that would run
     Version,
+}
+
+/// `run`.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The pipeline; may be left out when the rack has just one
+    #[arg(add = ArgValueCompleter::new(complete::pipelines))]
+    pub(crate) pipeline: Option<String>,
+    /// Run every pipeline of the rack, in order
+    #[arg(long, conflicts_with = "pipeline")]
+    pub(crate) all: bool,
+    /// Look at the source and the slots and say what would be done; run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Read at most this many rows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Fail when more than this many rows were skipped or quarantined
+    #[arg(long, value_name = "N")]
+    pub(crate) max_errors: Option<u64>,
+    /// Print load and call figures of the slots at the end
+    #[arg(long)]
+    pub(crate) stats: bool,
 }
 
 /// `call`.

@@ -57,8 +57,10 @@ pub(crate) fn attributes(current: &OsStr) -> Vec<CompletionCandidate> {
     matching(names().unwrap_or_default(), current)
 }
 
-fn matching(names: Vec<String>, current: &OsStr) -> Vec<CompletionCandidate> {
+fn matching(mut names: Vec<String>, current: &OsStr) -> Vec<CompletionCandidate> {
     let begun = current.to_string_lossy();
+    names.sort();
+    names.dedup();
     names.into_iter().filter(|name| name.starts_with(&*begun)).map(CompletionCandidate::new).collect()
 }
 

@@ -12,6 +12,7 @@ mod host;
 mod interrupt;
 mod json;
 mod output;
+mod progress;
 mod python_host;
 mod report;
 mod session;
@@ -75,6 +76,7 @@ pub fn run(args: Vec<OsString>, mut host: Host) -> u8 {
 
 fn verb(verb: &Verb, session: &mut Session) -> Outcome {
     match verb {
+        Verb::Run(what) => verb::run::run(what, session),
         Verb::Call(what) => verb::call::run(what, session),
         Verb::Get(what) => verb::get::run(what, session),
         Verb::List(what) => verb::list::run(what, session),
@@ -106,23 +108,7 @@ fn usage(error: &clap::Error, output: &mut Output) -> u8 {
             output.complain(&text);
             Ok(2)
         }
-        _ if output.json || output.log_json => {
-            let text = error.render().to_string();
-            let mut lines = text.lines();
-            let first = lines.next().unwrap_or_default();
-            let said = first.strip_prefix("error: ").unwrap_or(first);
-            let rest: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
-            let failure = Error::new(Code::Usage, capital(said)).hint(rest.join("\n"));
-            Err(Failure::Failed(failure))
-        }
-        _ => {
-            let text = error.render().to_string();
-            let text = text.strip_prefix("error: ").unwrap_or(&text);
-            let head = output.paint.error(&format!("error[{}]", Code::Usage));
-            let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-            output.complain(&format!("{head}: {}\n{rest}", output.paint.strong(&capital(first))));
-            Ok(2)
-        }
+        _ => Err(Failure::Failed(misunderstood(&error.render().to_string()))),
     };
     match done {
         Ok(status) => status,
@@ -132,6 +118,25 @@ fn usage(error: &clap::Error, output: &mut Output) -> u8 {
             report::status(&error)
         }
     }
+}
+
+/// What clap says is wrong, in the form of every other failure: its tips and the usage as the hint.
+fn misunderstood(said: &str) -> Error {
+    let said = said.replace('\'', "`").replace("unrecognized subcommand", "there is no verb");
+    let said = said.replace("subcommand", "verb");
+    let mut message: Vec<&str> = Vec::new();
+    let mut hint: Vec<String> = Vec::new();
+    for line in said.strip_prefix("error: ").unwrap_or(&said).lines().map(str::trim) {
+        if let Some(tip) = line.strip_prefix("tip: ") {
+            hint.push(capital(tip));
+        } else if line.starts_with("Usage: ") {
+            hint.push(line.to_owned());
+        } else if !line.is_empty() && !line.starts_with("For more information") && hint.is_empty() {
+            message.push(line);
+        }
+    }
+    let error = Error::new(Code::Usage, capital(&message.join(" ")));
+    if hint.is_empty() { error.hint("`--help` says what goes") } else { error.hint(hint.join("\n")) }
 }
 
 /// Answers a shell that asks what may come next.

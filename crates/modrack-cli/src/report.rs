@@ -106,9 +106,7 @@ fn one(text: &mut String, error: &Error, paint: Paint) {
     for line in lines {
         text.push_str(&format!("  {line}\n"));
     }
-    if let Some(place) = error.place_of() {
-        position(text, place, paint);
-    }
+    let line = error.place_of().and_then(|place| position(text, place, paint));
     let mut about: Vec<String> = Vec::new();
     let mut tell = |what: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -127,7 +125,12 @@ fn one(text: &mut String, error: &Error, paint: Paint) {
     for cause in error.causes() {
         chain(text, cause, paint);
     }
-    if let Some(traceback) = error.traceback_text().filter(|traceback| !traceback.trim().is_empty()) {
+    // What a parser says often begins with the line that stands above already.
+    let says_more = |traceback: &&str| {
+        let first = traceback.lines().next().unwrap_or_default().trim();
+        !first.is_empty() && line.as_deref().is_none_or(|line| line.trim() != first)
+    };
+    if let Some(traceback) = error.traceback_text().filter(says_more) {
         for line in near_text(traceback).trim_end().lines() {
             text.push_str(format!("  {} {line}", paint.rule("|")).trim_end());
             text.push('\n');
@@ -155,13 +158,13 @@ fn chain(text: &mut String, cause: &Cause, paint: Paint) {
     }
 }
 
-/// The place, and the line of the file with a mark under the column where both are known.
-fn position(text: &mut String, place: &Place, paint: Paint) {
+/// The place, and the line of the file with a mark under the column where both are known; gives that line.
+fn position(text: &mut String, place: &Place, paint: Paint) -> Option<String> {
     let shown = Place { file: near(&place.file), ..place.clone() };
     let key = place.key.as_ref().map_or(String::new(), |key| format!("  {}", paint.faint(key)));
     text.push_str(&format!("  {} {shown}{key}\n", paint.rule("-->")));
-    let (Some(number), Some(column)) = (place.line, place.column) else { return };
-    let Some(line) = line_of(&place.file, number) else { return };
+    let (number, column) = (place.line?, place.column?);
+    let line = line_of(&place.file, number)?;
     let letters: Vec<char> = line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
     let at = column.saturating_sub(1).min(letters.len());
     let from = at.saturating_sub(SHOWN_LINE_CHARS * 2 / 3);
@@ -173,6 +176,7 @@ fn position(text: &mut String, place: &Place, paint: Paint) {
     text.push_str(&format!("  {margin} {bar}\n"));
     text.push_str(&format!("  {} {bar} {}\n", paint.rule(&number.to_string()), piece.trim_end()));
     text.push_str(&format!("  {margin} {bar} {}{}\n", " ".repeat(at - from), paint.error("^")));
+    Some(line)
 }
 
 fn line_of(file: &Path, number: usize) -> Option<String> {

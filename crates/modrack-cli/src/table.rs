@@ -24,11 +24,6 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Whether it has no rows.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// The table as lines, each ended by a line feed. Columns without any text are left out.
     pub(crate) fn render(&self, paint: Paint) -> String {
         let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();

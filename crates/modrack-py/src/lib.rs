@@ -1,1 +1,87 @@
-//! To come.
+//! The extension module `modrack_py`: the whole command, with the Python backend, inside an interpreter.
+//!
+//! The plain `modrack` command has an interpreter load it by its path; the Python package brings it along.
+//! Here is only what ties the two together: descriptors, arguments, and handing the interpreter back in order.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::sync::Arc;
+
+use modrack_cli::{Host, Interpreter, PythonFactory};
+use modrack_core::Backend;
+use modrack_python::PythonBackend;
+use pyo3::prelude::*;
+
+/// The engine and the Python backend of modrack.
+#[pymodule]
+fn modrack_py(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(main, module)?)?;
+    modrack_python::register(module)
+}
+
+/// Runs the command with these arguments, its own name not among them, and gives its exit status.
+///
+/// From here on descriptor 1 is standard error: what modules print does not mix with data. Whoever calls this
+/// ends the process with the status, so that the interpreter ends as it always does: threads are waited for,
+/// `atexit` runs, logs are flushed.
+#[pyfunction]
+fn main(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
+    let sys = py.import("sys")?;
+    let interpreter = interpreter(&sys)?;
+    flush(&sys, "stdout");
+    let stdout = part_stdout();
+    if let Ok(stream) = sys.getattr("stdout")
+        && let Ok(reconfigure) = stream.getattr("reconfigure")
+    {
+        // Standard error shows lines as they are written, and so does what goes there now.
+        let options = pyo3::types::PyDict::new(py);
+        options.set_item("line_buffering", true)?;
+        let _ = reconfigure.call((), Some(&options));
+    }
+    let args = std::iter::once(OsString::from("modrack")).chain(argv).collect();
+    let status = py.detach(move || {
+        modrack_cli::run(args, Host { python: Some(factory()), stdout, interpreter: Some(interpreter) })
+    });
+    flush(&sys, "stdout");
+    flush(&sys, "stderr");
+    Ok(status)
+}
+
+fn factory() -> PythonFactory {
+    Box::new(|settings| {
+        let backend = PythonBackend::new(modrack_python::PythonSettings {
+            root: settings.root,
+            path: settings.path,
+            store: settings.store,
+        })?;
+        Ok(backend as Arc<dyn Backend>)
+    })
+}
+
+/// Keeps descriptor 1 for data under another number, and points 1 at standard error.
+///
+/// `None` when descriptor 1 is closed: then data has nowhere to go, and the command says so.
+fn part_stdout() -> Option<File> {
+    let kept = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).ok()?;
+    // A process without standard error keeps its descriptor 1 as it is.
+    let _ = rustix::stdio::dup2_stdout(rustix::stdio::stderr());
+    Some(File::from(kept))
+}
+
+fn interpreter(sys: &Bound<'_, PyModule>) -> PyResult<Interpreter> {
+    let text = |name: &str| -> PyResult<String> {
+        let value = sys.getattr(name)?;
+        Ok(if value.is_none() { String::new() } else { value.str()?.to_string_lossy().into_owned() })
+    };
+    let version = text("version")?;
+    let version = version.split_whitespace().next().unwrap_or_default().trim_end_matches('+').to_owned();
+    Ok(Interpreter { version, executable: text("executable")?, prefix: text("prefix")? })
+}
+
+fn flush(sys: &Bound<'_, PyModule>, stream: &str) {
+    // A stream that a module closed or replaced by something else has nothing of ours to flush.
+    if let Ok(stream) = sys.getattr(stream) {
+        let _ = stream.call_method0("flush");
+    }
+}

@@ -1,10 +1,11 @@
 //! `modrack call`: one call, its result as JSON.
 
-use modrack_core::{Args, Call, Results, Value};
+use modrack_core::{Args, Call, Code, Error, Results, Value};
 
 use crate::args;
 use crate::arguments;
 use crate::figures;
+use crate::interrupt::Interrupt;
 use crate::json;
 use crate::output::{Level, Outcome};
 use crate::session::Session;
@@ -27,7 +28,7 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
             cancel: Some(&cancel),
             results: Results::Converted,
         })?;
-        print(&result, session)
+        print(&result, &interrupt, session)
     };
     let done = work().map_err(|failure| interrupt.explain(failure));
     if what.stats {
@@ -37,7 +38,7 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
 }
 
 /// Prints a value as JSON; what yields its values one by one is printed as it comes, as a list.
-pub(crate) fn print(value: &Value, session: &mut Session) -> Outcome {
+pub(crate) fn print(value: &Value, interrupt: &Interrupt, session: &mut Session) -> Outcome {
     let output = &mut session.output;
     if let Value::Foreign(object) = value
         && let Some(items) = object.items()
@@ -45,7 +46,11 @@ pub(crate) fn print(value: &Value, session: &mut Session) -> Outcome {
         let (open, between, close) =
             if output.data_is_terminal { ("[", ",\n ", "]\n") } else { ("[", ",", "]\n") };
         let mut before = open;
+        let cancel = interrupt.cancel();
         for item in items {
+            if cancel.is_cancelled() {
+                return Err(Error::new(Code::Interrupted, "Interrupted").into());
+            }
             let text = json::to_text(&item?)?;
             output.print(&format!("{before}{text}"))?;
             before = between;

@@ -17,6 +17,9 @@ pub(crate) fn run(what: &Check, session: &mut Session) -> Outcome {
     let slots: Vec<Slot> =
         rack.plan().slots.keys().map(|name| rack.slot(name.as_str())).collect::<modrack_core::Result<_>>()?;
     let mut found = rack.check();
+    for pipeline in rack.plan().pipelines.values() {
+        found.extend(modrack_flow::check(&rack, pipeline));
+    }
     // What cannot be found or read cannot be started; the rest can, so as to report all at once.
     let mut done = Ok(0);
     if what.load {

@@ -152,7 +152,7 @@ impl Seen<'_> {
         json!({
             "slot": self.slot.name().as_str(),
             "use": self.slot.plan().use_text,
-            "module": self.origin,
+            "module": near_text(&self.origin),
             "name": about.name,
             "backend": about.backend.map(|backend| backend.as_str()),
             "entry": entry(&about.entry),

@@ -7,4 +7,5 @@ pub(crate) mod get;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod new;
+pub(crate) mod run;
 pub(crate) mod version;

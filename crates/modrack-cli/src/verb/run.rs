@@ -1,0 +1,264 @@
+//! `modrack run`: pipelines, with progress on a terminal and a summary at the end.
+
+use modrack_core::plan::{Endpoint, PipelinePlan};
+use modrack_core::{Code, Error, PipelineName};
+use modrack_flow::{RunOptions, Summary};
+use modrack_runtime::{Rack, Slot};
+use serde_json::{Value as Json, json};
+
+use crate::args;
+use crate::figures;
+use crate::interrupt::Interrupt;
+use crate::output::{Failure, Level, Outcome};
+use crate::progress::Bar;
+use crate::report::near;
+use crate::session::Session;
+use crate::style::{Paint, counted, grouped, span};
+use crate::table::Table;
+
+/// Runs the pipeline that was named, the only one, or all.
+pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
+    let rack = session.rack()?;
+    let chosen = choose(what, &rack)?;
+    if !session.has_python() {
+        session.needs_python(&rack, &slots(&rack, &chosen)?)?;
+    }
+    rack.measure(what.stats || session.output.level >= Level::Info);
+    let interrupt = session.watch(&rack);
+    let mut summaries = Vec::new();
+    let mut done = Ok(0);
+    for pipeline in &chosen {
+        match one(what, pipeline, &rack, &interrupt, session) {
+            Ok(summary) => summaries.push(summary),
+            Err((summary, failure)) => {
+                summaries.extend(summary);
+                done = Err(interrupt.explain(failure));
+                break;
+            }
+        }
+    }
+    let paint = session.output.paint;
+    if session.output.json && !summaries.is_empty() {
+        let mut document = if what.all {
+            json!({ "pipelines": summaries.iter().map(document).collect::<Vec<_>>() })
+        } else {
+            summaries.first().map_or(Json::Null, document)
+        };
+        if what.stats {
+            document["stats"] = figures::document(&rack.stats());
+        }
+        if done.is_ok() {
+            let to_words = chosen.iter().any(|pipeline| writes_to_stdout(pipeline));
+            session.output.print_summary(&document, to_words)?;
+        }
+    } else if what.stats {
+        let text = figures::table(&rack.stats(), paint);
+        session.output.figures(&format!("\n{text}"));
+    }
+    session.close(&rack, done)
+}
+
+/// Runs one pipeline. What it did until it failed comes with the failure.
+fn one(
+    what: &args::Run,
+    pipeline: &PipelinePlan,
+    rack: &Rack,
+    interrupt: &Interrupt,
+    session: &mut Session,
+) -> Result<Summary, (Option<Summary>, Failure)> {
+    let bar = Bar::new(&pipeline.name, session.output.shows_progress());
+    let options = RunOptions {
+        limit: what.limit,
+        dry_run: what.dry_run,
+        max_errors: what.max_errors,
+        cancel: interrupt.cancel(),
+        stdin: None,
+        stdout: writes_to_stdout(pipeline).then(|| Box::new(session.output.stream()) as _),
+    };
+    let result = modrack_flow::run(rack, pipeline, options, &bar);
+    let ended = bar.end();
+    match result {
+        Ok(summary) => {
+            if !session.output.json {
+                session.output.say(&text(&summary, session.output.paint));
+            }
+            Ok(summary)
+        }
+        Err(_) if session.output.reader_is_gone() => Err((ended, Failure::ReaderGone)),
+        Err(error) => {
+            if !session.output.json
+                && let Some(summary) = &ended
+                && summary.rows_in > 0
+            {
+                session.output.say(&unfinished(summary));
+            }
+            Err((ended, error.into()))
+        }
+    }
+}
+
+fn choose(what: &args::Run, rack: &Rack) -> modrack_core::Result<Vec<PipelinePlan>> {
+    let pipelines = &rack.plan().pipelines;
+    let names = || pipelines.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let of_rack = || match &rack.plan().file {
+        Some(file) => format!("`{}`", near(file).display()),
+        None => "The rack".to_owned(),
+    };
+    if pipelines.is_empty() {
+        return Err(Error::new(Code::UnknownPipeline, format!("{} has no pipelines", of_rack()))
+            .hint("Add one under `pipelines:`, with `source:`, `stages:` and `sink:`"));
+    }
+    if what.all {
+        return Ok(pipelines.values().cloned().collect());
+    }
+    let Some(named) = &what.pipeline else {
+        return match pipelines.len() {
+            1 => Ok(pipelines.values().cloned().collect()),
+            count => {
+                Err(Error::new(Code::Usage, format!("{} has {count} pipelines: {}", of_rack(), names()))
+                    .hint("Name one of them, or run all with `--all`"))
+            }
+        };
+    };
+    let found = PipelineName::parse(named).ok().and_then(|name| pipelines.get(&name));
+    found.map(|pipeline| vec![pipeline.clone()]).ok_or_else(|| {
+        Error::new(Code::UnknownPipeline, format!("{} has no pipeline `{named}`", of_rack()))
+            .hint(format!("It has {}", names()))
+    })
+}
+
+/// The slots that these pipelines name, their sources and sinks among them.
+fn slots(rack: &Rack, pipelines: &[PipelinePlan]) -> modrack_core::Result<Vec<Slot>> {
+    let mut slots = Vec::new();
+    for pipeline in pipelines {
+        for stage in &pipeline.stages {
+            slots.push(match &stage.in_place {
+                Some(plan) => rack.declare(plan.clone())?,
+                None => rack.slot_ref(&stage.slot)?,
+            });
+        }
+        for end in [&pipeline.source.from, &pipeline.sink.to] {
+            if let Endpoint::Slot(slot, _) = end {
+                slots.push(rack.slot_ref(slot)?);
+            }
+        }
+    }
+    Ok(slots)
+}
+
+fn writes_to_stdout(pipeline: &PipelinePlan) -> bool {
+    matches!(pipeline.sink.to, Endpoint::Standard(_))
+}
+
+/// The summary for people.
+fn text(summary: &Summary, paint: Paint) -> String {
+    if summary.dry_run {
+        return dry(summary, paint);
+    }
+    let mut head = format!(
+        "{}: {} in, {} out",
+        paint.good(summary.pipeline.as_str()),
+        counted(summary.rows_in, "row"),
+        grouped(summary.rows_out)
+    );
+    if summary.skipped > 0 {
+        head.push_str(&format!(", {} skipped", paint.warning(&grouped(summary.skipped))));
+    }
+    if summary.quarantined > 0 {
+        head.push_str(&format!(", {} quarantined", paint.warning(&grouped(summary.quarantined))));
+    }
+    head.push_str(&format!(" in {}", span(summary.time)));
+    if let Some(speed) = speed(summary) {
+        head.push_str(&format!(" ({} rows/s)", grouped(speed as u64)));
+    }
+    let mut table = Table::new(&["  STAGE", ">ROWS IN", ">ROWS OUT", ">SKIPPED", ">QUARANTINED", ">TIME"]);
+    let some = |count: u64| if count > 0 { grouped(count) } else { String::new() };
+    let rim = |name: &str, rows_in: String, rows_out: String, time| {
+        vec![format!("  {name}"), rows_in, rows_out, String::new(), String::new(), span(time)]
+    };
+    table.row(rim("read", String::new(), grouped(summary.rows_in), summary.read_time));
+    for stage in &summary.stages {
+        table.row(vec![
+            format!("  {}", stage.name),
+            grouped(stage.rows_in),
+            grouped(stage.rows_out),
+            some(stage.skipped),
+            some(stage.quarantined),
+            span(stage.time),
+        ]);
+    }
+    table.row(rim("write", grouped(summary.rows_out), String::new(), summary.write_time));
+    let mut text = format!("{head}\n{}", table.render(Paint { on: false }));
+    for path in &summary.quarantines {
+        text.push_str(&format!("  failed rows in {}\n", paint.warning(&near(path).display().to_string())));
+    }
+    for path in &summary.outputs {
+        text.push_str(&format!("  output in {}\n", paint.strong(&near(path).display().to_string())));
+    }
+    text
+}
+
+/// What a run would do.
+fn dry(summary: &Summary, paint: Paint) -> String {
+    let mut text = format!("{}: nothing was run (--dry-run)\n", paint.good(summary.pipeline.as_str()));
+    let columns: Vec<String> = summary.columns.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
+    let stages: Vec<&str> = summary.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let outputs: Vec<String> = summary.outputs.iter().map(|path| near(path).display().to_string()).collect();
+    for (what, said) in
+        [("columns", columns.join(", ")), ("stages", stages.join(", ")), ("output", outputs.join(", "))]
+    {
+        if !said.is_empty() {
+            text.push_str(&format!("  {}{said}\n", paint.faint(&format!("{what:<9}"))));
+        }
+    }
+    text
+}
+
+/// What was done before a failure, in one line.
+fn unfinished(summary: &Summary) -> String {
+    let mut text = format!(
+        "{}: ended after {} in, {} out",
+        summary.pipeline,
+        counted(summary.rows_in, "row"),
+        grouped(summary.rows_out)
+    );
+    if summary.quarantined > 0 {
+        text.push_str(&format!(", {} quarantined", grouped(summary.quarantined)));
+    }
+    text.push_str(&format!(", {}; no output was written\n", span(summary.time)));
+    text
+}
+
+fn document(summary: &Summary) -> Json {
+    let paths = |paths: &[std::path::PathBuf]| {
+        paths.iter().map(|path| near(path).display().to_string()).collect::<Vec<_>>()
+    };
+    json!({
+        "pipeline": summary.pipeline.as_str(),
+        "rows_in": summary.rows_in,
+        "rows_out": summary.rows_out,
+        "skipped": summary.skipped,
+        "quarantined": summary.quarantined,
+        "seconds": summary.time.as_secs_f64(),
+        "rows_per_second": speed(summary),
+        "read_seconds": summary.read_time.as_secs_f64(),
+        "write_seconds": summary.write_time.as_secs_f64(),
+        "stages": summary.stages.iter().map(|stage| json!({
+            "name": stage.name,
+            "rows_in": stage.rows_in,
+            "rows_out": stage.rows_out,
+            "skipped": stage.skipped,
+            "quarantined": stage.quarantined,
+            "seconds": stage.time.as_secs_f64(),
+        })).collect::<Vec<_>>(),
+        "outputs": paths(&summary.outputs),
+        "quarantines": paths(&summary.quarantines),
+        "dry_run": summary.dry_run,
+        "columns": summary.columns.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect::<Vec<_>>(),
+    })
+}
+
+fn speed(summary: &Summary) -> Option<f64> {
+    let seconds = summary.time.as_secs_f64();
+    (seconds > 0.0 && summary.rows_in > 0).then(|| (summary.rows_in as f64 / seconds).round())
+}
