@@ -52,7 +52,7 @@ impl Catalog {
             match source {
                 CatalogSource::Folder(folder) => {
                     let folder = find::absolute(rack.root(), Path::new(folder));
-                    for path in listed(&folder)? {
+                    for path in listed(&folder, rack.root())? {
                         entries.extend(entry(rack, path, source));
                     }
                 }
@@ -115,13 +115,15 @@ impl Catalog {
     }
 
     /// What is wrong with it: broken modules, and two of the same name and version.
-    pub fn check(&self) -> Vec<Error> {
+    ///
+    /// `root` is the folder that paths are shown against.
+    pub(crate) fn check(&self, root: &Path) -> Vec<Error> {
         let mut errors: Vec<_> = self.entries.iter().filter_map(|entry| entry.error.clone()).collect();
         let mut first = HashMap::new();
         for entry in &self.entries {
             let other = first.entry((&entry.name, &entry.version)).or_insert(entry);
             if !std::ptr::eq(*other, entry) {
-                errors.push(error::twice_in_catalog(entry, other));
+                errors.push(error::twice_in_catalog(entry, other, root));
             }
         }
         errors
@@ -170,8 +172,8 @@ fn entry(rack: &RackCore, path: PathBuf, source: &CatalogSource) -> Option<Catal
 }
 
 /// What stands in a folder of the catalog, by name; hidden and private names left out.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|why| error::catalog_unreadable(folder, &why))?;
+fn listed(folder: &Path, root: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|why| error::catalog_unreadable(folder, root, &why))?;
     let mut paths: Vec<_> = entries
         .flatten()
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with(['_', '.']))

@@ -17,7 +17,8 @@ pub(crate) fn read(root: &Path, plan: &RackPlan) -> Result<Contracts> {
     let mut texts = Vec::new();
     for file in &plan.contracts {
         let path = find::absolute(root, Path::new(file));
-        let text = std::fs::read_to_string(&path).map_err(|why| error::contract_unreadable(&path, &why))?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|why| error::contract_unreadable(&path, root, &why))?;
         texts.push((path, text));
     }
     Contracts::built_in().with(&texts)

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use modrack_core::{BackendName, Code, Error, Origin, Phase, Place, SlotName};
+use modrack_core::{BackendName, Code, Error, Origin, Phase, Place, SlotName, nearest};
 
 use crate::catalog::CatalogEntry;
-use crate::suggest::closest;
 
 /// A name that is neither a slot nor anything that could fill one.
 pub(crate) fn unknown_slot<'a>(
@@ -16,7 +15,7 @@ pub(crate) fn unknown_slot<'a>(
 ) -> Error {
     let slots: Vec<_> = slots.collect();
     let error = Error::new(Code::UnknownSlot, format!("There is no slot `{text}`"));
-    match closest(text, slots.iter().copied().chain(modules)) {
+    match nearest(text, slots.iter().copied().chain(modules)) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")),
         None if slots.is_empty() => {
             error.hint("The rack declares no slots; a `use` text serves as well: `./x.py:Name`")
@@ -33,18 +32,20 @@ pub(crate) fn taken(name: &SlotName) -> Error {
 }
 
 /// A path with nothing there.
-pub(crate) fn module_missing(path: &Path, beside: &[String]) -> Error {
-    let error =
-        Error::new(Code::ModuleNotFound, format!("`{}` does not exist", path.display())).phase(Phase::Find);
+pub(crate) fn module_missing(path: &Path, root: &Path, beside: &[String]) -> Error {
+    let error = Error::new(Code::ModuleNotFound, format!("`{}` does not exist", shown(path, root)))
+        .phase(Phase::Find);
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    match closest(&name, beside.iter().map(String::as_str)) {
-        Some(near) => error.hint(format!("Did you mean `{}`?", path.with_file_name(near).display())),
+    let same_but_ending = beside.iter().find(|other| Path::new(other).file_stem() == path.file_stem());
+    let near = same_but_ending.map(String::as_str);
+    match near.or_else(|| nearest(&name, beside.iter().map(String::as_str))) {
+        Some(near) => error.hint(format!("Did you mean `./{}`?", shown(&path.with_file_name(near), root))),
         None => match path.parent() {
             Some(file) if file.exists() && !file.is_dir() => {
-                error.hint(format!("`{}` is a file, not a folder", file.display()))
+                error.hint(format!("`{}` is a file, not a folder", shown(file, root)))
             }
             Some(folder) if !folder.is_dir() => {
-                error.hint(format!("There is no folder `{}` either", folder.display()))
+                error.hint(format!("There is no folder `{}` either", shown(folder, root)))
             }
             _ => error.hint("Paths in a rack are relative to the folder of its file"),
         },
@@ -52,15 +53,15 @@ pub(crate) fn module_missing(path: &Path, beside: &[String]) -> Error {
 }
 
 /// A file that the system does not let us read.
-pub(crate) fn unreadable(path: &Path, why: &std::io::Error) -> Error {
-    Error::new(Code::ModuleUnreadable, format!("`{}` cannot be read: {why}", path.display()))
+pub(crate) fn unreadable(path: &Path, root: &Path, why: &std::io::Error) -> Error {
+    Error::new(Code::ModuleUnreadable, format!("`{}` cannot be read: {why}", shown(path, root)))
         .hint("Check that the file is readable for you")
         .phase(Phase::Find)
 }
 
 /// A file or folder that nothing claims.
-pub(crate) fn nothing_loads(path: &Path, folder: bool) -> Error {
-    let error = Error::new(Code::UnknownBackend, format!("Nothing here loads `{}`", path.display()))
+pub(crate) fn nothing_loads(path: &Path, root: &Path, folder: bool) -> Error {
+    let error = Error::new(Code::UnknownBackend, format!("Nothing here loads `{}`", shown(path, root)))
         .phase(Phase::Find);
     if folder {
         error.hint("A folder that fills a slot must be a package: it needs an `__init__.py`")
@@ -70,8 +71,8 @@ pub(crate) fn nothing_loads(path: &Path, folder: bool) -> Error {
 }
 
 /// A kind of module for which there is no backend; and which module it is, where one is asked for.
-pub(crate) fn no_backend(name: BackendName, of: Option<&Origin>) -> Error {
-    let of = of.map_or_else(String::new, |origin| format!(": `{origin}`"));
+pub(crate) fn no_backend(name: BackendName, of: Option<(&Origin, &Path)>) -> Error {
+    let of = of.map_or_else(String::new, |(origin, root)| format!(": `{}`", shown_origin(origin, root)));
     Error::new(Code::UnknownBackend, format!("No backend here loads {}{of}", name.loads()))
         .hint(format!("This build of modrack is without the `{name}` backend"))
         .phase(Phase::Find)
@@ -94,7 +95,7 @@ pub(crate) fn not_in_catalog<'a>(
     }
     let names: Vec<_> = names.collect();
     let error = Error::new(Code::NotInCatalog, format!("The catalog has no module `{name}`"));
-    match closest(name, names.iter().copied()) {
+    match nearest(name, names.iter().copied()) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")),
         None if names.is_empty() => {
             error.hint("The catalog is empty: name folders of modules under `catalog:`")
@@ -128,7 +129,7 @@ pub(crate) fn main_function_unknown() -> Error {
 pub(crate) fn function_missing<'a>(name: &str, functions: impl Iterator<Item = &'a str>) -> Error {
     let functions: Vec<_> = functions.collect();
     let error = Error::new(Code::UnknownFunction, format!("The module has no function `{name}`"));
-    match closest(name, functions.iter().copied()) {
+    match nearest(name, functions.iter().copied()) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")),
         None if functions.is_empty() => error.hint("It has no public function at all"),
         None => error.hint(format!("It has {}", listed(functions.into_iter()))),
@@ -185,6 +186,20 @@ pub(crate) fn internal(what: &str) -> Error {
     Error::new(Code::Internal, what.to_owned())
 }
 
+/// The path as messages show it: relative to `root` where it lies in there.
+fn shown(path: &Path, root: &Path) -> String {
+    let inside = path.strip_prefix(root).ok().filter(|inside| !inside.as_os_str().is_empty());
+    inside.unwrap_or(path).display().to_string()
+}
+
+/// The origin as messages show it.
+fn shown_origin(origin: &Origin, root: &Path) -> String {
+    match origin {
+        Origin::File { path, .. } => shown(path, root),
+        origin => origin.to_string(),
+    }
+}
+
 /// What a panic said.
 pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
     payload
@@ -207,30 +222,35 @@ pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A contract's file that cannot be read.
-pub(crate) fn contract_unreadable(path: &Path, why: &std::io::Error) -> Error {
-    Error::new(Code::BadContract, format!("The contract `{}` cannot be read: {why}", path.display()))
+pub(crate) fn contract_unreadable(path: &Path, root: &Path, why: &std::io::Error) -> Error {
+    Error::new(Code::BadContract, format!("The contract `{}` cannot be read: {why}", shown(path, root)))
         .hint("Files under `contracts:` are relative to the rack's folder")
         .place(Place::file(path))
 }
 
 /// A folder of the catalog that cannot be read.
-pub(crate) fn catalog_unreadable(path: &Path, why: &std::io::Error) -> Error {
+pub(crate) fn catalog_unreadable(path: &Path, root: &Path, why: &std::io::Error) -> Error {
     let code = match why.kind() {
         std::io::ErrorKind::NotFound => Code::ModuleNotFound,
         _ => Code::ModuleUnreadable,
     };
-    Error::new(code, format!("The catalog's folder `{}` cannot be read: {why}", path.display()))
+    Error::new(code, format!("The catalog's folder `{}` cannot be read: {why}", shown(path, root)))
         .hint("Folders under `catalog:` are relative to the rack's folder; make it, or take it out")
         .phase(Phase::Find)
         .place(Place::file(path))
 }
 
 /// Two modules of the catalog that cannot be told apart.
-pub(crate) fn twice_in_catalog(entry: &CatalogEntry, other: &CatalogEntry) -> Error {
+pub(crate) fn twice_in_catalog(entry: &CatalogEntry, other: &CatalogEntry, root: &Path) -> Error {
     let version = entry.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
     let error = Error::new(
         Code::DuplicateName,
-        format!("The catalog has `{}`{version} twice: `{}` and `{}`", entry.name, other.origin, entry.origin),
+        format!(
+            "The catalog has `{}`{version} twice: `{}` and `{}`",
+            entry.name,
+            shown_origin(&other.origin, root),
+            shown_origin(&entry.origin, root)
+        ),
     )
     .hint("Give one of them another name or version; until then the first is taken")
     .module(entry.name.clone())

@@ -52,17 +52,19 @@ pub(crate) fn find(rack: &RackCore, plan: &SlotPlan) -> Result<Found> {
 /// A failure of phase find: there is nothing, it cannot be read, or nothing loads it.
 pub(crate) fn backend_of(rack: &RackCore, path: &Path) -> Result<BackendName> {
     let metadata = path.metadata().map_err(|why| match why.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => error::module_missing(path, &beside(path)),
-        _ => error::unreadable(path, &why),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            error::module_missing(path, rack.root(), &beside(path))
+        }
+        _ => error::unreadable(path, rack.root(), &why),
     })?;
     if metadata.is_dir() {
-        return recognised(rack, path, None).ok_or_else(|| error::nothing_loads(path, true));
+        return recognised(rack, path, None).ok_or_else(|| error::nothing_loads(path, rack.root(), true));
     }
-    let first = first_bytes(path).map_err(|why| error::unreadable(path, &why))?;
+    let first = first_bytes(path).map_err(|why| error::unreadable(path, rack.root(), &why))?;
     BackendName::by_content(&first)
         .or_else(|| recognised(rack, path, Some(&first)))
         .or_else(|| BackendName::by_ending(path))
-        .ok_or_else(|| error::nothing_loads(path, false))
+        .ok_or_else(|| error::nothing_loads(path, rack.root(), false))
 }
 
 /// The path from the root, without `.` and doubled slashes.

@@ -8,12 +8,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use modrack_core::{
     AttributeInfo, BackendName, Call, Code, Description, Error, Footprint, Function, FunctionInfo, Instance,
-    Manifest, Phase, Result, Signature, Value,
+    Manifest, Phase, Result, Signature, Value, nearest,
 };
 use semver::Version;
 
 use crate::error;
-use crate::suggest::closest;
 
 /// A module made of closures and values; [`crate::Rack::register`] makes it a slot.
 #[derive(Default)]
@@ -127,7 +126,7 @@ impl Instance for HostModule {
         self.attributes.get(name).cloned().ok_or_else(|| {
             let names = || self.attributes.keys().map(String::as_str);
             let error = Error::new(Code::UnknownAttribute, format!("The module has no attribute `{name}`"));
-            match closest(name, names()) {
+            match nearest(name, names()) {
                 Some(near) => error.hint(format!("Did you mean `{near}`?")),
                 None if self.attributes.is_empty() => error.hint("It has no attributes"),
                 None => error.hint(format!("It has {}", error::listed(names()))),

@@ -25,7 +25,6 @@ mod scope;
 mod seat;
 mod service;
 mod slot;
-mod suggest;
 mod table;
 mod verify;
 

@@ -60,7 +60,7 @@ impl Rack {
     pub fn open(plan: RackPlan, backends: Vec<Arc<dyn Backend>>) -> Result<Self> {
         let root =
             std::path::absolute(if plan.root.as_os_str().is_empty() { Path::new(".") } else { &plan.root })
-                .map_err(|why| error::unreadable(&plan.root, &why))?;
+                .map_err(|why| error::unreadable(&plan.root, Path::new(""), &why))?;
         let contracts = crate::contracts::read(&root, &plan)?;
         let mut seats = IndexMap::new();
         for (name, slot) in &plan.slots {
@@ -238,7 +238,14 @@ impl Rack {
                 }
             }
         }
-        errors.extend(self.catalog().map_or_else(|error| vec![error], Catalog::check));
+        // A module that fills a slot was reported with the slot.
+        let known = |error: &Error| {
+            let same = |e: &Error| (e.code(), e.message()) == (error.code(), error.message());
+            errors.iter().any(|e| same(e) && e.place_of() == error.place_of())
+        };
+        let catalog = self.catalog().map_or_else(|error| vec![error], |catalog| catalog.check(&self.0.root));
+        let catalog: Vec<_> = catalog.into_iter().filter(|error| !known(error)).collect();
+        errors.extend(catalog);
         errors
     }
 

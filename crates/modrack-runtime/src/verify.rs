@@ -40,9 +40,9 @@ pub(crate) fn checked(rack: &RackCore, seat: &Seat) -> Result<Arc<Checked>> {
         return Ok(checked);
     }
     let found = found(rack, seat)?;
-    let backend = rack
-        .backend(found.backend)
-        .map_err(|_| seat.blame(error::no_backend(found.backend, Some(&found.origin)), "use"))?;
+    let backend = rack.backend(found.backend).map_err(|_| {
+        seat.blame(error::no_backend(found.backend, Some((&found.origin, rack.root()))), "use")
+    })?;
     let began = Instant::now();
     let described = backend.describe(&found.origin);
     let checked = described.map(|description| examine(rack, seat, &found.origin, description));

@@ -111,19 +111,19 @@ fn what_is_not_there_is_an_error_with_a_name_that_may_be_meant() {
         &[("upper.py", b"scripted")],
         "./uper.py",
         expect![[r#"
-        M0201 slot=./uper.py phase=find
-          `uper.py` does not exist
-          hint: Did you mean `upper.py`?
-    "#]],
+            M0201 slot=./uper.py phase=find
+              `uper.py` does not exist
+              hint: Did you mean `./upper.py`?
+        "#]],
     );
     check(
         &[("upper.py", b"scripted")],
         "./upper",
         expect![[r#"
-        M0201 slot=./upper phase=find
-          `upper` does not exist
-          hint: Did you mean `upper.py`?
-    "#]],
+            M0201 slot=./upper phase=find
+              `upper` does not exist
+              hint: Did you mean `./upper.py`?
+        "#]],
     );
     check(
         &[("upper.py", b"scripted")],
