@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use modrack_core::{Attr, AttributeInfo, ClassInfo, Entry, Place, Result, Signature};
+use modrack_core::{Attr, AttributeInfo, ClassInfo, Entry, Place, Result, Signature, nearest};
 
 use crate::class::{ClassView, Kind, Listed};
 use crate::error;
@@ -281,7 +281,7 @@ fn named(world: &World<'_>, unit: &Rc<Unit>, attr: &Attr, shown_root: &std::path
             .filter(|(name, def)| facts.is_public(name) && matches!(def, Def::Class(_) | Def::Function(_)))
             .map(|(name, _)| name)
             .collect();
-        let near = error::near(first, facts.names.keys().filter(|name| !name.starts_with("__")));
+        let near = nearest(first, facts.names.keys().filter(|name| !name.starts_with("__")));
         return Err(error::no_such_name(&unit.path, shown_root, &attr.path, near, &public));
     };
     if let Some(rest) = rest {
@@ -339,7 +339,7 @@ fn inside(
         None => {
             let functions = view.functions();
             let has: Vec<&str> = functions.iter().map(|listed| listed.info.name.as_str()).collect();
-            let near = error::near(name, has.iter().copied());
+            let near = nearest(name, has.iter().copied());
             let near = near.map(|near| format!("{}.{near}", found.name));
             Err(error::no_such_name(&unit.path, shown_root, &attr.path, near.as_deref(), &has))
         }

@@ -215,17 +215,6 @@ fn param_place(error: Error, module: &str, place: Option<Place>) -> Error {
     }
 }
 
-/// The nearest of `among` to what was written, if any is near enough to be meant.
-pub(crate) fn near<'a>(written: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace('_', "");
-    let wanted = plain(written);
-    among
-        .map(|one| (strsim::damerau_levenshtein(&wanted, &plain(one)), one))
-        .filter(|(distance, one)| *distance <= (written.len().max(one.len()) / 3).clamp(1, 3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, one)| one)
-}
-
 fn listed(names: &[&str]) -> String {
     let shown: Vec<_> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
     let more = names.len().saturating_sub(shown.len());

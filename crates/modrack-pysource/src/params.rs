@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use modrack_core::{
     Description, Entry, Error, FunctionInfo, Map, Param, ParamKind, Place, Signature, Text, Type, Value,
+    nearest,
 };
 
 use crate::error;
@@ -145,13 +146,14 @@ pub fn check_params(description: &Description, params: &Map, needs: &[Text]) -> 
     };
     let mut errors = Vec::new();
     let known = known_names(description, &plan);
-    let mut seen = HashSet::new();
+    let mut misspelled = HashSet::new();
     for name in &plan.left {
-        let near = error::near(name, known.iter().copied());
+        let near = nearest(name, known.iter().copied());
         // What was misspelled is not missing as well.
-        seen.extend(near.map(str::to_owned));
+        misspelled.extend(near);
         errors.push(error::unknown_param(module, name, place(name), near, &known));
     }
+    let mut seen = HashSet::new();
     for (signature, binding, injected) in targets(description, &plan) {
         for param in &signature.params {
             let name = param.name.as_str();
@@ -162,25 +164,36 @@ pub fn check_params(description: &Description, params: &Map, needs: &[Text]) -> 
                 Some(value) => {
                     let wrong = !fits(value, &param.ty, MAX_ITEMS) && !is_default(param, value);
                     if wrong && seen.insert(name.to_owned()) {
-                        let annotation = param.annotation.clone().unwrap_or_else(|| param.ty.to_string());
+                        let given = shown(value);
                         errors.push(error::wrong_param(
                             module,
                             name,
-                            &annotation,
-                            &shown(value),
+                            &annotation(param),
+                            &given,
                             place(name),
                         ));
                     }
                 }
                 None if param.is_required()
-                    && !is_injected
-                    && !is_mapping
+                    && !(is_injected || is_mapping || misspelled.contains(name))
                     && seen.insert(name.to_owned()) =>
                 {
                     errors.push(error::missing_param(module, name, param.annotation.as_deref(), place(name)));
                 }
                 None => {}
             }
+        }
+    }
+    // A file's functions each take what they name: a value must fit one of those that name it.
+    for name in &plan.for_functions {
+        let Some(value) = params.get(name.as_str()) else { continue };
+        let signatures = description.functions.iter().map(|function| &function.signature);
+        let named: Vec<&Param> = signatures.filter_map(|signature| signature.named(name)).collect();
+        let fit = |param: &&Param| fits(value, &param.ty, MAX_ITEMS) || is_default(param, value);
+        if let Some(param) = named.first()
+            && !named.iter().any(fit)
+        {
+            errors.push(error::wrong_param(module, name, &annotation(param), &shown(value), place(name)));
         }
     }
     errors
@@ -355,6 +368,10 @@ fn fits(value: &Value, ty: &Type, items: usize) -> bool {
 /// `width: int = None` is given nothing without complaint.
 fn is_default(param: &Param, value: &Value) -> bool {
     matches!(value, Value::Null) && param.default.as_deref() == Some("None")
+}
+
+fn annotation(param: &Param) -> String {
+    param.annotation.clone().unwrap_or_else(|| param.ty.to_string())
 }
 
 fn shown(value: &Value) -> String {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use modrack_core::{
     BackendName, Code, ContentHash, Description, Entry, Error, Language, Manifest, Origin, Phase, Result,
-    Takes,
+    Takes, nearest,
 };
 
 use crate::class::Listed;
@@ -151,7 +151,7 @@ impl Reader {
         names
             .extend(entries.filter(is_package).map(|entry| entry.file_name().to_string_lossy().into_owned()));
         names.sort_unstable();
-        let near = error::near(&wanted, names.iter().map(String::as_str)).or_else(|| {
+        let near = nearest(&wanted, names.iter().map(String::as_str)).or_else(|| {
             names.iter().map(String::as_str).find(|name| name.strip_suffix(".py") == Some(&wanted))
         })?;
         let shown = error::shown(&folder.join(near), &self.root);
