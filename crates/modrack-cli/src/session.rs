@@ -139,7 +139,7 @@ impl Session {
     pub(crate) fn watch(&self, rack: &Rack) -> Interrupt {
         let backend = rack.backend(BackendName::Python).ok().cloned();
         let is_quiet = self.output.level == Level::Quiet;
-        Interrupt::watch(backend.into_iter().collect(), is_quiet, || ())
+        Interrupt::watch(backend.into_iter().collect(), is_quiet, modrack_flow::remove_unfinished)
     }
 
     /// Stops the rack's modules and gives the verb's own outcome, unless only stopping failed.

@@ -23,4 +23,5 @@ mod zones;
 
 pub use check::check;
 pub use run::{RunOptions, run};
+pub use sink::remove_unfinished;
 pub use summary::{Progress, Snapshot, StageSummary, Summary};

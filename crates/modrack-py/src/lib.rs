@@ -43,6 +43,8 @@ fn main(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
     let status = py.detach(move || {
         modrack_cli::run(args, Host { python: Some(factory()), stdout, interpreter: Some(interpreter) })
     });
+    // An interrupt that came while no Python code ran is told by the status, not raised by what runs next.
+    let _ = py.check_signals();
     flush(&sys, "stdout");
     flush(&sys, "stderr");
     Ok(status)

@@ -1,7 +1,7 @@
 //! `modrack run`: pipelines, with progress on a terminal and a summary at the end.
 
 use modrack_core::plan::{Endpoint, PipelinePlan};
-use modrack_core::{Code, Error, PipelineName};
+use modrack_core::{Code, Error, PipelineName, nearest};
 use modrack_flow::{RunOptions, Summary};
 use modrack_runtime::{Rack, Slot};
 use serde_json::{Value as Json, json};
@@ -123,7 +123,10 @@ fn choose(what: &args::Run, rack: &Rack) -> modrack_core::Result<Vec<PipelinePla
     let found = PipelineName::parse(named).ok().and_then(|name| pipelines.get(&name));
     found.map(|pipeline| vec![pipeline.clone()]).ok_or_else(|| {
         Error::new(Code::UnknownPipeline, format!("{} has no pipeline `{named}`", of_rack()))
-            .hint(format!("It has {}", names()))
+            .hint(match nearest(named, pipelines.keys().map(PipelineName::as_str)) {
+                Some(meant) => format!("Did you mean `{meant}`?"),
+                None => format!("It has {}", names()),
+            })
     })
 }
 

@@ -22,6 +22,7 @@ use modrack_runtime::Rack;
 
 pub(crate) use self::module::ModuleSink;
 use self::out::{Fate, Out};
+pub use self::target::remove_unfinished;
 pub(crate) use self::target::Target;
 use crate::error;
 use crate::input;

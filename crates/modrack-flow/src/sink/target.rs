@@ -6,14 +6,27 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use modrack_core::Result;
 
 use crate::error;
 
 static MADE: AtomicU64 = AtomicU64::new(0);
+/// The hidden files that are being written, for a process that has to leave at once.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes the files of runs that are under way: for a process that ends without waiting for them.
+pub fn remove_unfinished() {
+    for hidden in unfinished().drain(..) {
+        let _ = fs::remove_file(hidden);
+    }
+}
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A file that is to be.
 #[derive(Debug)]
@@ -53,7 +66,15 @@ impl Target {
         let folder = path.parent().unwrap_or(root).to_owned();
         let mut target = Self { folders: missing(&folder), shown, path, hidden: None, file: None };
         let refused = |target: &Self, why: &io::Error| error::unwritable(&target.shown, why);
-        fs::create_dir_all(&folder).map_err(|why| refused(&target, &why))?;
+        fs::create_dir_all(&folder).map_err(|why| {
+            // That there is something already says that it is no folder.
+            let why = if why.kind() == io::ErrorKind::AlreadyExists {
+                io::ErrorKind::NotADirectory.into()
+            } else {
+                why
+            };
+            refused(&target, &why)
+        })?;
         let (hidden, file) = hidden(&target.path).map_err(|why| refused(&target, &why))?;
         target.hidden = Some(hidden);
         if let Some(meta) = before {
@@ -79,6 +100,7 @@ impl Target {
         }
         if let Some(hidden) = &self.hidden {
             fs::rename(hidden, &self.path).map_err(|why| refused(&self, &why))?;
+            unfinished().retain(|path| path != hidden);
             self.hidden = None;
             self.folders.clear();
             // A rename is on the disk once its folder is; a system that cannot say so is believed.
@@ -94,6 +116,7 @@ impl Drop for Target {
     fn drop(&mut self) {
         if let Some(hidden) = &self.hidden {
             let _ = fs::remove_file(hidden);
+            unfinished().retain(|path| path != hidden);
         }
         for folder in self.folders.iter().rev() {
             let _ = fs::remove_dir(folder);
@@ -118,7 +141,10 @@ fn hidden(path: &Path) -> io::Result<(PathBuf, File)> {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let hidden = path.with_file_name(format!(".{name}.{}-{number}.part", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).open(&hidden) {
-            Ok(file) => return Ok((hidden, file)),
+            Ok(file) => {
+                unfinished().push(hidden.clone());
+                return Ok((hidden, file));
+            }
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
             Err(why) => return Err(why),
         }
