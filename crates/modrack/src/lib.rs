@@ -5,13 +5,12 @@
 //! modules of the program's own.
 #![doc = include_str!("../../../docs/rust-api.md")]
 
+mod backends;
 mod function;
 mod module;
 mod rack;
 pub mod text;
 mod values;
-
-use std::sync::Arc;
 
 pub use modrack_core::contract;
 pub use modrack_core::plan;
@@ -29,8 +28,3 @@ pub use function::Function;
 pub use module::Module;
 pub use rack::{Rack, RackBuilder, Slot};
 pub use values::{FromArgs, FromValue, IntoArgs, IntoValue};
-
-/// The backends of this crate's features.
-fn backends(_plan: &plan::RackPlan) -> Result<Vec<Arc<dyn Backend>>> {
-    Ok(Vec::new())
-}

@@ -157,7 +157,7 @@ impl RackBuilder {
             plan.root = root;
         }
         let mut backends = self.backends;
-        backends.extend(crate::backends(&plan)?);
+        backends.extend(crate::backends::of(&plan)?);
         let rack = Rack(modrack_runtime::Rack::open(plan, backends)?);
         for (name, instance, description) in self.modules {
             rack.register_instance(&name, instance, description)?;
@@ -224,5 +224,36 @@ impl Slot {
     /// The slot without the types of this crate.
     pub fn runtime(&self) -> &modrack_runtime::Slot {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+
+    #[test]
+    fn a_rack_is_opened_from_a_folder_with_keys_set_over_its_text() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rack.toml"), "rack = 1\n[slots.a]\nuse = './a.py'\n").unwrap();
+        let rack = Rack::builder().file(folder.path()).set("slots.a.params.width", "3").open().unwrap();
+        let slots: Vec<_> = rack.slots().iter().map(|slot| slot.name().to_string()).collect();
+        assert_eq!(slots, ["a"]);
+        assert_eq!(rack.slots()[0].runtime().plan().params["width"], Value::Int(3));
+        assert_eq!(rack.runtime().root(), folder.path());
+        // No feature is on: Python files are known, and nothing here loads them.
+        std::fs::write(folder.path().join("a.py"), "x = 1\n").unwrap();
+        assert_eq!(rack.slot("a").unwrap().describe().unwrap_err().code(), Code::UnknownBackend);
+    }
+
+    #[test]
+    fn names_of_modules_are_checked() {
+        let taken = |name: &str| {
+            let rack = Rack::builder().module("a", Module::new()).module(name, Module::new()).open();
+            rack.err().unwrap().code()
+        };
+        assert_eq!(taken("a"), Code::DuplicateName);
+        assert_eq!(taken("a b"), Code::BadValue);
+        assert_eq!(Rack::open("/nowhere/rack.yaml").err().unwrap().code(), Code::NoRack);
     }
 }

@@ -1,0 +1,39 @@
+//! The backends that this crate's features bring along.
+
+use std::sync::Arc;
+
+use modrack_core::plan::RackPlan;
+use modrack_core::{Backend, Result};
+
+/// The backends for a rack of this plan.
+///
+/// # Errors
+/// A backend that cannot be made here.
+pub(crate) fn of(plan: &RackPlan) -> Result<Vec<Arc<dyn Backend>>> {
+    let backends: Vec<Arc<dyn Backend>> = vec![
+        #[cfg(feature = "python")]
+        python(plan)?,
+    ];
+    // Without any feature there is nothing to make of the plan.
+    let _ = plan;
+    Ok(backends)
+}
+
+#[cfg(feature = "python")]
+fn python(plan: &RackPlan) -> Result<Arc<dyn Backend>> {
+    use modrack_core::plan::StatePlace;
+    use modrack_python::{PythonBackend, PythonSettings};
+
+    let root = std::path::absolute(&plan.root).unwrap_or_else(|_| plan.root.clone());
+    let path = match &plan.python.path {
+        Some(folders) => folders.iter().map(|folder| root.join(folder)).collect(),
+        None => vec![root.clone()],
+    };
+    let store = match &plan.state {
+        Some(StatePlace::Memory) => None,
+        Some(StatePlace::Folder(folder)) => Some(root.join(folder).join("python")),
+        // A rack without a file keeps nothing beside the program.
+        None => plan.file.as_ref().map(|_| root.join(".modrack").join("python")),
+    };
+    Ok(PythonBackend::new(PythonSettings { root, path, store })?)
+}
