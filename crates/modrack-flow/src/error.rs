@@ -177,7 +177,11 @@ pub(crate) fn io_words(why: &io::Error) -> String {
 
 /// The path as messages show it: relative to `root` where it lies in it.
 pub(crate) fn shown(path: &Path, root: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string()
+    match path.strip_prefix(root) {
+        Ok(inside) if inside.as_os_str().is_empty() => ".".to_owned(),
+        Ok(inside) => inside.display().to_string(),
+        Err(_) => path.display().to_string(),
+    }
 }
 
 fn placed(error: Error, place: Option<&Place>) -> Error {

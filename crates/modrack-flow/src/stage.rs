@@ -4,6 +4,7 @@
 //! A row is whole or not at all: when one call gives several rows and one of them does not fit, none of them
 //! goes on. What comes out of `finish` goes through the stages that follow.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -273,22 +274,14 @@ impl Stage {
         flow: &Flow,
         step: &mut Step,
     ) -> Result<()> {
-        let mut keep = vec![true; batch.num_rows()];
-        let mut told = Vec::new();
+        let mut failed = HashSet::new();
         for (index, why) in bad {
-            let origin = origins[index];
-            if !told.contains(&origin) {
-                told.push(origin);
-                // The rows of one call lie together.
-                let lot = |other: &usize| *other == origin;
-                origins
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, other)| lot(other))
-                    .for_each(|(row, _)| keep[row] = false);
-                self.reject(at, flow, origin, why, step)?;
+            // Of the faults of one call the first is told.
+            if failed.insert(origins[index]) {
+                self.reject(at, flow, origins[index], why, step)?;
             }
         }
+        let keep: Vec<bool> = origins.iter().map(|origin| !failed.contains(origin)).collect();
         let batch = filtered(&batch, &keep)?;
         let numbers: Arc<[u64]> = origins
             .iter()

@@ -5,7 +5,7 @@ use std::io::Write;
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::SchemaRef;
-use modrack_core::Result;
+use modrack_core::{Place, Result};
 
 use super::Encoder;
 use super::out::{Fate, Out};
@@ -33,6 +33,7 @@ impl TextEncoder {
             Err(_) => {
                 let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
                 return Err(error::unknown_column("line", &names, "What is written as text")
+                    .place(Place::file(&**fate.shown()))
                     .hint("A text sink writes the column `line`, or the only one; leave one column in the last stage"));
             }
         };

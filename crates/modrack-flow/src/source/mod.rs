@@ -15,12 +15,13 @@ mod spool;
 mod stdin;
 mod text;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use modrack_core::plan::{ColumnType, Endpoint, Format, FormatOptions, SourcePlan};
-use modrack_core::{Cancel, Error, Place, Result, RowPlace};
+use modrack_core::{Cancel, Code, Error, Place, Result, RowPlace};
 use modrack_runtime::Rack;
 
 use crate::conform;
@@ -241,8 +242,14 @@ pub(crate) fn pieces(batch: &RecordBatch, at: &[RowAt], keep: &[bool], source: &
 /// The columns named by `columns:`, in that order, as places among `names`; all when none are named.
 ///
 /// # Errors
-/// `M0614` when one is not there.
+/// `M0614` when one is not there, `M0613` when a name stands twice: rows have each name once.
 pub(crate) fn projection(names: &[&str], options: &FormatOptions, shown: &str) -> Result<Vec<usize>> {
+    let mut taken = HashSet::new();
+    if let Some(name) = names.iter().find(|name| !taken.insert(**name)) {
+        return Err(Error::new(Code::BadTable, format!("`{shown}` has the column `{name}` twice"))
+            .place(Place::file(shown))
+            .hint("Give each column a name of its own when the file is written"));
+    }
     let Some(columns) = &options.columns else {
         return Ok((0..names.len()).collect());
     };

@@ -108,9 +108,9 @@ impl ParquetFile {
         let mut builder = guarded(&shown, WHAT, || ParquetRecordBatchReaderBuilder::try_new(file))?;
         let mut schema = builder.schema().clone();
         let mut order = None;
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let wanted = super::projection(&names, options, &shown)?;
         if options.columns.is_some() {
-            let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-            let wanted = super::projection(&names, options, &shown)?;
             let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().copied());
             builder = builder.with_projection(mask);
             order = Some(wanted);
