@@ -1,6 +1,6 @@
 //! The backend of a process without an interpreter: it reads Python modules and starts none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use modrack_core::{Backend, BackendName, Description, Error, Map, Origin, Result, Start, Started, Text};
 
@@ -25,6 +25,12 @@ impl Backend for SourceOnly {
 
     fn check_params(&self, description: &Description, params: &Map, injected: &[Text]) -> Vec<Error> {
         check_params(description, params, injected)
+    }
+
+    fn libraries(&self) -> Vec<PathBuf> {
+        let holds =
+            |folder: &&PathBuf| folder.ends_with("site-packages") || folder.ends_with("dist-packages");
+        self.0.path.iter().filter(holds).cloned().collect()
     }
 
     fn start(&self, start: Start<'_>) -> Result<Started> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use modrack_core::{AttributeInfo, ClassInfo, FunctionInfo, Param, ParamKind, Signature, Takes, Type};
 
-use crate::facts::{ClassFact, Def, FunctionFact, Member, MethodKind};
+use crate::facts::{ClassFact, Def, FunctionFact, Member, MethodKind, ValueFact};
 use crate::world::{Found, World};
 
 /// A class and the classes that it inherits from, the nearest first.
@@ -330,14 +330,14 @@ impl ClassView {
         }
     }
 
-    /// The text that a class attribute is set to, wherever in the line.
-    pub(crate) fn values(&self) -> Vec<(&str, &crate::facts::ValueFact)> {
-        let members = self.members();
+    /// What the class sets for all of its instances; the fields of dataclasses are each instance's own.
+    pub(crate) fn values(&self) -> Vec<(&str, &ValueFact)> {
+        let is_own = self.kind != Kind::Data && self.kind != Kind::Tuple;
+        let members = self.members().into_iter();
         members
-            .into_iter()
             .filter_map(|(name, member)| match member {
-                Member::Value(value) => Some((name, value)),
-                Member::Method(_) => None,
+                Member::Value(value) if is_own || !value.field.is_field => Some((name, value)),
+                _ => None,
             })
             .collect()
     }

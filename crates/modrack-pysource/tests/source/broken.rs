@@ -77,6 +77,17 @@ fn a_missing_file() {
 }
 
 #[test]
+fn something_that_is_no_file() {
+    let error = describe(std::path::Path::new("/"), "dev/null").unwrap_err();
+    expect![[r#"
+        M0204: `dev/null` is not a regular file
+        at /dev/null
+        hint: Name a Python file, or a folder with an `__init__.py`
+    "#]]
+    .assert_eq(&show_error(std::path::Path::new("/"), &error));
+}
+
+#[test]
 fn a_folder_without_an_init() {
     check(
         &[("plugins/upper.py", b"")],

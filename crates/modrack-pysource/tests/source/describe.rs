@@ -1217,6 +1217,28 @@ class Plugin:
     );
     check(
         r##"
+from dataclasses import dataclass
+
+@dataclass
+class Tag:
+    name: str = "b"
+    version: str = "1"
+    author = "Ann"
+    def run(self): ...
+"##,
+        expect![[r#"
+            x: Class("Tag")
+            new (name: text = "b", version: text = "1")
+            def run() @9
+            attr name: str = "b"
+            attr version: str = "1"
+            attr author = "Ann"
+            class Tag()
+            author Ann
+        "#]],
+    );
+    check(
+        r##"
 plugin_version = "banana"
 def run(): ...
 "##,

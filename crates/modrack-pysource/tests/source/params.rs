@@ -84,7 +84,12 @@ fn a_class_takes_them_by_name() {
             hint: Did you mean `width`?
         "#]],
     );
-    check(class, "x.py", "widht=3 width=three", &[], expect![[r#"
+    check(
+        class,
+        "x.py",
+        "widht=3 width=three",
+        &[],
+        expect![[r#"
         construct Keywords(["width"])
         left ["widht"]
         M0307: `x` takes no parameter `widht`
@@ -93,7 +98,8 @@ fn a_class_takes_them_by_name() {
         M0307: The parameter `width` of `x` is `int`, but is given the text `three`
         at x.py:1 params.width
         hint: Give `width` a value that is `int`
-    "#]]);
+    "#]],
+    );
     check(
         class,
         "x.py",
@@ -470,13 +476,19 @@ fn functions_of_a_module_are_each_given_what_they_name() {
         hint: It takes `row`, `minutes`, `hours`
     "#]],
     );
-    check(module, "x.py", "minutes=many", &[], expect![[r#"
+    check(
+        module,
+        "x.py",
+        "minutes=many",
+        &[],
+        expect![[r#"
         construct Nothing
         functions ["minutes"]
         M0307: The parameter `minutes` of `x` is `int`, but is given the text `many`
         at x.py params.minutes
         hint: Give `minutes` a value that is `int`
-    "#]]);
+    "#]],
+    );
     check(
         &format!("{module}def initialize(config): ...\n"),
         "x.py",
