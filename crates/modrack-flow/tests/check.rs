@@ -1,7 +1,5 @@
 //! What `check` says of a pipeline without running it, and which files a pattern names.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 mod common;
 
 use common::{Bench, told};
@@ -47,7 +45,10 @@ fn everything_that_is_wrong_is_told_at_once() {
     let bench = stage(bench, "c").but(|stage| stage.column = Some("y".into()));
     let bench = bench.uses("nowhere", |_| {});
     let bench = stage(bench, "d").but(|stage| stage.function = Some("transfrom".into()));
-    check(bench, "source: { csv: a.csv }\nsink: { csv: a.csv/o.csv }", &expect![[r#"
+    check(
+        bench,
+        "source: { csv: a.csv }\nsink: { csv: a.csv/o.csv }",
+        &expect![[r#"
         M0112 nowhere
         Stage `b` takes a column, and does not say which
         hint: Name it: `column: NAME`
@@ -74,23 +75,36 @@ fn everything_that_is_wrong_is_told_at_once() {
 
         M0608 a.csv/o.csv
         `a.csv/o.csv` cannot be written: not a directory
-        hint: A part of its path is a file, not a folder"#]]);
+        hint: A part of its path is a file, not a folder"#]],
+    );
 }
 
 #[test]
 fn a_source_that_is_not_sound_is_told() {
-    check(bench(), "source: { csv: b.csv }\nsink: { csv: o.csv }", &expect![[r#"
+    check(
+        bench(),
+        "source: { csv: b.csv }\nsink: { csv: o.csv }",
+        &expect![[r#"
         M0601 rack.yaml:4:13 (pipelines.p.source)
         There is no file `b.csv` to read
-        hint: Did you mean `a.csv`?"#]]);
-    check(bench().file("a.csv", "1,2\n"), TEXT, &expect![[r#"
+        hint: Did you mean `a.csv`?"#]],
+    );
+    check(
+        bench().file("a.csv", "1,2\n"),
+        TEXT,
+        &expect![[r#"
         M0605 a.csv:1
         The first line of `a.csv` holds values like `1`, not names
-        hint: Say `header: false` if it has no header, or `header: true` if these are the names"#]]);
-    check(bench(), "source: { csv: a.csv }\nsink: { csv: a.csv }", &expect![[r#"
+        hint: Say `header: false` if it has no header, or `header: true` if these are the names"#]],
+    );
+    check(
+        bench(),
+        "source: { csv: a.csv }\nsink: { csv: a.csv }",
+        &expect![[r#"
         M0112 rack.yaml:5:11 (pipelines.p.sink)
         Pipeline `p` reads `a.csv` and writes it too
-        hint: Name another file for the sink; a pattern of the source may fit it"#]]);
+        hint: Name another file for the sink; a pattern of the source may fit it"#]],
+    );
 }
 
 #[test]

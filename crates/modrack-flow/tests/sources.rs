@@ -504,6 +504,30 @@ fn a_file_cut_short_is_told() {
 }
 
 #[test]
+fn a_damaged_file_takes_nothing_along() {
+    let rows: String = (0..200).map(|i| format!("{i},text number {i}\n")).collect();
+    for (format, name) in [("parquet", "t.parquet"), ("arrow", "t.arrow")] {
+        let first = Bench::new()
+            .file("a.csv", format!("a,b\n{rows}"))
+            .run(&format!("source: {{ csv: a.csv }}\nsink: {{ {format}: {name} }}"));
+        let whole = std::fs::read(first.root.join(name)).unwrap();
+        for at in (0..whole.len()).step_by(whole.len() / 60) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x41;
+            let outcome = Bench::new()
+                .file(name, &bytes)
+                .run(&format!("source: {{ {format}: {name} }}\nsink: {{ csv: o.csv }}"));
+            // Not every byte tells, but none may be taken for a mistake of ours.
+            if let Err(error) = &outcome.result {
+                let code = error.code().as_str();
+                assert!(["M0604", "M0606", "M0613"].contains(&code), "{format} at {at}: {error:?}");
+                assert_eq!(outcome.files(), [name]);
+            }
+        }
+    }
+}
+
+#[test]
 fn parquet_files_fit_together_or_say_so() {
     let make = |csv: &str| {
         let first =

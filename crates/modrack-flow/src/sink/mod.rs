@@ -22,8 +22,8 @@ use modrack_runtime::Rack;
 
 pub(crate) use self::module::ModuleSink;
 use self::out::{Fate, Out};
-pub use self::target::remove_unfinished;
 pub(crate) use self::target::Target;
+pub use self::target::remove_unfinished;
 use crate::error;
 use crate::input;
 

@@ -3,7 +3,7 @@
 //! A type that was found by looking is strict: a later text that it could only take by losing something (a
 //! leading zero, a zone, a digit) is an error. A type that the pipeline names takes what can be read as it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{BinaryBuilder, BooleanBuilder, StringBuilder};
 use arrow_array::timezone::Tz;
@@ -157,13 +157,19 @@ pub(crate) fn column<'a>(
         })),
         DataType::Timestamp(unit, zone) => {
             let nanos = *unit == TimeUnit::Nanosecond;
-            let parse = |cell: &'a [u8]| {
+            // Rows that follow each other are often of the same moment.
+            let mut last: (&[u8], Option<i64>) = (b"", None);
+            let mut parse = |cell: &'a [u8]| {
+                if cell == last.0 {
+                    return last.1;
+                }
                 // Without a zone, one that is written would be lost; with one, a missing one would be made up.
                 let fits = match zone {
                     None => !has_zone(cell),
                     Some(_) => !strict || has_zone(cell),
                 };
-                text(cell).filter(|_| fits).and_then(|text| instant(text, nanos))
+                last = (cell, text(cell).filter(|_| fits).and_then(|text| instant(text, nanos)));
+                last.1
             };
             if nanos {
                 Arc::new(column!(TimestampNanosecondArray, parse).with_timezone_opt(zone.clone()))
@@ -289,8 +295,8 @@ fn has_zone(cell: &[u8]) -> bool {
 
 /// Micro- or nanoseconds since 1970, when the text has no finer digits than that.
 fn instant(text: &str, nanos: bool) -> Option<i64> {
-    let utc: Tz = "+00:00".parse().ok()?;
-    let when = string_to_datetime(&utc, text).ok()?;
+    static UTC: LazyLock<Option<Tz>> = LazyLock::new(|| "+00:00".parse().ok());
+    let when = string_to_datetime(UTC.as_ref()?, text).ok()?;
     if nanos {
         when.timestamp_nanos_opt()
     } else {
