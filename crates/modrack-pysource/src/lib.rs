@@ -14,6 +14,7 @@ mod manifest;
 mod params;
 mod parse;
 mod reader;
+mod requires;
 mod stdlib;
 mod text;
 mod types;
@@ -23,6 +24,7 @@ mod world;
 pub use backend::{SourceOnly, recognises};
 pub use params::{Binding, StartPlan, bind, check_params, plan_start};
 pub use reader::Reader;
+pub use requires::check_requires;
 pub use text::is_python;
 pub use types::takes_of;
 
