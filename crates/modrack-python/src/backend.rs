@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::store::Store;
-use crate::{error, generation, stage, start, threads, vector};
+use crate::{error, modules, generation, stage, start, threads, vector};
 
 /// What the backend is told of the rack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,18 @@ impl Backend for PythonBackend {
         modrack_pysource::check_params(description, params, injected)
     }
 
+    fn check_requires(&self, description: &Description) -> Vec<Error> {
+        if description.manifest.requires.is_empty() {
+            return Vec::new();
+        }
+        Python::attach(|py| {
+            let version = py.version_info();
+            let version = [version.major, version.minor, version.patch].map(u64::from);
+            let path = import_path(py).unwrap_or_default();
+            modrack_pysource::check_requires(description, version, &path)
+        })
+    }
+
     fn libraries(&self) -> Vec<PathBuf> {
         Python::attach(|py| installed(py).unwrap_or_default())
     }
@@ -101,7 +113,7 @@ impl SameThread<'_> {
 
 /// Puts the rack's folders on Python's path.
 fn prepare(py: Python<'_>, folders: &[PathBuf]) -> PyResult<()> {
-    let path = py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?.cast_into::<PyList>()?;
+    let path = modules::get(py, intern!(py, "sys"))?.getattr(intern!(py, "path"))?.cast_into::<PyList>()?;
     let mut at = 0;
     for folder in folders {
         if !path.contains(folder)? {
@@ -112,9 +124,14 @@ fn prepare(py: Python<'_>, folders: &[PathBuf]) -> PyResult<()> {
     generation::install(py)
 }
 
+/// The folders that the interpreter imports from.
+fn import_path(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?.extract()
+}
+
 /// The folders of the interpreter's path in which packages are installed.
 fn installed(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
-    let path: Vec<PathBuf> = py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?.extract()?;
+    let path: Vec<PathBuf> = modules::get(py, intern!(py, "sys"))?.getattr(intern!(py, "path"))?.extract()?;
     let holds_packages =
         |folder: &PathBuf| folder.ends_with("site-packages") || folder.ends_with("dist-packages");
     Ok(path.into_iter().filter(holds_packages).collect())

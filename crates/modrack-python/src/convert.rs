@@ -14,7 +14,7 @@ use pyo3::types::{
 };
 
 use crate::handle::PyHandle;
-use crate::{arrow, failure, names};
+use crate::{arrow, failure, modules, names};
 
 /// How deep lists and mappings may go.
 const DEEPEST: usize = 200;
@@ -218,8 +218,7 @@ fn other(object: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unfit> {
 /// such class.
 fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Option<PyResult<Bound<'py, PyAny>>> {
     let py = object.py();
-    let numpy = py.import(intern!(py, "sys")).ok()?.getattr(intern!(py, "modules")).ok()?;
-    let numpy = numpy.cast::<PyDict>().ok()?.get_item(intern!(py, "numpy")).ok()??;
+    let numpy = modules::all(py).ok()?.get_item(intern!(py, "numpy")).ok()??;
     let generic = numpy.getattr(intern!(py, "generic")).ok()?;
     if !object.is_instance(&generic).ok()? {
         return None;

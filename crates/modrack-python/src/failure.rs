@@ -16,7 +16,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::glue::glue;
 use crate::handle::PyHandle;
-use crate::{names, service, sibling};
+use crate::{modules, names, service, sibling};
 
 glue!(static REPORT = "report");
 
@@ -185,8 +185,7 @@ fn missing_error(py: Python<'_>, name: &str, package: &str) -> Error {
 }
 
 pub(crate) fn install(py: Python<'_>, package: &str) -> String {
-    let python = py
-        .import(intern!(py, "sys"))
+    let python = modules::get(py, intern!(py, "sys"))
         .and_then(|sys| sys.getattr(intern!(py, "executable")))
         .map_or_else(|_| "python3".to_owned(), |path| safe_str(&path));
     format!(
@@ -310,6 +309,10 @@ fn link(py: Python<'_>, error: &PyErr) -> Cause {
 
 /// The traceback as Python prints it; none when there is none, or printing it fails.
 fn rendered(py: Python<'_>, error: &PyErr, chain: bool) -> Option<String> {
+    // Before 3.12 the interpreter keeps the traceback beside the exception, not in it.
+    if let Some(traceback) = error.traceback(py) {
+        error.value(py).setattr(intern!(py, "__traceback__"), traceback).ok()?;
+    }
     let text = REPORT.get(py, "render").and_then(|render| render.call1((error.value(py), chain))).ok()?;
     let text = text.cast_into::<PyString>().ok()?;
     Some(names::plain_text(&text.to_string_lossy()).into_owned())

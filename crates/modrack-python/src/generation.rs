@@ -16,9 +16,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3::exceptions::PyImportError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyModule};
+use pyo3::types::{PyList, PyModule};
 
+use crate::modules;
 use crate::names::FAMILY;
 use crate::sibling::{Home, Located};
 use crate::store::{Source, Store};
@@ -69,7 +69,7 @@ impl Generation {
         store: &Store,
     ) -> PyResult<Arc<Self>> {
         install(py)?;
-        let modules = sys_modules(py)?;
+        let modules = modules::all(py)?;
         let mut number = number;
         let prefix = loop {
             let prefix = format!("{FAMILY}.{hash}.{number}");
@@ -104,7 +104,7 @@ impl Generation {
     ) -> PyResult<Arc<Self>> {
         let package = PyModule::new(py, &prefix)?;
         package.setattr(intern!(py, "__path__"), PyList::empty(py))?;
-        sys_modules(py)?.set_item(&prefix, package)?;
+        modules::all(py)?.set_item(&prefix, package)?;
         let generation = Arc::new(Self {
             prefix,
             home,
@@ -153,7 +153,7 @@ impl Generation {
     /// Takes the generation's names away, so that its memory can go when nobody holds it.
     pub(crate) fn forget(&self, py: Python<'_>) {
         living().remove(&self.prefix);
-        let Ok(modules) = sys_modules(py) else { return };
+        let Ok(modules) = modules::all(py) else { return };
         let inside = format!("{}.", self.prefix);
         for name in modules.keys().iter() {
             let Ok(text) = name.extract::<String>() else { continue };
@@ -245,16 +245,6 @@ fn living() -> MutexGuard<'static, HashMap<String, Weak<Generation>>> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that holds one of these locks can panic half-way through a change.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn sys_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    // Kept, because the import hook asks for it, and an import of `sys` would come to the hook again.
-    let modules = MODULES.get_or_try_init(py, || {
-        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-        Ok::<_, PyErr>(modules.cast_into::<PyDict>()?.unbind())
-    })?;
-    Ok(modules.bind(py).clone())
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> PyErr {

@@ -2,9 +2,12 @@
 
 use std::ffi::CStr;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule};
+
+use crate::modules;
 
 /// A piece of Python source that is part of this crate.
 pub(crate) struct Glue {
@@ -36,8 +39,8 @@ impl Glue {
         let made = self.module.get_or_try_init(py, || {
             let module = PyModule::new(py, &format!("_modrack_{}", self.name))?;
             let globals: Bound<'_, PyDict> = module.dict();
-            let compile = py.import("builtins")?.getattr("compile")?;
-            let exec = py.import("builtins")?.getattr("exec")?;
+            let compile = modules::get(py, intern!(py, "builtins"))?.getattr("compile")?;
+            let exec = modules::get(py, intern!(py, "builtins"))?.getattr("exec")?;
             let code = compile.call1((
                 self.source.to_bytes(),
                 format!("<modrack {}>", self.name),

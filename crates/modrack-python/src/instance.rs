@@ -263,11 +263,13 @@ impl Instance for PythonInstance {
     }
 
     fn footprint(&self) -> Footprint {
-        let generation = self.generation.as_ref();
+        let held = self.generation.as_ref().map(|generation| generation.bytes());
+        let is_stopped = *self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_freed = self.generation.as_ref().is_none_or(|generation| generation.is_freed());
         Footprint {
-            bytes: generation.map(|generation| generation.bytes()),
+            bytes: held,
             calls: self.shared.calls.load(Ordering::Relaxed),
-            kept: generation.filter(|generation| generation.is_freed()).map_or(0, |_| 0),
+            kept: if is_stopped && !is_freed { held.unwrap_or(0) } else { 0 },
             hash: self.description.hash.clone(),
         }
     }

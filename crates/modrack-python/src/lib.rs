@@ -14,6 +14,7 @@ mod generation;
 mod glue;
 mod handle;
 mod instance;
+mod modules;
 mod names;
 mod service;
 mod sibling;

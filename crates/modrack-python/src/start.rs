@@ -25,7 +25,7 @@ use crate::service::ServiceProxy;
 use crate::sibling::{Home, locate};
 use crate::store::{Source, Store};
 use crate::waiter::{self, Until};
-use crate::{error, names, watch};
+use crate::{error, modules, names, watch};
 
 glue!(static INSPECT = "inspect");
 
@@ -116,7 +116,7 @@ pub(crate) fn named_by<'a>(
 /// What Python raised.
 pub(crate) fn partial(function: &Bound<'_, PyAny>, named: &Bound<'_, PyDict>) -> PyResult<Py<PyAny>> {
     let py = function.py();
-    let partial = py.import(intern!(py, "_functools"))?.getattr(intern!(py, "partial"))?;
+    let partial = modules::get(py, intern!(py, "_functools"))?.getattr(intern!(py, "partial"))?;
     Ok(partial.call((function,), Some(named))?.unbind())
 }
 

@@ -13,6 +13,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::modules;
+
 /// A source file as it was read, once.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -61,13 +63,13 @@ impl Store {
         if let Some(code) = kept.as_deref().and_then(|file| read_code(py, file, &source.path)) {
             return Ok(code);
         }
-        let compile = py.import(intern!(py, "builtins"))?.getattr(intern!(py, "compile"))?;
+        let compile = modules::get(py, intern!(py, "builtins"))?.getattr(intern!(py, "compile"))?;
         let options = PyDict::new(py);
         options.set_item(intern!(py, "dont_inherit"), true)?;
         let args = (PyBytes::new(py, &source.bytes), &source.path, intern!(py, "exec"));
         let code = compile.call(args, Some(&options))?;
         if let Some(file) = kept {
-            let marshal = py.import(intern!(py, "marshal"))?;
+            let marshal = modules::get(py, intern!(py, "marshal"))?;
             let dumped = marshal.call_method1(intern!(py, "dumps"), (&code,))?;
             if let Ok(dumped) = dumped.cast::<PyBytes>() {
                 let payload = dumped.as_bytes();
@@ -124,9 +126,9 @@ pub(crate) fn write(file: &Path, content: &[u8]) -> bool {
 fn interpreter(py: Python<'_>) -> Option<&'static str> {
     static TAG: PyOnceLock<Option<String>> = PyOnceLock::new();
     TAG.get_or_init(py, || {
-        let number = py.import("_frozen_importlib_external").ok()?.getattr("MAGIC_NUMBER").ok()?;
+        let number = modules::get(py, intern!(py, "_frozen_importlib_external")).ok()?.getattr("MAGIC_NUMBER").ok()?;
         let number = number.extract::<Vec<u8>>().ok()?;
-        let sys = py.import("sys").ok()?;
+        let sys = modules::get(py, intern!(py, "sys")).ok()?;
         let tag = sys.getattr("implementation").ok()?.getattr("cache_tag").ok()?.extract::<String>().ok()?;
         let optimised = sys.getattr("flags").ok()?.getattr("optimize").ok()?.extract::<u8>().ok()?;
         let number: String = number.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -142,10 +144,10 @@ fn read_code<'py>(py: Python<'py>, file: &Path, path: &str) -> Option<Bound<'py,
     if blake3::hash(payload).as_bytes() != hash {
         return None;
     }
-    let marshal = py.import(intern!(py, "marshal")).ok()?;
+    let marshal = modules::get(py, intern!(py, "marshal")).ok()?;
     let code = marshal.call_method1(intern!(py, "loads"), (PyBytes::new(py, payload),)).ok()?;
     // The same content may have been compiled for a file elsewhere.
-    let imp = py.import(intern!(py, "_imp")).ok()?;
+    let imp = modules::get(py, intern!(py, "_imp")).ok()?;
     imp.call_method1(intern!(py, "_fix_co_filename"), (&code, path)).ok()?;
     Some(code)
 }

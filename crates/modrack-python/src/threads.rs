@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::names;
+use crate::{modules, names};
 
 /// A thread, by the number that Python gives it.
 pub(crate) type Id = std::ffi::c_ulong;
@@ -37,8 +37,7 @@ pub(crate) fn take_back(_py: Python<'_>, thread: Id) {
 pub(crate) fn interrupt(py: Python<'_>) {
     // SAFETY: the function only sets a flag; a process that handles the signal otherwise is left to it.
     unsafe { ffi::PyErr_SetInterrupt() };
-    let frames = py
-        .import(intern!(py, "sys"))
+    let frames = modules::get(py, intern!(py, "sys"))
         .and_then(|sys| sys.call_method0(intern!(py, "_current_frames")))
         .and_then(|frames| Ok(frames.cast_into::<PyDict>()?));
     let Ok(frames) = frames else { return };
@@ -69,7 +68,6 @@ fn is_ours(frame: Bound<'_, PyAny>) -> bool {
 }
 
 fn main_thread(py: Python<'_>) -> Option<Id> {
-    let modules = py.import(intern!(py, "sys")).ok()?.getattr(intern!(py, "modules")).ok()?;
-    let threading = modules.cast_into::<PyDict>().ok()?.get_item(intern!(py, "threading")).ok()??;
+    let threading = modules::all(py).ok()?.get_item(intern!(py, "threading")).ok()??;
     threading.call_method0("main_thread").ok()?.getattr("ident").ok()?.extract().ok()
 }

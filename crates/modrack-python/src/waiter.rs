@@ -13,6 +13,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::glue::glue;
+use crate::modules;
 use crate::watch::{self, Why};
 
 glue!(static LOOP = "loop");
@@ -33,7 +34,7 @@ pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
     let class = object.get_type();
     static COROUTINE: PyOnceLock<Option<Py<PyType>>> = PyOnceLock::new();
     let coroutine = COROUTINE.get_or_init(py, || {
-        let found = py.import("_collections_abc").ok()?.getattr("coroutine").ok()?;
+        let found = modules::get(py, intern!(py, "_collections_abc")).ok()?.getattr("coroutine").ok()?;
         found.cast_into::<PyType>().ok().map(Bound::unbind)
     });
     coroutine.as_ref().is_some_and(|coroutine| class.is(coroutine))

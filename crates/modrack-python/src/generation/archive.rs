@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use super::{Entry, Generation, living, lock};
+use crate::modules;
 use crate::names::FAMILY;
 use crate::sibling::Home;
 use crate::store::{self, Source, Store};
@@ -63,11 +64,16 @@ pub(super) fn note(py: Python<'_>, generation: &Generation) -> PyResult<()> {
         }
     }
     manifest.set_item("modules", modules)?;
-    let dumped = py.import(intern!(py, "marshal"))?.call_method1(intern!(py, "dumps"), (manifest, 2))?;
+    let dumped = modules::get(py, intern!(py, "marshal"))?.call_method1(intern!(py, "dumps"), (manifest, 2))?;
     if let Ok(bytes) = dumped.cast::<PyBytes>() {
         store::write(&manifest_file(&folder, &generation.prefix), bytes.as_bytes());
     }
     Ok(())
+}
+
+/// Whether generations that this process did not make can be looked up.
+pub(super) fn is_open() -> bool {
+    lock(&FOLDER).is_some()
 }
 
 /// The generation that `name` belongs to, as some process wrote it down.
@@ -75,12 +81,8 @@ pub(super) fn restore(py: Python<'_>, name: &str) -> PyResult<Option<Arc<Generat
     let Some(folder) = lock(&FOLDER).clone() else { return Ok(None) };
     let parts: Vec<&str> = name.split('.').take(3).collect();
     let prefix = parts.join(".");
-    if parts.len() == 2 {
-        // `_modrack.HASH` is asked for on the way to `_modrack.HASH.NUMBER`.
-        return Ok(None);
-    }
     let Ok(bytes) = std::fs::read(manifest_file(&folder, &prefix)) else { return Ok(None) };
-    let loads = py.import(intern!(py, "marshal"))?.getattr(intern!(py, "loads"))?;
+    let loads = modules::get(py, intern!(py, "marshal"))?.getattr(intern!(py, "loads"))?;
     let Some(written) = loads.call1((PyBytes::new(py, &bytes),)).ok().and_then(|w| Written::of(&w)) else {
         return Ok(None);
     };
@@ -150,7 +152,7 @@ fn folder_of(py: Python<'_>, kept: &Store) -> PyResult<Option<PathBuf>> {
     if !file.is_file() && !store::write(&file, text.as_bytes()) {
         return Ok(None);
     }
-    let path = py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?;
+    let path = modules::get(py, intern!(py, "sys"))?.getattr(intern!(py, "path"))?;
     path.call_method1(intern!(py, "append"), (link.to_string_lossy(),))?;
     *lock(&FOLDER) = Some(folder.clone());
     Ok(Some(folder))

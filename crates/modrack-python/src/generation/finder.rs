@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use super::loader::Loader;
 use super::{Generation, archive, of_name};
 use crate::names::FAMILY;
-use crate::sibling;
+use crate::{modules, sibling};
 
 /// What stands first in `sys.meta_path`.
 #[pyclass(frozen, module = "_modrack")]
@@ -37,6 +37,9 @@ impl Finder {
         if !rest.starts_with('.') {
             return Ok(None);
         }
+        if rest.matches('.').count() < 2 {
+            return archive::is_open().then(|| namespace(py, name)).transpose();
+        }
         let generation = match of_name(name) {
             Some(generation) => generation,
             None => match archive::restore(py, name)? {
@@ -44,6 +47,9 @@ impl Finder {
                 None => return Ok(None),
             },
         };
+        if generation.plain(name).is_none() {
+            return namespace(py, name).map(Some);
+        }
         find(py, &generation, name, path)
     }
 }
@@ -77,9 +83,17 @@ fn find<'py>(
         }
     }
     // What is not source (a C extension in a package, a folder without a file) is found as Python finds it.
-    let finder = py.import(intern!(py, "_frozen_importlib_external"))?.getattr(intern!(py, "PathFinder"))?;
+    let finder = modules::get(py, intern!(py, "_frozen_importlib_external"))?.getattr(intern!(py, "PathFinder"))?;
     let found = finder.call_method1(intern!(py, "find_spec"), (name, PyList::new(py, folders)?))?;
     Ok((!found.is_none()).then_some(found))
+}
+
+/// A package of nothing but names: `_modrack.HASH`, and `_modrack.HASH.NUMBER`.
+fn namespace<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let class = modules::get(py, intern!(py, "_frozen_importlib"))?.getattr(intern!(py, "ModuleSpec"))?;
+    let options = PyDict::new(py);
+    options.set_item(intern!(py, "is_package"), true)?;
+    class.call((name, py.None()), Some(&options))
 }
 
 fn spec<'py>(
@@ -90,7 +104,7 @@ fn spec<'py>(
     is_package: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let path = file.to_string_lossy().into_owned();
-    let class = py.import(intern!(py, "_frozen_importlib"))?.getattr(intern!(py, "ModuleSpec"))?;
+    let class = modules::get(py, intern!(py, "_frozen_importlib"))?.getattr(intern!(py, "ModuleSpec"))?;
     let options = PyDict::new(py);
     options.set_item(intern!(py, "origin"), &path)?;
     options.set_item(intern!(py, "is_package"), is_package)?;

@@ -14,8 +14,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyModule, PyString};
 
 use super::finder::Finder;
-use super::{Generation, Mark, archive, sys_modules};
+use super::{Generation, Mark, archive};
 use crate::glue::glue;
+use crate::modules;
 use crate::names::{self, FAMILY};
 use crate::sibling;
 
@@ -37,19 +38,19 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
         return Ok(());
     }
     sibling::learn_standard(py)?;
-    let builtins = py.import(intern!(py, "builtins"))?;
+    let builtins = modules::get(py, intern!(py, "builtins"))?;
     let before = builtins.getattr(intern!(py, "__import__"))?;
     let own = before.getattr(intern!(py, "__self__")).is_ok_and(|of| of.is(&builtins));
     if REPLACED.set(py, (!own).then(|| before.unbind())).is_err() {
         return Ok(());
     }
-    let modules = sys_modules(py)?;
+    let modules = modules::all(py)?;
     if !modules.contains(FAMILY)? {
         let family = PyModule::new(py, FAMILY)?;
         family.setattr(intern!(py, "__path__"), PyList::empty(py))?;
         modules.set_item(FAMILY, family)?;
     }
-    let finders = py.import(intern!(py, "sys"))?.getattr(intern!(py, "meta_path"))?;
+    let finders = modules::get(py, intern!(py, "sys"))?.getattr(intern!(py, "meta_path"))?;
     finders.call_method1(intern!(py, "insert"), (0, Finder))?;
     builtins.setattr(intern!(py, "__import__"), wrap_pyfunction!(import_hook, py)?)?;
     if modules.contains(intern!(py, "pickle"))? {
@@ -162,7 +163,7 @@ impl<'py> Asking<'_, 'py> {
         }
         // Without names to take from it, an import gives the first part, which is then gone through.
         let top = generation.private(top);
-        match sys_modules(py)?.get_item(&top)? {
+        match modules::all(py)?.get_item(&top)? {
             Some(module) => Ok(module),
             None => Err(PyModuleNotFoundError::new_err(format!("No module named '{}'", names::plain(&top)))),
         }
@@ -251,7 +252,7 @@ fn after(py: Python<'_>) -> PyResult<()> {
     if LOGGING.load(Ordering::Relaxed) && IMPORT_MODULE.get(py).is_some() {
         return Ok(());
     }
-    let modules = sys_modules(py)?;
+    let modules = modules::all(py)?;
     if !LOGGING.load(Ordering::Relaxed)
         && let Some(logging) = modules.get_item(intern!(py, "logging"))?
         && logging.hasattr(intern!(py, "Manager"))?

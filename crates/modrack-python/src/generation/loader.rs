@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 
 use super::{Generation, Mark};
-use crate::names;
+use crate::{modules, names};
 use crate::store::Source;
 
 /// Loads one module.
@@ -58,8 +58,8 @@ impl Loader {
         globals.set_item(intern!(py, names::MARK), Mark::new(&self.generation))?;
         // Through the one function whose frame Python itself takes out of tracebacks.
         let run =
-            py.import(intern!(py, "_frozen_importlib"))?.getattr(intern!(py, "_call_with_frames_removed"))?;
-        let exec = py.import(intern!(py, "builtins"))?.getattr(intern!(py, "exec"))?;
+            modules::get(py, intern!(py, "_frozen_importlib"))?.getattr(intern!(py, "_call_with_frames_removed"))?;
+        let exec = modules::get(py, intern!(py, "builtins"))?.getattr(intern!(py, "exec"))?;
         run.call1((exec, code, globals))?;
         Ok(())
     }
@@ -74,7 +74,7 @@ impl Loader {
     fn get_source<'py>(&self, py: Python<'py>, fullname: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         self.check(fullname)?;
         let bytes = PyBytes::new(py, &self.source(py)?.bytes);
-        py.import(intern!(py, "_frozen_importlib_external"))?
+        modules::get(py, intern!(py, "_frozen_importlib_external"))?
             .call_method1(intern!(py, "decode_source"), (bytes,))
     }
 
