@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod belongs;
 mod broken;
-mod describe;
+mod entry;
+mod manifest;
 mod params;
 mod show;
+mod signatures;

@@ -2,9 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
+use expect_test::Expect;
 use modrack_core::{Attr, Description, Error, Origin};
 use modrack_pysource::Reader;
 use tempfile::TempDir;
+
+/// Describes a file with this source.
+pub(crate) fn check(source: &str, expected: Expect) {
+    check_files(&[("x.py", source)], "x.py", expected);
+}
+
+/// Describes what `text` means in a folder with these files.
+pub(crate) fn check_files(files: &[(&str, &str)], text: &str, expected: Expect) {
+    let folder = folder(files);
+    let root = folder.path();
+    let shown = match describe(root, text) {
+        Ok(described) => show(root, &described),
+        Err(error) => show_error(root, &error),
+    };
+    expected.assert_eq(&shown);
+}
 
 /// A folder with these files, each given as its path and its text.
 pub(crate) fn folder(files: &[(&str, &str)]) -> TempDir {
