@@ -13,6 +13,19 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::output::Failure;
 
+const STOPPING: &str = "Stopping; press Ctrl-C again to leave at once";
+
+/// How the first signal is answered on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// On a line of its own.
+    OnTerminal,
+    /// As a line.
+    Plain,
+    /// Not at all.
+    None,
+}
+
 /// A watch on the signals that ask the command to stop; it ends when this is dropped.
 pub(crate) struct Interrupt {
     flag: Arc<AtomicBool>,
@@ -25,7 +38,7 @@ impl Interrupt {
     /// A process whose signals cannot be watched works all the same, and ends as the system has it.
     pub(crate) fn watch(
         backends: Vec<Arc<dyn Backend>>,
-        is_quiet: bool,
+        words: Words,
         before_leaving: impl Fn() + Send + 'static,
     ) -> Self {
         let flag = Arc::new(AtomicBool::new(false));
@@ -40,8 +53,11 @@ impl Interrupt {
             for _ in signals.forever() {
                 match backends.take() {
                     Some(backends) => {
-                        if !is_quiet {
-                            eprintln!("\nStopping; press Ctrl-C again to leave at once");
+                        match words {
+                            // A terminal has just shown `^C`, and the bar of a run.
+                            Words::OnTerminal => eprintln!("\n{STOPPING}"),
+                            Words::Plain => eprintln!("{STOPPING}"),
+                            Words::None => {}
                         }
                         // A backend may have to wait for its interpreter; the next signal must not.
                         let _ = thread::Builder::new()

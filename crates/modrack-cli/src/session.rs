@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::Global;
 use crate::host::{Host, PythonSettings};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Words};
 use crate::output::{Failure, Level, Outcome, Output};
 use crate::python_host;
 use crate::report::near;
@@ -138,8 +138,12 @@ impl Session {
     /// Watches for Ctrl-C while a verb works with this rack.
     pub(crate) fn watch(&self, rack: &Rack) -> Interrupt {
         let backend = rack.backend(BackendName::Python).ok().cloned();
-        let is_quiet = self.output.level == Level::Quiet;
-        Interrupt::watch(backend.into_iter().collect(), is_quiet, modrack_flow::remove_unfinished)
+        let words = match (self.output.level, self.output.words_are_terminal) {
+            (Level::Quiet, _) => Words::None,
+            (_, true) => Words::OnTerminal,
+            (_, false) => Words::Plain,
+        };
+        Interrupt::watch(backend.into_iter().collect(), words, modrack_flow::remove_unfinished)
     }
 
     /// Stops the rack's modules and gives the verb's own outcome, unless only stopping failed.

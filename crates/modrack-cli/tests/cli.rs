@@ -3,6 +3,8 @@
 //! Each test says the files it starts from and the words it runs; folders are written as `[HERE]`. Commands
 //! that start modules are tested from pytest, in every interpreter that is there.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, and its helpers too")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -28,13 +28,11 @@ pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
     let mut summaries = Vec::new();
     let mut done = Ok(0);
     for pipeline in &chosen {
-        match one(what, pipeline, &rack, &interrupt, session) {
-            Ok(summary) => summaries.push(summary),
-            Err((summary, failure)) => {
-                summaries.extend(summary);
-                done = Err(interrupt.explain(failure));
-                break;
-            }
+        let (summary, ended) = one(what, pipeline, &rack, &interrupt, session);
+        summaries.extend(summary);
+        if let Err(failure) = ended {
+            done = Err(interrupt.explain(failure));
+            break;
         }
     }
     let paint = session.output.paint;
@@ -48,7 +46,7 @@ pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
             document["stats"] = figures::document(&rack.stats());
         }
         if done.is_ok() {
-            let to_words = chosen.iter().any(|pipeline| writes_to_stdout(pipeline));
+            let to_words = chosen.iter().any(writes_to_stdout);
             session.output.print_summary(&document, to_words)?;
         }
     } else if what.stats {
@@ -58,14 +56,14 @@ pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
     session.close(&rack, done)
 }
 
-/// Runs one pipeline. What it did until it failed comes with the failure.
+/// Runs one pipeline: what it did, also until it failed.
 fn one(
     what: &args::Run,
     pipeline: &PipelinePlan,
     rack: &Rack,
     interrupt: &Interrupt,
     session: &mut Session,
-) -> Result<Summary, (Option<Summary>, Failure)> {
+) -> (Option<Summary>, Result<(), Failure>) {
     let bar = Bar::new(&pipeline.name, session.output.shows_progress());
     let options = RunOptions {
         limit: what.limit,
@@ -82,9 +80,9 @@ fn one(
             if !session.output.json {
                 session.output.say(&text(&summary, session.output.paint));
             }
-            Ok(summary)
+            (Some(summary), Ok(()))
         }
-        Err(_) if session.output.reader_is_gone() => Err((ended, Failure::ReaderGone)),
+        Err(_) if session.output.reader_is_gone() => (ended, Err(Failure::ReaderGone)),
         Err(error) => {
             if !session.output.json
                 && let Some(summary) = &ended
@@ -92,7 +90,7 @@ fn one(
             {
                 session.output.say(&unfinished(summary));
             }
-            Err((ended, error.into()))
+            (ended, Err(error.into()))
         }
     }
 }
@@ -122,11 +120,12 @@ fn choose(what: &args::Run, rack: &Rack) -> modrack_core::Result<Vec<PipelinePla
     };
     let found = PipelineName::parse(named).ok().and_then(|name| pipelines.get(&name));
     found.map(|pipeline| vec![pipeline.clone()]).ok_or_else(|| {
-        Error::new(Code::UnknownPipeline, format!("{} has no pipeline `{named}`", of_rack()))
-            .hint(match nearest(named, pipelines.keys().map(PipelineName::as_str)) {
+        Error::new(Code::UnknownPipeline, format!("{} has no pipeline `{named}`", of_rack())).hint(
+            match nearest(named, pipelines.keys().map(PipelineName::as_str)) {
                 Some(meant) => format!("Did you mean `{meant}`?"),
                 None => format!("It has {}", names()),
-            })
+            },
+        )
     })
 }
 
