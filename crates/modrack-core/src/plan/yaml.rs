@@ -243,8 +243,18 @@ impl<'r, 'a> Builder<'r, 'a> {
     }
 }
 
+/// So many keys are compared with each other faster than they are hashed.
+const FEW: usize = 16;
+
 /// Takes out the entries whose key was there before, and gives each with where it was.
 pub(crate) fn take_twins(entries: &mut Vec<Entry>) -> Vec<(Entry, At)> {
+    if entries.len() <= FEW {
+        let twice =
+            |(index, entry): (usize, &Entry)| entries[..index].iter().any(|before| before.key == entry.key);
+        if !entries.iter().enumerate().any(twice) {
+            return Vec::new();
+        }
+    }
     let mut seen: HashSet<Text> = HashSet::with_capacity(entries.len());
     let twins: Vec<Entry> = entries.extract_if(.., |entry| !seen.insert(entry.key.clone())).collect();
     twins
