@@ -118,7 +118,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         description: &checked.description,
         slot: &plan.name,
         generation: id,
-        params: &plan.params,
+        params: &plan.params_for(checked.description.constructor.as_ref()),
         services,
         root: rack.root(),
     });

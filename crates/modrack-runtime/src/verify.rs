@@ -85,7 +85,8 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
         |name| rack.backend(name),
     ) {
         let injected: Vec<Text> = plan.needs.iter().map(|(name, _)| name.clone()).collect();
-        let params = backend.check_params(&description, &plan.params, &injected);
+        let given = plan.params_for(description.constructor.as_ref());
+        let params = backend.check_params(&description, &given, &injected);
         faults.extend(params.into_iter().map(|error| blame_params(seat, error.phase(Phase::Check))));
         faults.extend(backend.check_requires(&description).into_iter().map(|error| blame(error, "use")));
     }
