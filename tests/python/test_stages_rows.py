@@ -37,7 +37,7 @@ def test_what_a_row_function_gives(modrack: Modrack, body: str, out: Rows) -> No
         "def transform(row: dict):\n    yield row\n    yield row\n",
         "async def transform(row: dict):\n    import asyncio\n    await asyncio.sleep(0)\n    return [row, row]\n",
         "async def transform(row: dict):\n    yield row\n    yield row\n",
-        "class Twice:\n    def __init__(self):\n        self.n = 2\n    def transform(self, row):\n        return [row] * self.n\n",
+        "class Twice:\n    n = 2\n    def transform(self, row):\n        return [row] * self.n\n",
     ],
 )
 def test_every_sort_of_function_serves(modrack: Modrack, stage: str) -> None:
@@ -70,7 +70,7 @@ def test_objects_go_from_stage_to_stage_as_they_are(modrack: Modrack) -> None:
         modrack,
         FRUIT,
         "def transform(row):\n    row['what'] = object\n    row['set'] = {row['price']}\n    return row\n",
-        "def transform(row):\n    assert row.pop('what') is object\n    row['price'] = max(row.pop('set'))\n    return row\n",
+        "def transform(row):\n    row['price'] = max(row.pop('set'))\n    return row if row.pop('what') is object else 1\n",
     )
     assert out == FRUIT
 
@@ -113,7 +113,7 @@ def test_the_first_batch_settles_the_columns(modrack: Modrack) -> None:
     out = run(
         modrack,
         [{"i": i} for i in range(4)],
-        "GIVE = [{'a': 1}, {'b': 'x', 'a': 2.5}, {'c': None}, {'a': 4}]\ndef transform(row):\n    return GIVE[row['i']]\n",
+        "def transform(row):\n    return [{'a': 1}, {'b': 'x', 'a': 2.5}, {'c': None}, {'a': 4}][row['i']]\n",
     )
     nothing = {"a": None, "b": None, "c": None}
     assert [{**nothing, **row} for row in out] == [
@@ -188,7 +188,7 @@ def test_a_row_that_raises_stops_the_run(modrack: Modrack) -> None:
     failure = fails(modrack, "M0504", FRUIT, FAILS)
     assert "4 is dear" in failure.message
     assert failure.place == "in.jsonl:2"
-    assert "stage0.py" in failure.text and "line 8" in failure.text
+    assert 'File "stage0.py", line 8' in failure.text
 
 
 @pytest.mark.parametrize("decision", ["skip", "quarantine"])
@@ -228,7 +228,7 @@ def test_a_row_that_does_not_fit_is_decided_about(modrack: Modrack) -> None:
 
 def test_a_generator_that_raises_midway(modrack: Modrack) -> None:
     """What it gave before has gone out; the row is decided about."""
-    stage = "def transform(row):\n    yield row\n    if row['price'] > 3:\n        raise ValueError('no')\n    yield row\n"
+    stage = "def transform(row):\n    yield row\n    if row['price'] > 3:\n        raise ValueError\n    yield row\n"
     out = run(modrack, FRUIT, stage, more="errors: { default: skip }")
     assert [row["name"] for row in out] == ["apple", "apple", "pear", "plum", "plum"]
 
@@ -274,7 +274,14 @@ def test_what_aggregates_gives_its_rows_at_the_end(modrack: Modrack, finish: str
 
 def test_a_module_may_have_finish_too(modrack: Modrack) -> None:
     """A file's own function `finish`, beside its `transform`."""
-    stage = "SEEN = []\ndef transform(row):\n    SEEN.append(row)\n    return row\ndef finish():\n    return {'name': 'all', 'price': len(SEEN)}\n"
+    stage = """
+SEEN = []
+def transform(row):
+    SEEN.append(row)
+    return row
+def finish():
+    return {"name": "all", "price": len(SEEN)}
+"""
     out = run(modrack, FRUIT, stage, options=["function: transform"])
     assert out == [*FRUIT, {"name": "all", "price": 3}]
 

@@ -92,7 +92,12 @@ def transform(table):
 @pytest.mark.parametrize("annotation", ["pa.Table", "'pa.Table'", "pyarrow.Table"])
 def test_the_whole_input_as_a_table(modrack: Modrack, annotation: str) -> None:
     """All batches in one table, which is sorted as a whole."""
-    stage = f"import pyarrow\nimport pyarrow as pa\ndef transform(table: {annotation}):\n    return table.sort_by('price')\n"
+    stage = f"""
+import pyarrow
+import pyarrow as pa
+def transform(table: {annotation}):
+    return table.sort_by("price")
+"""
     assert run(modrack, FRUIT, stage, more="batch-rows: 1") == sorted(FRUIT, key=lambda row: row["price"])
 
 
