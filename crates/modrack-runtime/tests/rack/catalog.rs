@@ -53,7 +53,7 @@ fn a_broken_module_is_an_entry_beside_healthy_ones() {
             ("m/README.md", "scripted"),
             ("m/data/x.csv", "a,b"),
         ],
-        "catalog: [./m]\nslots: { up: { use: upper } }\n",
+        "catalog: [./m]\nslots: { up: { use: upper }, worse: { use: bad } }\n",
     );
     expect![[r#"
         bad - python m/bad.py M0302 module=bad phase=check at=m/bad.py
@@ -90,7 +90,7 @@ fn a_broken_module_is_an_entry_beside_healthy_ones() {
     "#]],
     );
     expect![[r#"
-        M0302 module=bad phase=check at=m/bad.py
+        M0302 slot=worse module=bad phase=check at=m/bad.py
           It is broken
           hint: Mend it
     "#]]
