@@ -10,6 +10,7 @@ import difflib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -25,7 +26,7 @@ EXPECT = HERE / "expect"
 UPDATE = os.environ.get("UPDATE_EXPECT") == "1"
 
 # Longer than any call here takes on a slow machine; a run that reaches it hangs.
-HANGS_AFTER = 120.0
+HANGS_AFTER = 60.0
 
 
 @dataclass(frozen=True)
@@ -95,16 +96,23 @@ class Modrack:
     ) -> Ran:
         """Runs the command to its end and asserts its exit status; `code=None` takes any."""
         given = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
+        child = subprocess.Popen(
             [command(), *map(str, args)],
             cwd=cwd or self.folder,
             env=self.environment(env),
-            input=b"" if given is None else given,
-            capture_output=True,
-            timeout=HANGS_AFTER,
-            check=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-        ran = Ran(tuple(map(str, args)), done.returncode, done.stdout.decode(), done.stderr.decode())
+        try:
+            stdout, stderr = child.communicate(given, timeout=HANGS_AFTER)
+        except subprocess.TimeoutExpired:
+            # Whatever it started holds the same pipes.
+            os.killpg(child.pid, signal.SIGKILL)
+            stdout, stderr = child.communicate()
+            raise AssertionError(f"it hangs\n{stdout.decode()}\n{stderr.decode()}") from None
+        ran = Ran(tuple(map(str, args)), child.returncode, stdout.decode(), stderr.decode())
         assert code is None or ran.code == code, f"exit status {code} was expected\n{ran.show()}"
         return ran
 

@@ -70,7 +70,7 @@ def test_objects_go_from_stage_to_stage_as_they_are(modrack: Modrack) -> None:
         modrack,
         FRUIT,
         "def transform(row):\n    row['what'] = object\n    row['set'] = {row['price']}\n    return row\n",
-        "def transform(row):\n    row['price'] = max(row.pop('set'))\n    return row if row.pop('what') is object else 1\n",
+        "def transform(row):\n    row['price'] = max(row.pop('set'))\n    return row if row.pop('what') else 1\n",
     )
     assert out == FRUIT
 
@@ -304,3 +304,14 @@ def test_one_row_that_becomes_very_many(modrack: Modrack) -> None:
     stage = "def transform(row):\n    return ({'i': i} for i in range(50_000))\n"
     count = "N = 0\ndef transform(row):\n    global N\n    N += 1\ndef finish():\n    return {'n': N}\n"
     assert run(modrack, FRUIT, stage, count, options=["", "function: transform"]) == [{"n": 150_000}]
+
+
+def test_a_column_that_has_no_value_yet(modrack: Modrack) -> None:
+    """It takes the type of its first value, in whatever batch that comes; what it gets then must fit."""
+    rows: Rows = [{"i": i} for i in range(4)]
+    stage = "def transform(row):\n    return {'i': row['i'], 'late': [None, None, 2.5, 3][row['i']]}\n"
+    for size in (1, 2, 3, 100):
+        out = run(modrack, rows, stage, more=f"batch-rows: {size}")
+        assert [row["late"] for row in out] == [None, None, 2.5, 3.0], size
+    stage = stage.replace("3]", "'x']")
+    assert fails(modrack, "M0607", rows, stage, more="batch-rows: 1").key == "late"

@@ -4,5 +4,5 @@ from pathlib import Path
 
 
 def transform(row: dict) -> dict:
-    Path("in/b.csv").unlink(missing_ok=True)
+    Path("in/39.csv").unlink(missing_ok=True)
     return row

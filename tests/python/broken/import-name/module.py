@@ -1,0 +1,5 @@
+from math import square
+
+
+def execute(x: int) -> int:
+    return square(x)
