@@ -27,6 +27,8 @@ pub struct Interpreter {
     pub executable: String,
     /// Where its packages are.
     pub prefix: String,
+    /// The file of the extension module that it loaded.
+    pub extension: String,
 }
 
 /// Makes the Python backend when the first slot needs it.

@@ -26,9 +26,11 @@ fn modrack_py(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// ends the process with the status, so that the interpreter ends as it always does: threads are waited for,
 /// `atexit` runs, logs are flushed.
 #[pyfunction]
-fn main(py: Python<'_>, argv: Vec<OsString>) -> PyResult<u8> {
+#[pyo3(pass_module)]
+fn main(module: &Bound<'_, PyModule>, argv: Vec<OsString>) -> PyResult<u8> {
+    let py = module.py();
     let sys = py.import("sys")?;
-    let interpreter = interpreter(&sys)?;
+    let interpreter = interpreter(&sys, module)?;
     flush(&sys, "stdout");
     let stdout = part_stdout();
     if let Ok(stream) = sys.getattr("stdout")
@@ -71,14 +73,15 @@ fn part_stdout() -> Option<File> {
     Some(File::from(kept))
 }
 
-fn interpreter(sys: &Bound<'_, PyModule>) -> PyResult<Interpreter> {
+fn interpreter(sys: &Bound<'_, PyModule>, module: &Bound<'_, PyModule>) -> PyResult<Interpreter> {
     let text = |name: &str| -> PyResult<String> {
         let value = sys.getattr(name)?;
         Ok(if value.is_none() { String::new() } else { value.str()?.to_string_lossy().into_owned() })
     };
     let version = text("version")?;
     let version = version.split_whitespace().next().unwrap_or_default().trim_end_matches('+').to_owned();
-    Ok(Interpreter { version, executable: text("executable")?, prefix: text("prefix")? })
+    let extension = module.filename().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Interpreter { version, executable: text("executable")?, prefix: text("prefix")?, extension })
 }
 
 fn flush(sys: &Bound<'_, PyModule>, stream: &str) {

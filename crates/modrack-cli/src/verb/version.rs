@@ -29,10 +29,7 @@ pub(crate) fn run(session: &mut Session) -> Outcome {
         "linked": linked,
         "rack": file.map(|file| near(&file).display().to_string()),
         "python": python(&plan, session.host()),
-        "extension": match python_host::extension() {
-            Ok(path) => json!({ "file": path.display().to_string() }),
-            Err(error) => json!({ "error": error.message(), "hint": error.hint_text() }),
-        },
+        "extension": extension(session.host()),
     });
     if session.output.json {
         session.output.print_json(&document)?;
@@ -64,7 +61,7 @@ pub(crate) fn run(session: &mut Session) -> Outcome {
         line(
             "python",
             format!(
-                "{} {} at {} (chosen by {}){unfit}",
+                "{} {} at {} ({}){unfit}",
                 text(&python["implementation"]),
                 text(&python["version"]),
                 text(&python["executable"]),
@@ -94,6 +91,16 @@ fn features(has_python: bool) -> Vec<&'static str> {
     features
 }
 
+fn extension(host: &Host) -> Json {
+    if let Some(own) = &host.interpreter {
+        return json!({ "file": own.extension });
+    }
+    match python_host::extension() {
+        Ok(path) => json!({ "file": path.display().to_string() }),
+        Err(error) => json!({ "error": error.message(), "hint": error.hint_text() }),
+    }
+}
+
 fn python(plan: &RackPlan, host: &Host) -> Json {
     if let Some(own) = &host.interpreter {
         return json!({
@@ -102,7 +109,7 @@ fn python(plan: &RackPlan, host: &Host) -> Json {
             "executable": own.executable,
             "prefix": own.prefix,
             "free_threaded": false,
-            "chosen_by": "it runs this command",
+            "chosen_by": "the interpreter that runs this command",
             "fits": true,
         });
     }
