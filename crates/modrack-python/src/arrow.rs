@@ -18,7 +18,7 @@ mod table;
 mod write;
 
 pub(crate) use capsule::{Imported, import, is_table};
-pub(crate) use fit::fit;
+pub(crate) use fit::{fit, settled_by};
 pub(crate) use rows::RowReader;
 pub(crate) use table::{Table, column_values};
 pub(crate) use write::{Misfit, RowWriter, shown, write_column};

@@ -3,12 +3,27 @@
 //! A column may come in another order, be missing, or be of another type that holds the same values; what
 //! would be cut or rounded is a failure that names the column.
 
+use std::sync::Arc;
+
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use modrack_core::{Code, Error, Result};
 
 use super::error::column_place;
+
+/// A schema whose columns without any value yet have the types that they have in `batch`.
+pub(crate) fn settled_by(schema: &SchemaRef, batch: &RecordBatch) -> SchemaRef {
+    let is_open = |field: &Field| *field.data_type() == DataType::Null;
+    if !schema.fields().iter().any(|field| is_open(field)) {
+        return schema.clone();
+    }
+    let fields = schema.fields().iter().map(|field| {
+        let found = batch.schema_ref().field_with_name(field.name()).ok();
+        found.filter(|_| is_open(field)).unwrap_or(field).clone()
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
 
 /// The batch with the columns of `schema`.
 ///
@@ -82,6 +97,6 @@ fn same_sort(found: &DataType, wanted: &DataType) -> bool {
 
 fn changed(message: String, column: &str) -> Error {
     Error::new(Code::SchemaChanged, message)
-        .hint("The first batch decides the columns; say them with `schema:` on the stage if it cannot know")
+        .hint("The first batch settles the columns; say them with `schema:` in the stage, or decide with `errors:`")
         .place(column_place(column))
 }

@@ -91,6 +91,27 @@ impl RowWriter {
         }
     }
 
+    /// A writer whose columns without any value yet take the types of the values in `row`; none when there is
+    /// no such column.
+    ///
+    /// # Errors
+    /// As for [`RowWriter::new`].
+    pub(crate) fn settled_by(&self, row: &Bound<'_, PyDict>) -> Result<Option<Self>> {
+        let mut settled = false;
+        let fields = self.schema.fields().iter().zip(&self.keys).map(|(field, key)| {
+            let value = row.get_item(key).ok().flatten().filter(|_| *field.data_type() == DataType::Null);
+            match value.and_then(|value| Shape::of(&value)).filter(|shape| *shape != Shape::Null) {
+                None => field.as_ref().clone(),
+                Some(shape) => {
+                    settled = true;
+                    Field::new(field.name(), shape.data_type(None), true)
+                }
+            }
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        settled.then(|| Self::new(row.py(), schema)).transpose()
+    }
+
     /// The columns it writes.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -221,7 +242,7 @@ impl Misfit {
     pub(crate) fn into_error(self, place: Place) -> Error {
         let hint = match self.code {
             Code::SchemaChanged => {
-                "The first batch decides the columns; say them with `schema:` on the stage if it cannot know"
+                "The first batch settles the columns; say them with `schema:` in the stage, or decide with `errors:`"
             }
             _ => "Make it a number, text, bytes, a date or time, a list or a dict of these",
         };

@@ -16,7 +16,7 @@ use super::results::{self, Fault, Item};
 use super::seat::Seat;
 use super::step::Step;
 use super::takes::Form;
-use crate::arrow::{Imported, RowReader, fit};
+use crate::arrow::{Imported, RowReader, fit, settled_by};
 
 /// So many rows that one row became are handed on before more are made.
 const MANY: usize = 1024;
@@ -142,7 +142,13 @@ impl Out {
     /// Makes a batch have the columns of those before it, and settles them with the first.
     pub(super) fn fit(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
         match &self.schema {
-            Some(schema) => fit(batch, schema),
+            Some(schema) => {
+                // A column that had no value so far takes the first type that it is given.
+                let schema = settled_by(schema, &batch);
+                let batch = fit(batch, &schema)?;
+                self.schema = Some(schema);
+                Ok(batch)
+            }
             None => {
                 self.schema = Some(batch.schema());
                 Ok(batch)

@@ -77,8 +77,15 @@ impl Packer {
         }
         let py = step.py;
         for row in rows {
-            let writer = self.writer(py)?;
-            match writer.push(&row.object) {
+            let mut pushed = self.writer(py)?.push(&row.object);
+            if pushed.is_err() {
+                // A column that had no value so far takes the type of the first; what waits goes out without.
+                if let Some(settled) = self.writer(py)?.settled_by(&row.object)? {
+                    full.extend(self.flush(seat, step)?);
+                    pushed = self.writer.insert(settled).push(&row.object);
+                }
+            }
+            match pushed {
                 Ok(()) => {
                     self.numbers.push(row.number);
                     step.counts(seat).rows_out += 1;
