@@ -386,11 +386,11 @@ fn a_pipeline_without_modules_runs_without_python() {
     here.check_cli(
         &["run", "nmaes"],
         &expect![[r#"
-        exit status 2
-        --- stderr
-        error[M0114]: `rack.yaml` has no pipeline `nmaes`
-          hint: It has `names`, `copy`
-    "#]],
+            exit status 2
+            --- stderr
+            error[M0114]: `rack.yaml` has no pipeline `nmaes`
+              hint: Did you mean `names`?
+        "#]],
     );
     here.check_cli(
         &["run"],
