@@ -2,7 +2,7 @@
 //! with the same arguments and streams, and our extension module inside.
 //!
 //! What is named and missing is an error, never another interpreter instead. Nothing here asks an interpreter
-//! anything before it runs; whether it fits is found out inside it, by `boot.py`.
+//! anything before it runs; whether it fits is found out inside it, by `boot.py` and `refuse.py`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -20,6 +20,8 @@ use crate::output::reason;
 
 /// The program that the interpreter runs first.
 const BOOT: &str = include_str!("boot.py");
+/// What it runs when it cannot go on.
+const REFUSE: &str = include_str!("refuse.py");
 /// The extension's file, as cargo names it and as a wheel does.
 const EXTENSION_NAMES: &[&str] = &["libmodrack_py.so", "modrack_py.abi3.so", "libmodrack_py.dylib"];
 /// The environment variable that names the extension's file.
@@ -71,6 +73,7 @@ pub(crate) fn become_python(interpreter: &Chosen, args: &[OsString]) -> Error {
     let error = Command::new(&interpreter.program)
         .arg("-c")
         .arg(BOOT)
+        .arg(REFUSE)
         .arg(extension)
         .arg(env!("CARGO_PKG_VERSION"))
         .args(args)
