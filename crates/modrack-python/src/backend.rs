@@ -116,6 +116,8 @@ fn prepare(py: Python<'_>, folders: &[PathBuf]) -> PyResult<()> {
     let path = modules::get(py, intern!(py, "sys"))?.getattr(intern!(py, "path"))?.cast_into::<PyList>()?;
     let mut at = 0;
     for folder in folders {
+        // As text: entries that are path objects are passed over by Python.
+        let folder = folder.as_os_str();
         if !path.contains(folder)? {
             path.insert(at, folder)?;
             at += 1;

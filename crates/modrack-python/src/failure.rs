@@ -119,6 +119,11 @@ fn exit(py: Python<'_>, error: &PyErr, doing: Doing<'_>) -> Error {
         .hint("Raise an exception, or return; a module does not end the process that it runs in")
 }
 
+/// What to do about a module whose own code raised, by what was being done to it.
+const MEND: &str = "The traceback is the module's own: mend what its last line says";
+const MEND_START: &str = "The traceback is the module's own; what it is given is `params` of the slot";
+const DECIDE: &str = "The traceback is the module's own; in a pipeline, `errors:` decides what becomes of such rows";
+
 fn broken(py: Python<'_>, error: &PyErr, doing: Doing<'_>, class: &str, said: &str) -> Error {
     let tail = if said.is_empty() { String::new() } else { format!(": {said}") };
     let notes: String = notes(error.value(py)).iter().map(|note| format!("\n{note}")).collect();
@@ -135,19 +140,18 @@ fn broken(py: Python<'_>, error: &PyErr, doing: Doing<'_>, class: &str, said: &s
             None => {
                 let failure =
                     tell(Code::ImportFailed, format!("`{name}` failed while it was loaded, `{class}`"));
-                match import_hint(py, error) {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
+                failure.hint(import_hint(py, error).unwrap_or_else(|| MEND.to_owned()))
             }
         },
         Doing::Construct(name) => {
-            tell(Code::ConstructFailed, format!("`{name}` could not be made, `{class}`"))
+            tell(Code::ConstructFailed, format!("`{name}` could not be made, `{class}`")).hint(MEND_START)
         }
         Doing::Initialize(name) => {
             tell(Code::InitializeFailed, format!("`{name}` could not be initialized, `{class}`"))
+                .hint(MEND_START)
         }
-        Doing::Stop(name) => tell(Code::StopFailed, format!("`{name}` could not be shut down, `{class}`")),
+        Doing::Stop(name) => tell(Code::StopFailed, format!("`{name}` could not be shut down, `{class}`"))
+            .hint("It is gone all the same; see that what it lets go of is still there"),
         Doing::Call(name) => {
             hinted(py, error, missing, tell(Code::Raised, format!("`{name}` raised `{class}`")))
         }
@@ -163,7 +167,7 @@ fn hinted(py: Python<'_>, error: &PyErr, missing: Option<String>, failure: Error
     if error.is_instance_of::<PyRecursionError>(py) {
         return failure.hint("Look for a function that calls itself without an end");
     }
-    failure
+    failure.hint(DECIDE)
 }
 
 /// The third-party package whose absence an exception tells of.
