@@ -122,7 +122,8 @@ fn exit(py: Python<'_>, error: &PyErr, doing: Doing<'_>) -> Error {
 /// What to do about a module whose own code raised, by what was being done to it.
 const MEND: &str = "The traceback is the module's own: mend what its last line says";
 const MEND_START: &str = "The traceback is the module's own; what it is given is `params` of the slot";
-const DECIDE: &str = "The traceback is the module's own; in a pipeline, `errors:` decides what becomes of such rows";
+const DECIDE: &str =
+    "The traceback is the module's own; in a pipeline, `errors:` decides what becomes of such rows";
 
 fn broken(py: Python<'_>, error: &PyErr, doing: Doing<'_>, class: &str, said: &str) -> Error {
     let tail = if said.is_empty() { String::new() } else { format!(": {said}") };
