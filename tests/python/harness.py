@@ -193,7 +193,7 @@ def steady(text: str, names: Mapping[str, Path | str]) -> str:
     text = re.sub(r"\b[\d,.]+(k|M)? rows/s\b", "[RATE] rows/s", text)
     text = re.sub(r"0x[0-9a-f]{6,}", "[ADDRESS]", text)
     # Python 3.11 and newer underline parts of a line in a traceback.
-    return re.sub(r"\n[ \t]*[~^]+[ \t]*(?=\n)", "", text)
+    return re.sub(r"\n  \|[ ]+[~^]+[ ~^]*(?=\n)", "", text)
 
 
 def check_text(name: str, got: str) -> None:

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,8 +126,14 @@ def shell(line: str, modrack: Modrack) -> str:
         timeout=HANGS_AFTER,
         check=False,
     )
-    names: dict[str, Path | str] = {"FOLDER": modrack.folder, "HOME": modrack.home}
-    return steady(done.stdout.decode(), names)
+    text = done.stdout.decode()
+    for path, shown in (
+        (sys.executable, "/usr/bin/python3"),
+        (modrack.folder, "/srv/rack"),
+        (modrack.home, "/srv/home"),
+    ):
+        text = text.replace(str(path), shown)
+    return steady(text, {})
 
 
 def agrees(wanted: list[str], got: list[str]) -> bool:
