@@ -127,12 +127,8 @@ def shell(line: str, modrack: Modrack) -> str:
         check=False,
     )
     text = done.stdout.decode()
-    for path, shown in (
-        (sys.executable, "/usr/bin/python3"),
-        (modrack.folder, "/srv/rack"),
-        (modrack.home, "/srv/home"),
-    ):
-        text = text.replace(str(path), shown)
+    text = text.replace(sys.executable, "/usr/bin/python3")
+    text = text.replace(str(modrack.folder), "/srv/rack").replace(str(modrack.home), "/srv/home")
     return steady(text, {})
 
 

@@ -6,7 +6,7 @@ use expect_test::{Expect, expect};
 use modrack_core::contract::{ContractRef, Contracts};
 use modrack_core::{ClassInfo, Description, Entry, FunctionInfo, Param, ParamKind, Place, Signature, Type};
 
-use crate::common::show;
+use crate::text::show;
 
 #[test]
 fn every_contract_is_read() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use modrack_core::plan::TextFormat;
 
-use crate::common::{parse_as, show};
+use crate::text::{parse_as, show};
 
 #[test]
 fn the_racks_of_the_pages_are_well_formed() {

@@ -5,7 +5,7 @@ use modrack_core::Result;
 use modrack_core::plan::TextFormat::{Json, Toml, Yaml};
 use modrack_core::plan::{RackPlan, TextFormat};
 
-use crate::common::{parse_as, show};
+use crate::text::{parse_as, show};
 
 /// Checks every diagnostic of a text.
 fn check(format: TextFormat, bytes: impl AsRef<[u8]>, expected: Expect) {

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use modrack_core::plan::TextFormat::Yaml;
 
-use crate::common::{parse_as, show};
+use crate::text::{parse_as, show};
 
 /// Checks the params of the slot `a`, or what is wrong.
 fn check(params: &str, expected: Expect) {

@@ -1,6 +1,5 @@
 //! The core as its users meet it: texts in, plans, diagnostics and contracts out.
 
-mod common;
 mod contract;
 mod diagnostics;
 mod docs;
@@ -9,3 +8,5 @@ mod fill;
 mod mutations;
 mod plan;
 mod schema;
+mod syntax;
+mod text;

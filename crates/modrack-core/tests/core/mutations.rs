@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use modrack_core::contract::Contracts;
 use modrack_core::plan::TextFormat::{self, Json, Toml, Yaml};
 
-use crate::common::parse_as;
+use crate::text::parse_as;
 
 const RACK_YAML: &str = "rack: 1
 slots:

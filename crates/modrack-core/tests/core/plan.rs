@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use modrack_core::plan::{FormatOptions, RackPlan};
 use modrack_core::{Param, Signature, Type};
 
-use crate::common::plan;
+use crate::text::plan;
 
 /// Checks the slots and pipelines that a text describes.
 fn check(text: &str, expected: Expect) {
