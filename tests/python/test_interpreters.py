@@ -234,11 +234,13 @@ def test_logging_works_and_loggers_keep_their_names(modrack: Modrack) -> None:
 
 
 def test_the_current_folder_is_not_importable_by_accident(modrack: Modrack) -> None:
-    """Nothing of ours and no empty entry stands on `sys.path`."""
+    """The rack's folder stands first on `sys.path`, and behind it is what the interpreter itself has there."""
     modrack.write("ask.py", ASK)
+    modrack.write("rack.yaml", "rack: 1\n")
     paths = modrack("call", "./ask.py", "paths").json
-    assert "" not in paths
-    assert not [path for path in paths if "target" in Path(path).parts]
+    code = "import json, sys; print(json.dumps(sys.path[1:]))"
+    own = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=modrack.environment())
+    assert paths == [str(modrack.folder), *json.loads(own.stdout)]
 
 
 def test_a_signal_to_python_itself_is_the_modules_own(modrack: Modrack) -> None:
