@@ -6,15 +6,21 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use modrack_core::{Code, Error};
+use modrack_core::{Cancel, Code, Error};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value as Json;
 
 use crate::args::{Global, LogFormat};
 use crate::report;
 use crate::style::{Paint, is_coloured};
+
+/// How much a pipe takes without a wait, once it says that it takes anything.
+const AT_ONCE: usize = 4096;
+/// How often a wait for a reader is left to see whether the verb was given up.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Where the command writes, and how.
 pub(crate) struct Output {
@@ -85,16 +91,43 @@ impl From<io::Error> for Failure {
 }
 
 /// The stream for data. Clones write to the same place.
+///
+/// A reader that takes nothing, as behind a pipe that is full, does not keep a verb from being given up.
 #[derive(Clone)]
 pub(crate) struct Data {
     file: Option<Arc<File>>,
+    /// Whether a write may wait for a reader.
+    may_wait: bool,
     gone: Arc<AtomicBool>,
+    /// How the verb is given up, once somebody watches for that.
+    cancel: Arc<OnceLock<Cancel>>,
 }
 
 impl Data {
     fn open(file: Option<File>) -> Self {
         let file = file.or_else(|| io::stdout().as_fd().try_clone_to_owned().ok().map(File::from));
-        Self { file: file.map(Arc::new), gone: Arc::default() }
+        let is_file = |file: &File| file.metadata().is_ok_and(|meta| meta.is_file());
+        let may_wait = !file.as_ref().is_some_and(is_file);
+        Self { file: file.map(Arc::new), may_wait, gone: Arc::default(), cancel: Arc::default() }
+    }
+
+    /// As much of `bytes` as can be written now, once the reader takes any.
+    ///
+    /// # Errors
+    /// The verb was given up before the reader took any.
+    fn taken<'a>(&self, file: &File, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
+        let Some(cancel) = self.cancel.get().filter(|_| self.may_wait) else { return Ok(bytes) };
+        loop {
+            match poll(&mut [PollFd::new(file, PollFlags::OUT)], Some(&PATIENCE)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {
+                    if cancel.is_cancelled() {
+                        return Err(io::Error::other("The reader takes nothing, and the verb was given up"));
+                    }
+                }
+                // What cannot be waited for tells by itself what is wrong with it.
+                Ok(_) | Err(_) => return Ok(&bytes[..bytes.len().min(AT_ONCE)]),
+            }
+        }
     }
 
     /// Whether the reader of the data went away.
@@ -106,6 +139,7 @@ impl Data {
 impl Write for Data {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(file) = &self.file else { return Err(io::Error::other("it is closed")) };
+        let bytes = self.taken(file, bytes)?;
         (&**file).write(bytes).inspect_err(|error| {
             if error.kind() == io::ErrorKind::BrokenPipe {
                 self.gone.store(true, Ordering::Relaxed);
@@ -149,6 +183,12 @@ impl Output {
     pub(crate) fn stream(&mut self) -> Data {
         self.has_data = true;
         self.data.clone()
+    }
+
+    /// From now on no write of data waits for its reader once the verb is given up.
+    pub(crate) fn give_up_with(&self, cancel: Cancel) {
+        // The first who watches for it is the one: a verb watches once.
+        let _ = self.data.cancel.set(cancel);
     }
 
     /// Whether the reader of the data went away.

@@ -143,7 +143,10 @@ impl Session {
             (_, true) => Words::OnTerminal,
             (_, false) => Words::Plain,
         };
-        Interrupt::watch(backend.into_iter().collect(), words, modrack_flow::remove_unfinished)
+        let interrupt =
+            Interrupt::watch(backend.into_iter().collect(), words, modrack_flow::remove_unfinished);
+        self.output.give_up_with(interrupt.cancel());
+        interrupt
     }
 
     /// Stops the rack's modules and gives the verb's own outcome, unless only stopping failed.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, and its helpers too")]
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -542,4 +543,18 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_reader_that_takes_nothing_does_not_keep_a_run_from_being_interrupted() {
+    let rack = "rack: 1\npipelines:\n  lines:\n    source: { text: in.txt }\n    sink: { text: '-' }\n";
+    // More than a pipe takes, and than waits between the threads of a run.
+    let here = Here::new(&[("rack.yaml", rack), ("in.txt", &"a line of text\n".repeat(200_000))]);
+    let mut child = here.command(&["run"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut reader = child.stdout.take().unwrap();
+    reader.read_exact(&mut [0]).unwrap();
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(reader);
 }
