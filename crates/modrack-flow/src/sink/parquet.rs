@@ -6,7 +6,7 @@ use modrack_core::Result;
 use modrack_core::plan::{Compression, FormatOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Page, GzipLevel, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::Encoder;
 use super::out::{Fate, Out};
@@ -39,6 +39,9 @@ impl ParquetEncoder {
         };
         let properties = WriterProperties::builder()
             .set_compression(page)
+            // Page indexes would be held until the end, and grow with the input.
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
             .set_created_by(concat!("modrack ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         let writer = ArrowWriter::try_new(out, schema.clone(), Some(properties));
