@@ -82,9 +82,7 @@ def in_turns(runs: int, *things: Callable[[], float]) -> list[float]:
 
 def peak_memory(setting: Setting, args: list[str], cwd: Path) -> int:
     """Runs a command and gives the most memory it held, in KiB."""
-    child = subprocess.Popen(
-        args, cwd=cwd, env=setting.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    child = subprocess.Popen(args, cwd=cwd, env=setting.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert child.stderr is not None
     said = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
@@ -136,11 +134,14 @@ def row_stage(setting: Setting) -> Row:
     """A row-wise stage from CSV to CSV against the csv module with the same function."""
     folder = setting.scratch / "rows"
     write(folder / "stage.py", STAGE)
-    plain = write(folder / "plain.py", PLAIN.replace('                if value == "NA":\n                    row[key] = ""\n', "@"))
+    plain = write(
+        folder / "plain.py",
+        PLAIN.replace('                if value == "NA":\n                    row[key] = ""\n', "@"),
+    )
     # The yardstick is as lean as it can be: it blanks NA only in the columns that the function reads.
     plain.write_text(
         plain.read_text().replace(
-            '            for key, value in row.items():\n@',
+            "            for key, value in row.items():\n@",
             '            for key in ("distance", "air_time", "dep_delay"):\n'
             '                if row[key] == "NA":\n                    row[key] = ""\n',
         )
@@ -236,7 +237,10 @@ def start(setting: Setting) -> Row:
     """One call from process start against the interpreter importing the same file and calling it."""
     folder = setting.scratch / "start"
     write(folder / "adder.py", "def add(a: float, b: float) -> float:\n    return a + b\n")
-    write(folder / "rack.yaml", f"rack: 1\npython: {{ venv: {setting.python.parent.parent} }}\nslots: {{ add: {{ use: ./adder.py }} }}\n")
+    write(
+        folder / "rack.yaml",
+        f"rack: 1\npython: {{ venv: {setting.python.parent.parent} }}\nslots: {{ add: {{ use: ./adder.py }} }}\n",
+    )
     code = "import sys; sys.path.insert(0, '.'); import adder; print(adder.add(1.5, 2.0))"
     ours, theirs = in_turns(
         setting.runs * 8,
@@ -277,7 +281,9 @@ def memory(setting: Setting) -> Row:
     """The most memory held over a 100x input against a 10x input, no stage and one row stage, the worse told."""
     folder = setting.scratch / "memory"
     write(folder / "stage.py", STAGE)
-    lines = (TOP / "examples" / "flights" / "data" / "flights.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = (
+        (TOP / "examples" / "flights" / "data" / "flights.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    )
     once = "".join(lines[1:])
     for times in (10, 100):
         with (folder / f"x{times}.csv").open("w", encoding="utf-8") as sink:
@@ -345,10 +351,15 @@ def machine(setting: Setting) -> str:
     """What machine and what versions the figures are of."""
     version = subprocess.run([str(setting.python), "-V"], capture_output=True, text=True, check=True).stdout.strip()
     model = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.machine(),
     )
-    return f"{model}, {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {version}, {time.strftime('%Y-%m-%d')}"
+    system = f"Linux {platform.release().split('-')[0]}"
+    return f"{model}, {os.cpu_count()} cores, {system}, {version}, {time.strftime('%Y-%m-%d')}"
 
 
 def report(rows: list[Row], setting: Setting) -> str:
@@ -360,8 +371,7 @@ def report(rows: list[Row], setting: Setting) -> str:
         "Written by `cargo xtask bench`; do not edit. Each figure is a ratio of medians taken in turns in one run.\n\n"
         f"{machine(setting)}\n\n"
         "| what | against | reach | figure | medians |\n|---|---|---|---|---|\n"
-        f"{table}\n"
-        + (f"\n{notes.read_text(encoding='utf-8')}" if notes.exists() else "")
+        f"{table}\n" + (f"\n{notes.read_text(encoding='utf-8')}" if notes.exists() else "")
     )
 
 
@@ -376,7 +386,11 @@ def main() -> None:
     if not FULL.exists():
         sys.exit("examples/flights/data/full/flights.csv is missing; `cargo xtask flights-data` fetches it")
     every: dict[str, Callable[[Setting], Row]] = {
-        "batches": batch_stage, "rows": row_stage, "start": start, "list": listing, "memory": memory
+        "batches": batch_stage,
+        "rows": row_stage,
+        "start": start,
+        "list": listing,
+        "memory": memory,
     }
     with tempfile.TemporaryDirectory(prefix="modrack-bench-") as scratch:
         # The interpreter is not resolved: what a venv's `python` links to is not the venv.
