@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::store::Store;
-use crate::{error, modules, generation, stage, start, threads, vector};
+use crate::{error, generation, modules, stage, start, threads, vector};
 
 /// What the backend is told of the rack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

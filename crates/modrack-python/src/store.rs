@@ -126,7 +126,8 @@ pub(crate) fn write(file: &Path, content: &[u8]) -> bool {
 fn interpreter(py: Python<'_>) -> Option<&'static str> {
     static TAG: PyOnceLock<Option<String>> = PyOnceLock::new();
     TAG.get_or_init(py, || {
-        let number = modules::get(py, intern!(py, "_frozen_importlib_external")).ok()?.getattr("MAGIC_NUMBER").ok()?;
+        let number =
+            modules::get(py, intern!(py, "_frozen_importlib_external")).ok()?.getattr("MAGIC_NUMBER").ok()?;
         let number = number.extract::<Vec<u8>>().ok()?;
         let sys = modules::get(py, intern!(py, "sys")).ok()?;
         let tag = sys.getattr("implementation").ok()?.getattr("cache_tag").ok()?.extract::<String>().ok()?;

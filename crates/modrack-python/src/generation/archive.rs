@@ -64,7 +64,8 @@ pub(super) fn note(py: Python<'_>, generation: &Generation) -> PyResult<()> {
         }
     }
     manifest.set_item("modules", modules)?;
-    let dumped = modules::get(py, intern!(py, "marshal"))?.call_method1(intern!(py, "dumps"), (manifest, 2))?;
+    let dumped =
+        modules::get(py, intern!(py, "marshal"))?.call_method1(intern!(py, "dumps"), (manifest, 2))?;
     if let Ok(bytes) = dumped.cast::<PyBytes>() {
         store::write(&manifest_file(&folder, &generation.prefix), bytes.as_bytes());
     }

@@ -83,7 +83,8 @@ fn find<'py>(
         }
     }
     // What is not source (a C extension in a package, a folder without a file) is found as Python finds it.
-    let finder = modules::get(py, intern!(py, "_frozen_importlib_external"))?.getattr(intern!(py, "PathFinder"))?;
+    let finder =
+        modules::get(py, intern!(py, "_frozen_importlib_external"))?.getattr(intern!(py, "PathFinder"))?;
     let found = finder.call_method1(intern!(py, "find_spec"), (name, PyList::new(py, folders)?))?;
     Ok((!found.is_none()).then_some(found))
 }

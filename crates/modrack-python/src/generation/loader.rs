@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyModule};
 
 use super::{Generation, Mark};
-use crate::{modules, names};
 use crate::store::Source;
+use crate::{modules, names};
 
 /// Loads one module.
 #[pyclass(frozen, module = "_modrack")]
@@ -57,8 +57,8 @@ impl Loader {
         let globals = module.dict();
         globals.set_item(intern!(py, names::MARK), Mark::new(&self.generation))?;
         // Through the one function whose frame Python itself takes out of tracebacks.
-        let run =
-            modules::get(py, intern!(py, "_frozen_importlib"))?.getattr(intern!(py, "_call_with_frames_removed"))?;
+        let run = modules::get(py, intern!(py, "_frozen_importlib"))?
+            .getattr(intern!(py, "_call_with_frames_removed"))?;
         let exec = modules::get(py, intern!(py, "builtins"))?.getattr(intern!(py, "exec"))?;
         run.call1((exec, code, globals))?;
         Ok(())
