@@ -170,11 +170,11 @@ fn cross_check(node: &Node, takes: Option<Takes>, column: bool, trail: &Trail<'_
         _ => {}
     }
     if let Some(batch) = node.get("batch")
-        && (matches!(takes, Some(Takes::Row | Takes::Batch | Takes::Column)) || column)
+        && matches!(takes, Some(Takes::Row | Takes::Batch))
     {
         let error = bad_value(
             "`batch` is of use only to a stage that takes the whole input",
-            "Leave it out, or write `takes: rows`, `table`, `pandas` or `polars`",
+            "Leave it out, or write `takes: column`, `rows`, `table`, `pandas` or `polars`",
         );
         report.add(batch.at, &trail.key("batch"), error);
     }

@@ -590,7 +590,7 @@ fn a_stage_is_one_thing() {
       - { slot: clean, params: { a: 1 } }
       - { slot: clean, takes: column }
       - { slot: clean, takes: row, column: a }
-      - { slot: clean, column: a, batch: 3 }
+      - { slot: clean, takes: row, batch: 3 }
       - { slot: clean, schema: {} }
       - { slot: clean, takes: everything }
       - 3
@@ -609,8 +609,8 @@ fn a_stage_is_one_thing() {
                 hint: Add `column: NAME`
             rack.yaml:13:44 pipelines.p.stages[5].column: `column` is of use only to a stage that takes a column [M0112]
                 hint: Leave `takes` out, or write `takes: column`
-            rack.yaml:14:42 pipelines.p.stages[6].batch: `batch` is of use only to a stage that takes the whole input [M0112]
-                hint: Leave it out, or write `takes: rows`, `table`, `pandas` or `polars`
+            rack.yaml:14:43 pipelines.p.stages[6].batch: `batch` is of use only to a stage that takes the whole input [M0112]
+                hint: Leave it out, or write `takes: column`, `rows`, `table`, `pandas` or `polars`
             rack.yaml:15:32 pipelines.p.stages[7].schema: `schema` names no column [M0112]
                 hint: Name the columns that come out
             rack.yaml:16:31 pipelines.p.stages[8].takes: `takes` cannot be `everything` [M0112]
