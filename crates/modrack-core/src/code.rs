@@ -180,7 +180,6 @@ codes! {
     SinkUnwritable = "M0608", Io, "The sink cannot be written";
     DiskFull = "M0609", Io, "No space is left";
     SourceVanished = "M0610", Io, "The source vanished while it was read";
-    UnknownFormat = "M0611", Config, "A format that is not known";
     TooManyErrors = "M0612", Data, "More rows failed than may";
     BadTable = "M0613", Data, "A table whose parts contradict each other";
     UnknownColumn = "M0614", Data, "A column that is not there";

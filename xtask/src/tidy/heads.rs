@@ -5,6 +5,9 @@ use super::{Complaint, TextFile};
 /// A file that is longer is split by noun.
 const LONGEST: usize = 800;
 
+/// The one crate that may have `unsafe` code.
+const MAY_BE_UNSAFE: &str = "crates/modrack-python";
+
 /// Holds the rules of source files.
 pub(super) fn check(files: &[TextFile]) -> Vec<Complaint> {
     files.iter().flat_map(of_file).collect()
@@ -39,11 +42,12 @@ fn of_file(file: &TextFile) -> Vec<Complaint> {
         let bare = [concat!("#[", "allow("), concat!("#![", "allow(")];
         for (number, line) in file.text.lines().enumerate() {
             if bare.iter().any(|attribute| line.trim_start().starts_with(attribute)) {
-                complaints.push(Complaint::line(
-                    &file.path,
-                    number + 1,
-                    "`expect` with a reason, not `allow`",
-                ));
+                let what = "`expect` with a reason, not `allow`";
+                complaints.push(Complaint::line(&file.path, number + 1, what));
+            }
+            if line.contains(concat!("expect(", "unsafe_code")) && !file.is_in(MAY_BE_UNSAFE) {
+                let what = format!("`unsafe` stands in {MAY_BE_UNSAFE} alone");
+                complaints.push(Complaint::line(&file.path, number + 1, what));
             }
         }
     }
@@ -65,6 +69,8 @@ mod tests {
         check("crates/a/src/lib.rs", "fn main() {}\n", 1);
         check("crates/a/src/utils.rs", "//! What it is.\n", 1);
         check("crates/a/src/lib.rs", concat!("//! What it is.\n#[", "allow(dead_code)]\n"), 1);
+        check("crates/a/src/lib.rs", concat!("//! What it is.\n#![expect(", "unsafe_code)]\n"), 1);
+        check("crates/modrack-python/src/a.rs", concat!("//! What it is.\n#![expect(", "unsafe_code)]\n"), 0);
         check("tests/python/test_x.py", "import os\n", 1);
         check("examples/run.py", "#!/usr/bin/env python3\n\"\"\"What it is.\"\"\"\n", 0);
         check("docs/x.md", "", 0);
