@@ -1,12 +1,14 @@
 //! What can be known to be wrong with a pipeline without running it or loading a module.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use modrack_core::plan::{Endpoint, PipelinePlan, SlotRef};
-use modrack_core::{Cancel, Code, Error, Place, Result, Takes};
+use modrack_core::{Cancel, Code, Error, OnError, OnErrors, Place, Result, Takes};
 use modrack_runtime::{Rack, Slot};
 
 use crate::input::{InputFile, Meter};
+use crate::quarantine::Quarantine;
 use crate::source::{self, Opening};
 use crate::{error, groups, module, sink};
 
@@ -69,31 +71,90 @@ pub(crate) fn coherent(pipeline: &PipelinePlan) -> Vec<Error> {
     errors
 }
 
-/// A file that is read cannot be written by the same run.
+/// The files of a run are apart: what is read is not written by it, and rows that are put aside do not go to
+/// the sink's file.
 ///
 /// # Errors
-/// `M0112` when the sink is one of the source's files.
-pub(crate) fn sink_is_no_source(rack: &Rack, pipeline: &PipelinePlan, files: &[InputFile]) -> Result<()> {
-    let Some(path) = sink::path(rack.root(), &pipeline.sink).and_then(|path| path.canonicalize().ok()) else {
-        return Ok(());
+/// `M0112` when two of them are one.
+pub(crate) fn files_are_apart(rack: &Rack, pipeline: &PipelinePlan, files: &[InputFile]) -> Result<()> {
+    let sink = sink::path(rack.root(), &pipeline.sink);
+    let read: Vec<PathBuf> = files.iter().filter_map(|file| file.path.canonicalize().ok()).collect();
+    let wrong = |path: &Path, does: &str, too: &str, hint: &str| {
+        let shown = error::shown(path, rack.root());
+        let message = format!("Pipeline `{}` {does} `{shown}` and {too} too", pipeline.name);
+        Error::new(Code::BadValue, message).hint(hint)
     };
-    if !path.is_file() || !files.iter().any(|file| file.path.canonicalize().is_ok_and(|file| file == path)) {
-        return Ok(());
+    let written = sink.as_deref().and_then(real);
+    if let Some(path) = written.as_ref().filter(|path| read.contains(path)) {
+        let why = wrong(
+            path,
+            "reads",
+            "writes it",
+            "Name another file for the sink; a pattern of the source may fit it",
+        );
+        return Err(with_place(why, pipeline.sink.place.as_ref()));
     }
-    let shown = error::shown(&path, rack.root());
-    let why =
-        Error::new(Code::BadValue, format!("Pipeline `{}` reads `{shown}` and writes it too", pipeline.name))
-            .hint("Name another file for the sink; a pattern of the source may fit it");
-    Err(with_place(why, pipeline.sink.place.as_ref()))
+    let beside = sink.as_deref().and_then(Path::parent);
+    let quarantine = Quarantine::new(rack.root(), beside, &pipeline.name);
+    for (to, place) in put_aside(rack, pipeline) {
+        let Some(path) = real(&quarantine.path(to.as_ref())) else { continue };
+        let why = if read.contains(&path) {
+            wrong(
+                &path,
+                "reads",
+                "puts failed rows into it",
+                "Name another file with `{ quarantine: PATH }`; a pattern of the source may fit it",
+            )
+        } else if written.as_ref() == Some(&path) {
+            let hint = "Name another file with `{ quarantine: PATH }`";
+            wrong(&path, "writes", "puts failed rows into it", hint)
+        } else {
+            continue;
+        };
+        return Err(with_place(why, place.as_ref()));
+    }
+    Ok(())
+}
+
+/// The files that rows may be put aside in, none standing for the pipeline's own, and who says so.
+fn put_aside(rack: &Rack, pipeline: &PipelinePlan) -> Vec<(Option<Arc<str>>, Option<Place>)> {
+    let mut decisions = vec![(groups::on_errors(rack, pipeline), pipeline.place.clone())];
+    for stage in &pipeline.stages {
+        // A slot that is not there is reported elsewhere.
+        let of_slot = groups::slot(rack, stage).ok().and_then(|slot| slot.errors().cloned());
+        let of_stage = of_slot.into_iter().chain(stage.errors.clone());
+        decisions.extend(of_stage.map(|errors| (errors, stage.place.clone())));
+    }
+    let files = |(errors, place): (OnErrors, Option<Place>)| {
+        let all = errors.by_name.into_iter().map(|(_, decision)| decision).chain([errors.default]);
+        all.filter_map(|decision| match decision {
+            OnError::Quarantine(to) => Some(to),
+            OnError::Stop | OnError::Skip => None,
+        })
+        .map(|to| (to, place.clone()))
+        .collect::<Vec<_>>()
+    };
+    decisions.into_iter().flat_map(files).collect()
+}
+
+/// The path with no links in it, of a file that is there or could be made; none for devices and pipes.
+fn real(path: &Path) -> Option<PathBuf> {
+    match path.canonicalize() {
+        Ok(path) => path.is_file().then_some(path),
+        Err(_) => {
+            let folder = path.parent()?;
+            Some(folder.canonicalize().unwrap_or_else(|_| folder.to_owned()).join(path.file_name()?))
+        }
+    }
 }
 
 /// The source's columns, where they are known before a row is read.
 fn source_columns(rack: &Rack, pipeline: &PipelinePlan) -> Result<Option<Vec<String>>> {
     let files = source::list(rack, &pipeline.source)?;
+    files_are_apart(rack, pipeline, &files)?;
     if files.is_empty() {
         return Ok(None);
     }
-    sink_is_no_source(rack, pipeline, &files)?;
     let opening = Opening {
         rack,
         plan: &pipeline.source,
@@ -156,7 +217,7 @@ fn check_slot(slot: &Slot, named: &SlotRef, function: Option<&str>, errors: &mut
                 description.functions.iter().map(|function| function.name.as_str()).collect();
             let why =
                 Error::new(Code::UnknownFunction, format!("`{}` has no function `{name}`", slot.name()));
-            let why = match error::nearest(name, names.iter().copied()) {
+            let why = match modrack_core::nearest(name, names.iter().copied()) {
                 Some(near) => why.hint(format!("Did you mean `{near}`?")),
                 None => why.hint(format!("It has {}", error::listed(&names))),
             };

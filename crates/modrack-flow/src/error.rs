@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use arrow_schema::ArrowError;
-use modrack_core::{Code, Error, Place};
+use modrack_core::{Code, Error, Place, nearest};
 
 /// A source that is not there; `near` is a name that was perhaps meant.
 pub(crate) fn source_missing(shown: &str, near: Option<&str>, place: Option<&Place>) -> Error {
@@ -134,17 +134,6 @@ pub(crate) fn arrow(what: &str, why: &ArrowError) -> Error {
         }
         _ => internal(&format!("{what}: {why}")),
     }
-}
-
-/// The name among `has` that `wanted` was perhaps meant to be.
-pub(crate) fn nearest<'a>(wanted: &str, has: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // A name of one letter is near to every other.
-    let letters = wanted.chars().count();
-    let most = if letters < 2 { 0 } else { (letters / 3).max(1) };
-    has.map(|name| (strsim::damerau_levenshtein(wanted, name), name))
-        .filter(|(far, name)| *far <= most || name.eq_ignore_ascii_case(wanted))
-        .min()
-        .map(|(_, name)| name)
 }
 
 /// `a`, `b` and `c`: at most twelve, the rest counted.

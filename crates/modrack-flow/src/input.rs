@@ -217,7 +217,7 @@ fn near(path: &Path, written: &str) -> Option<String> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let near = error::nearest(wanted, names.iter().map(String::as_str))?;
+    let near = modrack_core::nearest(wanted, names.iter().map(String::as_str))?;
     Some(format!("{}{near}", written.strip_suffix(wanted).unwrap_or_default()))
 }
 

@@ -46,6 +46,11 @@ impl Quarantine {
         Self { root: root.to_owned(), default, files: Mutex::default() }
     }
 
+    /// The file that rows go to: the one that is named, else the pipeline's own.
+    pub(crate) fn path(&self, to: Option<&Arc<str>>) -> PathBuf {
+        to.map_or_else(|| self.default.clone(), |to| self.root.join(&**to))
+    }
+
     /// Keeps a row that could not be read.
     ///
     /// # Errors
@@ -116,7 +121,7 @@ impl Quarantine {
     }
 
     fn add(&self, to: Option<&Arc<str>>, entries: &[Entry<'_>]) -> Result<()> {
-        let path = to.map_or_else(|| self.default.clone(), |to| self.root.join(&**to));
+        let path = self.path(to);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match files.entry(path) {
             std::collections::btree_map::Entry::Occupied(file) => file.into_mut(),

@@ -110,7 +110,7 @@ fn prepare_and_run(
         return Err(why);
     }
     let files = source::list(rack, &pipeline.source)?;
-    check::sink_is_no_source(rack, pipeline, &files)?;
+    check::files_are_apart(rack, pipeline, &files)?;
     let meter = Meter::default();
     let bytes_total = match &pipeline.source.from {
         Endpoint::Files(..) => Some(files.iter().map(|file| file.bytes).sum()),

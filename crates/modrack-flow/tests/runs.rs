@@ -89,6 +89,32 @@ fn a_sink_is_no_source() {
 }
 
 #[test]
+fn failed_rows_replace_neither_what_is_read_nor_what_is_written() {
+    let told = |errors: &str, source: &str, sink: &str| {
+        let bench = Bench::new().file("a.csv", "a,b\n1,2\nx\n").file("p.quarantine.jsonl", "{\"a\": 1}\n");
+        let outcome = bench.run(&format!("source: {source}\nerrors: {errors}\nsink: {sink}"));
+        assert_eq!(outcome.text("a.csv"), "a,b\n1,2\nx\n");
+        assert_eq!(outcome.files(), ["a.csv", "p.quarantine.jsonl"]);
+        outcome.told()
+    };
+    expect![[r#"
+        M0112 rack.yaml:3:3 (pipelines.p)
+        Pipeline `p` reads `a.csv` and puts failed rows into it too
+        hint: Name another file with `{ quarantine: PATH }`; a pattern of the source may fit it"#]]
+    .assert_eq(&told("{ default: { quarantine: ./a.csv } }", "{ csv: a.csv }", "{ csv: o.csv }"));
+    expect![[r#"
+        M0112 rack.yaml:3:3 (pipelines.p)
+        Pipeline `p` writes `o.csv` and puts failed rows into it too
+        hint: Name another file with `{ quarantine: PATH }`"#]]
+    .assert_eq(&told("{ ValueError: { quarantine: o.csv } }", "{ csv: a.csv }", "{ csv: o.csv }"));
+    expect![[r#"
+        M0112 rack.yaml:3:3 (pipelines.p)
+        Pipeline `p` reads `p.quarantine.jsonl` and puts failed rows into it too
+        hint: Name another file with `{ quarantine: PATH }`; a pattern of the source may fit it"#]]
+    .assert_eq(&told("quarantine", "{ json: '*.jsonl' }", "{ csv: o.csv }"));
+}
+
+#[test]
 fn a_sink_that_cannot_be_written_is_told() {
     let told = |sink: &str| {
         let outcome = Bench::new()
