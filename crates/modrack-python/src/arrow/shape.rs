@@ -12,6 +12,8 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFloat, PyList, PyMemoryView, P
 use super::columns::{as_bool, as_float, as_int, is_decimal, is_moment, is_nothing};
 use super::moments;
 
+/// How deep lists and dicts in a row may go: what contains itself has no end.
+const DEPTH: usize = 64;
 /// Digits that a decimal column has room for.
 const DIGITS: u8 = 38;
 
@@ -40,6 +42,11 @@ pub(crate) enum Shape {
 impl Shape {
     /// The shape of one object; none when columns cannot hold such objects.
     pub(crate) fn of(value: &Bound<'_, PyAny>) -> Option<Self> {
+        Self::within(value, DEPTH)
+    }
+
+    /// The shape of an object that goes at most `deep` levels down.
+    fn within(value: &Bound<'_, PyAny>, deep: usize) -> Option<Self> {
         if value.is_none() || is_nothing(value) {
             return Some(Self::Null);
         }
@@ -63,14 +70,15 @@ impl Shape {
             return Some(Self::Bytes);
         }
         if let Ok(items) = value.cast::<PyList>() {
-            return Self::of_items(items.iter());
+            return Self::of_items(items.iter(), deep.checked_sub(1)?);
         }
         if let Ok(items) = value.cast::<PyTuple>() {
-            return Self::of_items(items.iter());
+            return Self::of_items(items.iter(), deep.checked_sub(1)?);
         }
         if let Ok(dict) = value.cast::<PyDict>() {
+            let deep = deep.checked_sub(1)?;
             let part = |(key, item): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
-                Some((key.extract::<String>().ok()?, Self::of(&item)?))
+                Some((key.extract::<String>().ok()?, Self::within(&item, deep)?))
             };
             return dict.iter().map(part).collect::<Option<_>>().map(Self::Record);
         }
@@ -157,10 +165,10 @@ impl Shape {
         }
     }
 
-    fn of_items<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>) -> Option<Self> {
+    fn of_items<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, deep: usize) -> Option<Self> {
         let mut shape = Self::Null;
         for item in items {
-            if !shape.widen(Self::of(&item)?) {
+            if !shape.widen(Self::within(&item, deep)?) {
                 return None;
             }
         }
