@@ -56,17 +56,41 @@ pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
 /// What it raised; [`watch::stopped`] when it was not wanted any more.
 pub(crate) fn wait<'py>(awaitable: &Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
     let py = awaitable.py();
-    let future = LOOP.get(py, "submit")?.call1((awaitable,))?;
+    prepare(py);
+    let future = LOOP.get(py, "submit")?.call1((awaitable,)).inspect_err(|_| {
+        // Python warns of a coroutine that goes without having been begun.
+        let _ = awaitable.call_method0(intern!(py, "close"));
+    })?;
     let answer = listen(&future, until);
     if answer.is_err() {
-        // Nobody waits for it any more; a future that has ended is left as it is.
-        let _ = future.call_method0(intern!(py, "cancel"));
+        // Nobody waits for it any more; a future that has ended is left as it is. An exception that was put
+        // into this thread meanwhile may come out of the first try.
+        let _ = future
+            .call_method0(intern!(py, "cancel"))
+            .or_else(|_| future.call_method0(intern!(py, "cancel")));
     }
     let failure = answer?;
     if failure.is_none() {
         return future.call_method0(intern!(py, "result"));
     }
     Err(PyErr::from_value(failure))
+}
+
+/// Makes the event loop, unless it is there.
+///
+/// In a thread of its own: an exception that is put into this one would leave `asyncio` half imported for the
+/// rest of the process.
+fn prepare(py: Python<'_>) {
+    if LOOP.is_made(py) {
+        return;
+    }
+    py.detach(|| {
+        let made = std::thread::Builder::new()
+            .name("modrack-prepare".to_owned())
+            .spawn(|| Python::attach(|py| LOOP.get(py, "submit").map(drop)));
+        // What went wrong is met again, and told, by whoever needs the loop.
+        let _ = made.map(std::thread::JoinHandle::join);
+    });
 }
 
 /// Waits until `future` has ended and gives the exception that it ended with.

@@ -10,6 +10,7 @@ _lock = threading.Lock()
 _loop = None
 _thread = None
 _process = None
+_stopping = False
 
 
 def _start():
@@ -25,7 +26,12 @@ def _start():
 
 def _run(loop):
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    while not _stopping:
+        try:
+            loop.run_forever()
+        except (KeyboardInterrupt, SystemExit):
+            # The task that raised it has it already, and tells whoever waits for that task.
+            pass
 
 
 async def _await(awaitable):
@@ -56,6 +62,7 @@ def is_here():
 
 @atexit.register
 def _stop():
+    global _stopping
     loop = _loop
     if loop is None or _process != os.getpid() or loop.is_closed():
         return
@@ -71,5 +78,6 @@ def _stop():
         asyncio.run_coroutine_threadsafe(end(), loop).result(2)
     except Exception:
         pass
+    _stopping = True
     loop.call_soon_threadsafe(loop.stop)
     _thread.join(2)
