@@ -7,6 +7,7 @@ use std::any::Any;
 use modrack_core::{BackendName, Foreign, ForeignObject, Items, Result, Results, Value};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyIterator;
 
 use crate::convert::{Unfit, data};
 use crate::{convert, failure, names, waiter};
@@ -53,8 +54,19 @@ impl ForeignObject for PyHandle {
             if !is_async && !is_iterator(object) {
                 return None;
             }
-            let yielding = Yielding { object: self.object.clone_ref(py), is_async, ended: false };
-            Some(Box::new(yielding) as Items)
+            // Once: an `__iter__` may begin anew.
+            let begun = match is_async {
+                true => Ok(object.clone()),
+                false => object.try_iter().map(Bound::into_any),
+            };
+            let object = match begun {
+                Ok(object) => object.unbind(),
+                Err(error) => {
+                    let told = failure::error_from_pyerr(py, &error);
+                    return Some(Box::new(std::iter::once(Err(told))) as Items);
+                }
+            };
+            Some(Box::new(Yielding { object, is_async, ended: false }) as Items)
         })
     }
 
@@ -101,10 +113,11 @@ pub(crate) fn is_iterator(object: &Bound<'_, PyAny>) -> bool {
 
 fn next_of<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>> {
     let py = object.py();
-    object
-        .try_iter()
-        .and_then(|mut iterator| iterator.next().transpose())
-        .map_err(|error| failure::error_from_pyerr(py, &error))
+    let next = object.cast::<PyIterator>().map_err(PyErr::from).and_then(|iterator| {
+        // A second handle of the same iterator: going through it needs one that can be changed.
+        iterator.clone().next().transpose()
+    });
+    next.map_err(|error| failure::error_from_pyerr(py, &error))
 }
 
 fn next_awaited<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>> {
