@@ -44,7 +44,12 @@ pub(crate) fn call<'py, const N: usize>(
     // objects from its second place on, and its first place may be written, as `OFFSET` promises. The
     // function gives a new reference, or null with an exception set.
     unsafe {
-        let result = vectorcall(callable.as_ptr(), raw.as_ptr().add(1), count | OFFSET, std::ptr::null_mut());
+        let result = vectorcall(
+            callable.as_ptr(),
+            raw.as_mut_ptr().add(1).cast_const(),
+            count | OFFSET,
+            std::ptr::null_mut(),
+        );
         Bound::from_owned_ptr_or_err(py, result)
     }
 }
