@@ -58,6 +58,8 @@ pub struct StageSpec {
     pub schema: Option<SchemaRef>,
     /// What happens to rows that fail, by the failure.
     pub on_errors: OnErrors,
+    /// How long one call of the function may take.
+    pub time: Option<Duration>,
 }
 
 /// One stage with what fills it.

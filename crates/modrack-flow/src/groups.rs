@@ -3,7 +3,6 @@
 //! The modules are loaded here, before a row is read. Each group keeps what fills its slots for the whole run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
@@ -74,10 +73,10 @@ pub(crate) fn prepare(rack: &Rack, pipeline: &PipelinePlan, cancel: &Cancel) -> 
             batch: stage.batch,
             schema: stage.schema.as_ref().map(schema),
             on_errors: stage.errors.as_ref().map_or_else(|| inner.clone(), |errors| errors.over(&inner)),
+            time: slot.plan().limits.time,
         };
         let seat = StageSeat { instance: pin.instance().clone(), function, function_name, spec };
-        let time: Option<Duration> = slot.plan().limits.time;
-        seated.push((slot.backend()?, Seated { seat, pin, time }));
+        seated.push((slot.backend()?, Seated { seat, pin }));
     }
     let mut groups = Vec::new();
     let mut left = seated.into_iter().peekable();

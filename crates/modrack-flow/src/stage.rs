@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
@@ -26,8 +26,6 @@ pub(crate) struct Seated {
     pub(crate) seat: StageSeat,
     /// What fills it.
     pub(crate) pin: Pin,
-    /// How long one call may take.
-    pub(crate) time: Option<Duration>,
 }
 
 /// Neighbouring stages, run call by call.
@@ -206,7 +204,7 @@ impl Stage {
             return Err(error::interrupted());
         }
         let pin = &self.seated.pin;
-        let deadline = self.seated.time.and_then(|time| Instant::now().checked_add(time));
+        let deadline = self.seated.seat.spec.time.and_then(|time| Instant::now().checked_add(time));
         let call = Call { deadline, cancel: Some(cancel), ..Call::new(positional) };
         pin.within(|| function.call(call)).map_err(|why| pin.blame(why))
     }

@@ -1,5 +1,7 @@
 //! A stage made ready: its function bound, its kind decided, its `finish` found.
 
+use std::time::Instant;
+
 use modrack_core::{Code, Error, OnError, Phase, Result, SlotName, StageSeat, StageSpec, Takes};
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::intern;
@@ -9,7 +11,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use super::takes::{self, Form};
 use crate::call::PythonFunction;
 use crate::instance::PythonInstance;
-use crate::{failure, vector, waiter};
+use crate::waiter::{self, Until};
+use crate::watch::{self, Why};
+use crate::{error, failure, vector};
 
 /// A stage with what fills it.
 pub(super) struct Seat {
@@ -61,26 +65,45 @@ impl Seat {
     /// Calls the function with what it takes.
     pub(super) fn call<'py>(&self, given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = given.py();
-        settled(vector::call(self.function.bind(py), &[Some(given.clone())], 1)?)
+        self.in_time(py, |until| {
+            settled(vector::call(self.function.bind(py), &[Some(given.clone())], 1)?, until)
+        })
     }
 
     /// Calls `finish`, where there is one.
     pub(super) fn finish<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
-        self.finish.as_ref().map(|finish| finish.bind(py).call0().and_then(settled))
+        let finish = self.finish.as_ref()?;
+        Some(self.in_time(py, |until| settled(finish.bind(py).call0()?, until)))
+    }
+
+    /// Makes a call, which is stopped when it takes longer than it may.
+    fn in_time<'py>(
+        &self,
+        py: Python<'py>,
+        call: impl FnOnce(&Until<'_>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Some(time) = self.spec.time else { return call(&Until::default()) };
+        let until = Until { deadline: Instant::now().checked_add(time), cancel: None };
+        let watch = watch::begin(py, until.deadline, None);
+        let result = call(&until);
+        match watch.end(py) {
+            Some(why) => Err(watch::stopped(py, why)),
+            None => result,
+        }
     }
 
     /// What a call raised, in full.
     pub(super) fn failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
-        self.function.failed(py, raised).phase(Phase::Call)
+        told(py, &self.function, raised)
     }
 
     /// What `finish` raised, in full.
     pub(super) fn finish_failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
         let error = match &self.finish {
-            Some(finish) => finish.failed(py, raised),
-            None => failure::error_from_pyerr(py, raised),
+            Some(finish) => told(py, finish, raised),
+            None => failure::error_from_pyerr(py, raised).phase(Phase::Call),
         };
-        self.named(error.phase(Phase::Call))
+        self.named(error)
     }
 
     /// What a call raised, as far as a decision about a row needs it.
@@ -98,6 +121,16 @@ impl Seat {
     }
 }
 
+/// What a call of `function` raised, in full.
+fn told(py: Python<'_>, function: &PythonFunction, raised: &PyErr) -> Error {
+    let error = match watch::why_stopped(py, raised) {
+        Some(Why::Late) => error::timed_out(function.name()),
+        Some(Why::Cancelled) => error::cancelled(function.name()),
+        None => function.failed(py, raised),
+    };
+    error.phase(Phase::Call)
+}
+
 /// A function that need not be there.
 fn found(function: Result<PythonFunction>) -> Result<Option<PythonFunction>> {
     match function {
@@ -108,7 +141,7 @@ fn found(function: Result<PythonFunction>) -> Result<Option<PythonFunction>> {
 }
 
 /// The result of a call, awaited where it is to be awaited. What yields asynchronously becomes a list.
-fn settled(result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+fn settled<'py>(result: Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
     if result.cast_exact::<PyDict>().is_ok()
         || result.is_none()
         || result.cast_exact::<PyList>().is_ok()
@@ -117,7 +150,7 @@ fn settled(result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
         return Ok(result);
     }
     if waiter::is_awaitable(&result) {
-        return waiter::wait(&result, &waiter::Until::default());
+        return waiter::wait(&result, until);
     }
     let py = result.py();
     if !result.get_type().hasattr(intern!(py, "__anext__"))? {
@@ -126,8 +159,12 @@ fn settled(result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let items = PyList::empty(py);
     loop {
         let next = result.call_method0(intern!(py, "__anext__"))?;
-        match waiter::wait(&next, &waiter::Until::default()) {
-            Ok(item) => items.append(item)?,
+        match waiter::wait(&next, until) {
+            // What yields may give one dict again and again, and change it in between.
+            Ok(item) => match item.cast_into::<PyDict>() {
+                Ok(row) => items.append(row.copy()?)?,
+                Err(other) => items.append(other.into_inner())?,
+            },
             Err(end) if end.is_instance_of::<PyStopAsyncIteration>(py) => return Ok(items.into_any()),
             Err(raised) => return Err(raised),
         }

@@ -1,0 +1,89 @@
+"""What a module does that would take the process, the event loop or the run with it, were it not guarded."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import Modrack
+from stages import Rows, came_out, fails, rack, run
+
+COUNT: Rows = [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(("ends", "code"), [("sys.exit(3)", "M0507"), ("raise SystemExit", "M0507")])
+def test_a_coroutine_that_asks_to_exit(modrack: Modrack, ends: str, code: str) -> None:
+    """It is told as any other exit, and the event loop goes on for whoever comes next."""
+    modrack.write("module.py", f"import sys\n\nasync def leave():\n    {ends}\n")
+    modrack.fails(code, "call", "./module.py", "leave")
+    stage = f"import sys\nasync def transform(row):\n    if row['n'] == 1:\n        {ends}\n    return row\n"
+    assert run(modrack, COUNT, stage, more="errors: { default: skip }") == [{"n": 2}]
+
+
+def test_an_interrupt_in_a_coroutine(modrack: Modrack) -> None:
+    """It ends the call as an interrupt in any function does."""
+    modrack.write("module.py", "async def leave():\n    raise KeyboardInterrupt\n")
+    assert modrack("call", "./module.py", "leave", code=130).stdout == ""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "endless = []; endless.append(endless); return {'x': endless}",
+        "endless = {}; endless['more'] = endless; return {'x': endless}",
+        "deep = []\n    for _ in range(100_000): deep = [deep]\n    return {'x': deep}",
+    ],
+)
+def test_a_row_without_a_bottom(modrack: Modrack, given: str) -> None:
+    """What contains itself is a value that does not fit, and no end of the process."""
+    failure = fails(modrack, "M0506", COUNT, f"def transform(row):\n    {given}\n")
+    assert failure.key == "x"
+
+
+def test_an_iterator_that_begins_anew(modrack: Modrack) -> None:
+    """`__iter__` is asked once, however many values follow."""
+    modrack.write(
+        "module.py",
+        """\
+        class Count:
+            def __iter__(self):
+                self.n = 0
+                return self
+
+            def __next__(self):
+                self.n += 1
+                if self.n > 3:
+                    raise StopIteration
+                return self.n
+
+        def count():
+            return Count()
+        """,
+    )
+    assert modrack("call", "./module.py", "count").json == [1, 2, 3]
+
+
+SPIN = "while True:\n            pass"
+SLEEP = "import asyncio\n        await asyncio.sleep(60)"
+
+
+@pytest.mark.parametrize(("kind", "body"), [("def", SPIN), ("async def", SLEEP)], ids=["a function", "a coroutine"])
+def test_a_stage_that_takes_too_long(modrack: Modrack, kind: str, body: str) -> None:
+    """`limits.time` of a slot bounds each call of its stage, and `errors:` decides about the row."""
+    stage = f"{kind} transform(row):\n    if row['n'] == 1:\n        {body}\n    return row\n"
+    limits = ["limits: { time: 500ms }"]
+    assert fails(modrack, "M0508", COUNT, stage, options=limits).place.endswith("in.jsonl:1")
+    rack(modrack, COUNT, [stage], "errors: { default: skip }", limits)
+    modrack("run")
+    assert came_out(modrack) == [{"n": 2}]
+
+
+def test_a_finish_that_takes_too_long(modrack: Modrack) -> None:
+    """It is bounded as the other calls are."""
+    stage = f"def transform(row):\n    return row\ndef finish():\n        {SPIN}\n"
+    fails(modrack, "M0508", COUNT, stage, options=["limits: { time: 200ms }"])
+
+
+def test_an_async_generator_that_changes_what_it_gave(modrack: Modrack) -> None:
+    """Each row stays as it was given."""
+    stage = "async def transform(row):\n    for i in range(2):\n        row['i'] = i\n        yield row\n"
+    assert [row["i"] for row in run(modrack, COUNT, stage)] == [0, 1, 0, 1]
