@@ -315,3 +315,32 @@ def test_a_column_that_has_no_value_yet(modrack: Modrack) -> None:
         assert [row["late"] for row in out] == [None, None, 2.5, 3.0], size
     stage = stage.replace("3]", "'x']")
     assert fails(modrack, "M0607", rows, stage, more="batch-rows: 1").key == "late"
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        "return ONE",
+        "return [ONE]",
+        "yield ONE",
+        "KEPT.append(ONE)\n    return KEPT[-1:]",
+        "KEPT[:] = [ONE]\n    return KEPT",
+    ],
+)
+def test_a_dict_that_the_module_uses_again(modrack: Modrack, give: str) -> None:
+    """What a row was when it was given is what is written, whatever becomes of the dict afterwards."""
+    stage = f"ONE, KEPT = {{}}, []\ndef transform(row: dict):\n    ONE['n'] = row['price']\n    {give}\n"
+    same = "def transform(row):\n    return row\n"
+    for stages in ([stage], [stage, same]):
+        options = ["function: transform"] * len(stages)
+        assert run(modrack, FRUIT, *stages, options=options) == [{"n": 3}, {"n": 4}, {"n": 1}]
+    late = """
+ONE, ROWS = {}, []
+def transform(row):
+    ROWS.append(row["price"])
+def finish():
+    for n in ROWS:
+        ONE["n"] = n
+        yield ONE
+"""
+    assert run(modrack, FRUIT, late, options=["function: transform"]) == [{"n": 3}, {"n": 4}, {"n": 1}]

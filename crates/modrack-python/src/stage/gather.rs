@@ -213,7 +213,9 @@ fn run_rows<'py>(
     }
     let made = out.made(seat, schema);
     let numbers = Numbers::From(out.count());
-    let done = match seat.call(list.as_any()) {
+    let called = seat.call(list.as_any());
+    drop(list);
+    let done = match called {
         Ok(result) => give(seat, out, rest, step, &made, numbers, result),
         Err(raised) => Err(Fault::Raised(raised)),
     };

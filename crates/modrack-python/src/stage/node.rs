@@ -284,8 +284,8 @@ fn take_row<'py>(
     let py = step.py;
     let Row { object, number, before } = row;
     let called = match seat.call(object.as_any()) {
-        Ok(result) => results::of_row(seat, result, &mut |object: Bound<'py, PyDict>| {
-            given.push(Row { object, number, before: before.again(py) });
+        Ok(result) => results::of_row(seat, &object, result, &mut |made: Bound<'py, PyDict>| {
+            given.push(Row { object: made, number, before: before.again(py) });
             if given.len() >= MANY {
                 give_rows(seat, out, rest, step, origin, std::mem::take(given))?;
             }

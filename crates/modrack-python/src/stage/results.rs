@@ -33,9 +33,10 @@ impl From<PyErr> for Fault {
     }
 }
 
-/// Gives each part of what a row function gave to `each`.
+/// Gives each part of what a row function made of `given` to `each`.
 pub(super) fn of_row<'py>(
     seat: &Seat,
+    given: &Bound<'py, PyDict>,
     result: Bound<'py, PyAny>,
     each: &mut dyn FnMut(Bound<'py, PyDict>) -> Result<()>,
 ) -> Result<(), Fault> {
@@ -43,25 +44,29 @@ pub(super) fn of_row<'py>(
         return Ok(());
     }
     let result = match result.cast_into::<PyDict>() {
-        Ok(row) => return each(row).map_err(Fault::Ended),
+        Ok(row) => {
+            let holders = if row.is(given) { 2 } else { 1 };
+            return each(own(row, holders)?).map_err(Fault::Ended);
+        }
         Err(other) => other.into_inner(),
     };
     if is_many(&result) {
+        let holders = holders_of_items(&result);
         for item in result.try_iter()? {
             let item = item?;
             if item.is_none() {
                 continue;
             }
-            match as_row(&item)? {
-                Some(row) => each(row).map_err(Fault::Ended)?,
-                None => return Err(Fault::Wrong(error::not_among_rows(seat.function(), &item))),
+            match as_row(item, holders)? {
+                Ok(row) => each(row).map_err(Fault::Ended)?,
+                Err(item) => return Err(Fault::Wrong(error::not_among_rows(seat.function(), &item))),
             }
         }
         return Ok(());
     }
-    match as_row(&result)? {
-        Some(row) => each(row).map_err(Fault::Ended),
-        None => Err(Fault::Wrong(error::not_a_row(seat.function(), &result))),
+    match as_row(result, 1)? {
+        Ok(row) => each(row).map_err(Fault::Ended),
+        Err(result) => Err(Fault::Wrong(error::not_a_row(seat.function(), &result))),
     }
 }
 
@@ -75,12 +80,13 @@ pub(super) fn of_rows<'py>(
         return Ok(());
     }
     if !is_many(&result) || packages::is_table(&result) {
-        return each(item(seat, result)?).map_err(Fault::Ended);
+        return each(item(seat, result, 1)?).map_err(Fault::Ended);
     }
+    let holders = holders_of_items(&result);
     for part in result.try_iter()? {
         let part = part?;
         if !part.is_none() {
-            each(item(seat, part)?).map_err(Fault::Ended)?;
+            each(item(seat, part, holders)?).map_err(Fault::Ended)?;
         }
     }
     Ok(())
@@ -115,9 +121,9 @@ pub(super) fn values<'py>(
     Err(Fault::Wrong(error::not_values(seat.function(), column, &result)))
 }
 
-fn item<'py>(seat: &Seat, part: Bound<'py, PyAny>) -> Result<Item<'py>, Fault> {
+fn item<'py>(seat: &Seat, part: Bound<'py, PyAny>, holders: isize) -> Result<Item<'py>, Fault> {
     let part = match part.cast_into::<PyDict>() {
-        Ok(row) => return Ok(Item::Row(row)),
+        Ok(row) => return Ok(Item::Row(own(row, holders)?)),
         Err(other) => other.into_inner(),
     };
     if packages::is_pandas(&part) {
@@ -126,9 +132,9 @@ fn item<'py>(seat: &Seat, part: Bound<'py, PyAny>) -> Result<Item<'py>, Fault> {
     if arrow::is_table(&part) {
         return arrow::import(&part).map(Item::Table).map_err(Fault::Wrong);
     }
-    match as_row(&part)? {
-        Some(row) => Ok(Item::Row(row)),
-        None => Err(Fault::Wrong(error::not_rows(seat.function(), &part))),
+    match as_row(part, holders)? {
+        Ok(row) => Ok(Item::Row(row)),
+        Err(part) => Err(Fault::Wrong(error::not_rows(seat.function(), &part))),
     }
 }
 
@@ -137,25 +143,50 @@ fn is_many(object: &Bound<'_, PyAny>) -> bool {
     object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() || is_iterator(object)
 }
 
-/// An object as a row: a dict, or a copy of another mapping as one.
-#[expect(unsafe_code, reason = "any mapping can be copied into a dict by one call of the C API")]
-fn as_row<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let py = object.py();
-    if let Ok(row) = object.cast::<PyDict>() {
-        return Ok(Some(row.clone()));
+/// A row that nobody else holds, so that it stays as it is until it is written: a function may keep one dict
+/// and give it again for every row. `holders` is how many hold a row that was made for us alone.
+fn own<'py>(row: Bound<'py, PyDict>, holders: isize) -> PyResult<Bound<'py, PyDict>> {
+    // SAFETY: the row is a live object.
+    #[expect(unsafe_code, reason = "how many hold an object is known to the C API alone")]
+    let held = unsafe { ffi::Py_REFCNT(row.as_ptr()) };
+    if held > holders { row.copy() } else { Ok(row) }
+}
+
+/// How many hold a row that was made for us alone and comes in `many`: it, unless it yields, and we. Nobody, when
+/// `many` itself is kept by somebody.
+fn holders_of_items(many: &Bound<'_, PyAny>) -> isize {
+    if is_iterator(many) {
+        return 1;
     }
+    // SAFETY: the object is live.
+    #[expect(unsafe_code, reason = "how many hold an object is known to the C API alone")]
+    let held = unsafe { ffi::Py_REFCNT(many.as_ptr()) };
+    if held > 1 { 0 } else { 2 }
+}
+
+/// An object as a row: a dict, or a copy of another mapping as one; the object itself when it is neither.
+#[expect(unsafe_code, reason = "any mapping can be copied into a dict by one call of the C API")]
+fn as_row<'py>(
+    object: Bound<'py, PyAny>,
+    holders: isize,
+) -> PyResult<Result<Bound<'py, PyDict>, Bound<'py, PyAny>>> {
+    let py = object.py();
+    let object = match object.cast_into::<PyDict>() {
+        Ok(row) => return own(row, holders).map(Ok),
+        Err(other) => other.into_inner(),
+    };
     let class = object.get_type();
     let is_mapping = class.hasattr(intern!(py, "keys"))?
         && class.hasattr(intern!(py, "__getitem__"))?
-        && !packages::is_table(object)
+        && !packages::is_table(&object)
         && !class.hasattr(intern!(py, "to_frame"))?;
     if !is_mapping {
-        return Ok(None);
+        return Ok(Err(object));
     }
     let row = PyDict::new(py);
     // SAFETY: the first is a new dictionary, the second a live object; failing sets an exception.
     match unsafe { ffi::PyDict_Update(row.as_ptr(), object.as_ptr()) } {
-        0 => Ok(Some(row)),
+        0 => Ok(Ok(row)),
         _ => Err(PyErr::fetch(py)),
     }
 }
