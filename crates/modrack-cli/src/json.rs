@@ -4,10 +4,14 @@
 //! `{"base64": "..."}` in both directions, a table is a list of its rows, and a float keeps its point (`2.0`).
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_json::WriterBuilder;
 use arrow_json::writer::JsonArray;
+use arrow_schema::DataType;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use modrack_core::{Code, Error, Map, Result, Text, Value};
@@ -100,7 +104,17 @@ fn write<'a>(text: &mut String, value: &'a Value, path: &mut Vec<Step<'a>>) -> R
             }
             text.push('}');
         }
-        Value::Table(batch) => text.push_str(&rows(batch)?),
+        Value::Table(batch) => {
+            for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+                // The writer of tables takes these for nulls.
+                if let Some((row, number)) = not_finite(&**column) {
+                    path.extend([Step::Item(row), Step::Key(field.name())]);
+                    return Err(unfit(format!("JSON has no way to write the number `{number}`"), path)
+                        .hint("Give a finite number, or null"));
+                }
+            }
+            text.push_str(&rows(batch)?);
+        }
         Value::Foreign(object) => {
             let data = object.to_value().map_err(|error| match path.is_empty() {
                 true => error,
@@ -134,6 +148,31 @@ fn rows(batch: &RecordBatch) -> Result<String> {
     }
     String::from_utf8(bytes)
         .map_err(|error| Error::new(Code::Internal, format!("A table was written as JSON wrongly: {error}")))
+}
+
+/// The first number of a column that is none or has no end, and the row it is in.
+fn not_finite(column: &dyn Array) -> Option<(usize, f64)> {
+    let rows = || (0..column.len()).filter(|&row| column.is_valid(row));
+    let each = |number: &dyn Fn(usize) -> f64| {
+        rows().map(|row| (row, number(row))).find(|(_, number)| !number.is_finite())
+    };
+    let within = |part: &dyn Fn(usize) -> ArrayRef| {
+        rows().find_map(|row| not_finite(&*part(row)).map(|(_, number)| (row, number)))
+    };
+    match column.data_type() {
+        DataType::Float16 => each(&|row| column.as_primitive::<Float16Type>().value(row).to_f64()),
+        DataType::Float32 => each(&|row| column.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => each(&|row| column.as_primitive::<Float64Type>().value(row)),
+        DataType::List(_) => within(&|row| column.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => within(&|row| column.as_list::<i64>().value(row)),
+        DataType::FixedSizeList(..) => within(&|row| column.as_fixed_size_list().value(row)),
+        DataType::Map(..) => within(&|row| Arc::new(column.as_map().value(row))),
+        DataType::Struct(_) => rows().find_map(|row| {
+            let parts = column.as_struct().columns().iter();
+            parts.map(|part| part.slice(row, 1)).find_map(|part| Some((row, not_finite(&*part)?.1)))
+        }),
+        _ => None,
+    }
 }
 
 fn quote(text: &mut String, words: &str) {
@@ -214,6 +253,8 @@ fn wide_integer(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::{Float64Array, ListArray};
+
     use super::*;
 
     fn check(json: &str) {
@@ -246,5 +287,22 @@ mod tests {
         )])))]);
         let error = to_text(&nested).unwrap_err();
         assert_eq!(error.message(), "JSON has no way to write the number `NaN`, at `result[0][\"price\"]`");
+    }
+
+    #[test]
+    fn a_number_of_a_table_without_an_end_is_an_error() {
+        let lists = ListArray::from_iter_primitive::<Float64Type, _, _>([
+            Some(vec![Some(1.0), None]),
+            Some(vec![Some(f64::INFINITY)]),
+        ]);
+        let columns: [ArrayRef; 2] =
+            [Arc::new(Float64Array::from(vec![None, Some(f64::NAN)])), Arc::new(lists)];
+        for (column, shown) in columns.into_iter().zip(["NaN", "inf"]) {
+            let table = RecordBatch::try_from_iter_with_nullable([("a", column, true)]).unwrap();
+            assert!(to_text(&Value::from(table.slice(0, 1))).is_ok());
+            let expected =
+                format!("JSON has no way to write the number `{shown}`, at `result[1][\"a\"]` [M0506]");
+            assert_eq!(to_text(&Value::from(table)).unwrap_err().to_string(), expected);
+        }
     }
 }

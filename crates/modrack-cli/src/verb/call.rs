@@ -1,6 +1,7 @@
 //! `modrack call`: one call, its result as JSON.
 
 use modrack_core::{Args, Call, Code, Error, Results, Value};
+use modrack_runtime::Slot;
 
 use crate::args;
 use crate::arguments;
@@ -28,7 +29,7 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
             cancel: Some(&cancel),
             results: Results::Converted,
         })?;
-        print(&result, &interrupt, session)
+        print(&result, &slot, &interrupt, session)
     };
     let done = work().map_err(|failure| interrupt.explain(failure));
     if what.stats {
@@ -37,9 +38,15 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
     session.close(&rack, done)
 }
 
-/// Prints a value as JSON; what yields its values one by one is printed as it comes, as a list.
-pub(crate) fn print(value: &Value, interrupt: &Interrupt, session: &mut Session) -> Outcome {
+/// Prints a value that a slot gave as JSON; what yields its values one by one is printed as it comes, as a
+/// list.
+pub(crate) fn print(value: &Value, slot: &Slot, interrupt: &Interrupt, session: &mut Session) -> Outcome {
     let output = &mut session.output;
+    // What a module made is read here, after its call has ended: what is wrong with it is still its own.
+    let blame = |error: Error| match slot.pin() {
+        Ok(pin) => pin.blame(error),
+        Err(_) => error.slot(slot.name()),
+    };
     if let Value::Foreign(object) = value
         && let Some(items) = object.items()
     {
@@ -51,14 +58,14 @@ pub(crate) fn print(value: &Value, interrupt: &Interrupt, session: &mut Session)
             if cancel.is_cancelled() {
                 return Err(Error::new(Code::Interrupted, "Interrupted").into());
             }
-            let text = json::to_text(&item?)?;
+            let text = item.and_then(|item| json::to_text(&item)).map_err(blame)?;
             output.print(&format!("{before}{text}"))?;
             before = between;
         }
         output.print(&if before == open { format!("{open}{close}") } else { close.to_owned() })?;
         return Ok(0);
     }
-    let text = json::to_text(value)?;
+    let text = json::to_text(value).map_err(blame)?;
     let text = if output.data_is_terminal { json::indented(text) } else { text };
     output.print(&(text + "\n"))?;
     Ok(0)

@@ -11,7 +11,7 @@ pub(crate) fn run(what: &args::Get, session: &mut Session) -> Outcome {
     let slot = rack.slot(&what.slot)?;
     session.needs_python(&rack, std::slice::from_ref(&slot))?;
     let interrupt = session.watch(&rack);
-    let mut work = || -> Outcome { print(&slot.attribute(&what.name)?, &interrupt, session) };
+    let mut work = || -> Outcome { print(&slot.attribute(&what.name)?, &slot, &interrupt, session) };
     let done = work().map_err(|failure| interrupt.explain(failure));
     session.close(&rack, done)
 }
