@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 
-from harness import Modrack
+from harness import HANGS_AFTER, Modrack
 from stages import Rows, came_out, fails, rack, run
 
 COUNT: Rows = [{"n": 1}, {"n": 2}]
@@ -87,3 +91,34 @@ def test_an_async_generator_that_changes_what_it_gave(modrack: Modrack) -> None:
     """Each row stays as it was given."""
     stage = "async def transform(row):\n    for i in range(2):\n        row['i'] = i\n        yield row\n"
     assert [row["i"] for row in run(modrack, COUNT, stage)] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+@pytest.mark.parametrize("args", [("run",), ("call", "./stage0.py", "transform", '{"n": 1}')], ids=["run", "call"])
+def test_a_module_that_puts_things_in_order_when_interrupted(
+    modrack: Modrack, args: tuple[str, ...], sent: signal.Signals
+) -> None:
+    """One signal is one interrupt: it does not come again while the module sees to the first."""
+    stage = """\
+    import time
+
+    def transform(row):
+        try:
+            open("begun", "w").close()
+            while True:
+                pass
+        finally:
+            until = time.monotonic() + 0.3
+            while time.monotonic() < until:
+                pass
+            open("in-order", "w").close()
+    """
+    rack(modrack, COUNT, [stage])
+    run = modrack.start(*args)
+    until = time.monotonic() + HANGS_AFTER
+    while not (modrack.folder / "begun").exists() and run.poll() is None and time.monotonic() < until:
+        os.sched_yield()
+    run.send_signal(sent)
+    _, stderr = run.communicate(timeout=HANGS_AFTER)
+    assert run.returncode == 130, stderr
+    assert (modrack.folder / "in-order").exists(), stderr

@@ -50,7 +50,7 @@ impl Interrupt {
         let handle = signals.handle();
         let watcher = thread::Builder::new().name("modrack-signals".to_owned()).spawn(move || {
             let mut backends = Some(backends);
-            for _ in signals.forever() {
+            for signal in signals.forever() {
                 match backends.take() {
                     Some(backends) => {
                         match words {
@@ -58,6 +58,11 @@ impl Interrupt {
                             Words::OnTerminal => eprintln!("\n{STOPPING}"),
                             Words::Plain => eprintln!("{STOPPING}"),
                             Words::None => {}
+                        }
+                        // An interpreter in this process had a handler before ours, which ours calls: a
+                        // second word would fall upon what a module does about the first.
+                        if signal == SIGINT {
+                            continue;
                         }
                         // A backend may have to wait for its interpreter; the next signal must not.
                         let _ = thread::Builder::new()

@@ -37,6 +37,8 @@ struct Call {
     thread: threads::Id,
     deadline: Option<Instant>,
     cancel: Option<Cancel>,
+    /// When its caller was first seen to have given it up.
+    given_up: Option<Instant>,
     /// Why and when it was last told to stop.
     told: Option<(Why, Instant)>,
 }
@@ -50,6 +52,9 @@ static WATCHING: AtomicBool = AtomicBool::new(false);
 
 /// How often a caller's word is looked for.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long a call that was given up is left to end by itself: whoever gives up has mostly interrupted what
+/// runs as well, and that may have something to put in order.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a call is left alone before it is told again.
 const AGAIN: Duration = Duration::from_millis(200);
 /// How long the watcher stays when there is nothing to watch.
@@ -61,7 +66,14 @@ pub(crate) fn begin(py: Python<'_>, deadline: Option<Instant>, cancel: Option<&C
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     // The class is made here, where it can be: the watcher only takes it.
     let _ = stopped_class(py);
-    let call = Call { id, thread: threads::current(py), deadline, cancel: cancel.cloned(), told: None };
+    let call = Call {
+        id,
+        thread: threads::current(py),
+        deadline,
+        cancel: cancel.cloned(),
+        given_up: None,
+        told: None,
+    };
     let mut calls = calls();
     calls.push_back(call);
     let starts = !WATCHING.swap(true, Ordering::AcqRel);
@@ -182,9 +194,12 @@ fn tell(calls: &mut VecDeque<Call>, now: Instant) -> Vec<u64> {
         if call.told.is_some_and(|(_, when)| now.duration_since(when) < AGAIN) {
             continue;
         }
+        if call.given_up.is_none() && call.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+            call.given_up = Some(now);
+        }
         let why = if call.deadline.is_some_and(|deadline| now >= deadline) {
             Why::Late
-        } else if call.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+        } else if call.given_up.is_some_and(|since| now.duration_since(since) >= PATIENCE) {
             Why::Cancelled
         } else {
             continue;
