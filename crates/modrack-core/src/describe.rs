@@ -6,6 +6,15 @@ use semver::Version;
 
 use crate::{BackendName, ContentHash, Map, ParamKind, Place, Signature, Takes};
 
+/// Functions by which a module is started, stopped and carried over; none is meant as the main function.
+const LIFECYCLE: &[&str] =
+    &["create", "export_state", "finish", "import_state", "initialize", "shutdown", "start", "stop"];
+
+/// Whether a function belongs to a module's life, not to its work.
+pub fn is_lifecycle(name: &str) -> bool {
+    LIFECYCLE.contains(&name)
+}
+
 /// A module, as read and not run.
 #[derive(Clone, Debug, Default)]
 pub struct Description {

@@ -23,7 +23,9 @@ mod value;
 pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State};
 pub use call::{Args, Call, Cancel, Results};
 pub use code::{Code, Kind};
-pub use describe::{AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest};
+pub use describe::{
+    AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest, is_lifecycle,
+};
 pub use error::{Cause, Error, Phase, Place, Result};
 pub use foreign::{Foreign, ForeignObject, Items};
 pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};

@@ -202,7 +202,7 @@ impl ClassView {
                 Member::Method(_) => {}
             }
         }
-        let main = listed.iter().any(|one| !crate::is_lifecycle(&one.info.name));
+        let main = listed.iter().any(|one| !modrack_core::is_lifecycle(&one.info.name));
         if !main && let Some(Member::Method(method)) = self.member("__call__") {
             listed.push(bound("__call__", method));
         }

@@ -27,12 +27,3 @@ pub use reader::Reader;
 pub use requires::check_requires;
 pub use text::is_python;
 pub use types::takes_of;
-
-/// Functions by which a module is started, stopped and carried over; none is ever the main function.
-pub const LIFECYCLE: &[&str] =
-    &["create", "export_state", "finish", "import_state", "initialize", "shutdown", "start", "stop"];
-
-/// Whether a function belongs to a module's life, not to its work.
-pub fn is_lifecycle(name: &str) -> bool {
-    LIFECYCLE.binary_search(&name).is_ok()
-}

@@ -185,7 +185,7 @@ fn describe(world: &World<'_>, unit: &Rc<Unit>, filling: Filling, manifest: Mani
 
 /// What a module's transform takes, where all its functions that could be one say the same.
 fn takes(functions: &[Listed]) -> Option<Takes> {
-    let mut mains = functions.iter().filter(|one| !crate::is_lifecycle(&one.info.name));
+    let mut mains = functions.iter().filter(|one| !modrack_core::is_lifecycle(&one.info.name));
     let first = mains.next()?.takes;
     mains.all(|one| one.takes == first).then_some(first)?
 }

@@ -1,6 +1,6 @@
 //! The failures of this backend that are not exceptions of a module.
 
-use modrack_core::{Code, Error, Phase, Signature};
+use modrack_core::{Code, Error, Phase, Signature, nearest};
 use pyo3::prelude::*;
 
 use crate::failure;
@@ -90,19 +90,8 @@ fn with_names(error: Error, name: &str, known: &[String], what: &str) -> Error {
         listed.push("...".to_owned());
     }
     let listed = listed.join(", ");
-    match nearest(name, known) {
+    match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("Did you mean `{near}`? Its {what}: {listed}")),
         None => error.hint(format!("Its {what}: {listed}")),
     }
-}
-
-/// The known name that is close enough to be what was meant.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let lower = name.to_lowercase();
-    known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|&(distance, _)| distance <= 1 + name.chars().count() / 4)
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, candidate)| candidate.as_str())
 }

@@ -3,14 +3,10 @@
 //! The slot's own word comes first, then the contract's, then the module's manifest, then the only public
 //! function there is. What a module has for modrack alone (`initialize`, `shutdown` and so on) is none of these.
 
-use modrack_core::{Entry, Instance, Result};
+use modrack_core::{Entry, Instance, Result, is_lifecycle};
 
 use crate::error::{self, no_main_function};
 use crate::seat::Checked;
-
-/// Functions that a module has for its own life, not for callers.
-const LIFE: &[&str] =
-    &["create", "initialize", "shutdown", "start", "stop", "export_state", "import_state", "finish"];
 
 /// The main function, as far as that is known without running anything.
 ///
@@ -60,7 +56,7 @@ fn only(names: Vec<&str>) -> Result<String> {
     if let [name] = names[..] {
         return Ok(name.to_owned());
     }
-    let serving: Vec<_> = names.iter().copied().filter(|name| !LIFE.contains(name)).collect();
+    let serving: Vec<_> = names.iter().copied().filter(|name| !is_lifecycle(name)).collect();
     match serving[..] {
         [name] => Ok(name.to_owned()),
         [] => Err(no_main_function(names.into_iter())),
