@@ -122,3 +122,30 @@ def test_a_module_that_puts_things_in_order_when_interrupted(
     _, stderr = run.communicate(timeout=HANGS_AFTER)
     assert run.returncode == 130, stderr
     assert (modrack.folder / "in-order").exists(), stderr
+
+
+def test_a_thread_that_holds_the_process_up(modrack: Modrack) -> None:
+    """Whoever waits for a thread that a module left behind can still end the process."""
+    modrack.write(
+        "module.py",
+        f"""\
+        import threading
+        import time
+
+        def leave():
+            threading.Thread(target=time.sleep, args=({HANGS_AFTER},)).start()
+            return 1
+        """,
+    )
+    run = modrack.start("call", "./module.py", "leave")
+    try:
+        assert run.stdout
+        assert run.stdout.readline() == "1\n"
+        begun = time.monotonic()
+        while run.poll() is None and time.monotonic() - begun < HANGS_AFTER / 2:
+            run.terminate()
+            os.sched_yield()
+        assert run.returncode in (-signal.SIGTERM, 130)
+    finally:
+        run.kill()
+        run.communicate()

@@ -3,8 +3,8 @@
 //! The flag is set by the signal handler itself, so that whoever fails because of the signal already finds it
 //! set. Words and backends are seen to by a thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use modrack_core::{Backend, Cancel, Code, Error};
@@ -12,6 +12,15 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::output::Failure;
+
+/// Whether nothing is watched any more: a signal to terminate then does what it does by default. A module's
+/// thread may hold the process up for long after the verb is done.
+static OVER: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
+    let over = Arc::new(AtomicBool::new(false));
+    // What fails here fails again where the signals are watched.
+    let _ = signal_hook::flag::register_conditional_default(SIGTERM, Arc::clone(&over));
+    over
+});
 
 const STOPPING: &str = "Stopping; press Ctrl-C again to leave at once";
 
@@ -41,6 +50,7 @@ impl Interrupt {
         words: Words,
         before_leaving: impl Fn() + Send + 'static,
     ) -> Self {
+        OVER.store(false, Ordering::SeqCst);
         let flag = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // What fails here fails again below, where it is seen to.
@@ -103,5 +113,6 @@ impl Drop for Interrupt {
         if let Some(handle) = &self.handle {
             handle.close();
         }
+        OVER.store(true, Ordering::SeqCst);
     }
 }
