@@ -12,8 +12,9 @@ fn main() {
     let answer = String::from_utf8(answer.stdout).expect("the interpreter's answer is text");
     let mut lines = answer.lines();
     if let (Some(folder), Some(version)) = (lines.next(), lines.next()) {
-        println!("cargo:rustc-link-search=native={folder}");
-        println!("cargo:rustc-link-lib=dylib=python{version}");
+        // As arguments of the benchmarks alone: a library named otherwise would be linked to the empty crate.
+        println!("cargo:rustc-link-arg-benches=-L{folder}");
+        println!("cargo:rustc-link-arg-benches=-lpython{version}");
         println!("cargo:rustc-link-arg-benches=-Wl,-rpath,{folder}");
     }
 }
