@@ -58,6 +58,18 @@ impl Product {
         Self::of(profile)
     }
 
+    /// A copy that stays as it is while cargo builds the same with other features, for tests.
+    pub(crate) fn set_aside(&self) -> Result<Self> {
+        let folder = target()?.join("tested");
+        std::fs::create_dir_all(&folder)?;
+        let copy = |from: &Path| -> Result<PathBuf> {
+            let to = folder.join(from.file_name().context("a file has a name")?);
+            std::fs::copy(from, &to).with_context(|| from.display().to_string())?;
+            Ok(to)
+        };
+        Ok(Self { command: copy(&self.command)?, extension: copy(&self.extension)? })
+    }
+
     /// The command with `args`, to be run in `folder`.
     pub(crate) fn modrack(&self, folder: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(&self.command);
