@@ -274,3 +274,14 @@ def test_nothing_is_left_beside_the_modules(modrack: Modrack) -> None:
     modrack.write("ask.py", ASK)
     modrack("call", "./ask.py", "prefix")
     assert not [path for path, _, _ in os.walk(modrack.folder) if path.endswith("__pycache__")]
+
+
+def test_a_file_that_imports_itself_runs_once(modrack: Modrack) -> None:
+    """Its own name is the module that runs, also where the rack's folder would lead to the same file."""
+    source = "ran = []\n\ndef own() -> bool:\n    import {name}\n    return {name}.ran is ran\n"
+    modrack.write("alone.py", source.format(name="alone"))
+    modrack.write("package/__init__.py", "")
+    modrack.write("package/part.py", source.format(name="package.part"))
+    modrack.write("rack.yaml", "rack: 1\n")
+    assert modrack("call", "./alone.py", "own").json is True
+    assert modrack("call", "./package/part.py", "own").json is True

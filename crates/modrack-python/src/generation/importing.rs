@@ -134,7 +134,7 @@ impl<'py> Asking<'_, 'py> {
         }
         if generation.owns(py, top) {
             // A file that imports its own name means the installed package of that name, where there is one.
-            if self.is_itself(generation, text) {
+            if text == top && self.is_itself(generation, text) && !is_found(py, generation, text) {
                 match self.pass_on(self.name) {
                     Err(error) if is_missing(py, &error, top) => {}
                     answer => return answer,
@@ -239,6 +239,20 @@ fn generation_of<'py>(py: Python<'py>, globals: Option<&Bound<'py, PyAny>>) -> O
     };
     let globals = globals.cast::<PyDict>().ok()?;
     globals.get_item(intern!(py, names::MARK)).ok()??.cast_into::<Mark>().ok()
+}
+
+/// Whether Python's path leads from `top` to the generation's own file, which is not to run a second time.
+fn is_found(py: Python<'_>, generation: &Generation, top: &str) -> bool {
+    let Some((own, _)) = generation.known(top) else { return false };
+    let found = modules::get(py, intern!(py, "_frozen_importlib_external"))
+        .and_then(|external| external.getattr(intern!(py, "PathFinder")))
+        .and_then(|finder| finder.call_method1(intern!(py, "find_spec"), (top,)))
+        .ok()
+        .and_then(|spec| names::text(&spec, intern!(py, "origin")));
+    found.is_some_and(|found| {
+        let same = std::fs::canonicalize(found).ok();
+        same.is_some() && same == std::fs::canonicalize(own).ok()
+    })
 }
 
 /// Whether an error says that `top` itself, and nothing within it, is not there.
