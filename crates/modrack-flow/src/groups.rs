@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 use modrack_core::plan::{ColumnType, PipelinePlan, StagePlan};
-use modrack_core::{BackendName, Cancel, Error, OnErrors, Result, StageRun, StageSeat, StageSpec};
+use modrack_core::{BackendName, Cancel, Code, Error, OnErrors, Result, StageRun, StageSeat, StageSpec};
 use modrack_runtime::{Pin, Rack, Slot};
 
 use crate::source::data_type;
@@ -21,16 +21,27 @@ pub(crate) struct Group {
     pub(crate) first: usize,
     /// What fills the slots of its stages.
     pub(crate) pins: Vec<Pin>,
+    /// The names of its stages, by which backends name them.
+    names: Vec<String>,
 }
 
 impl Group {
     /// Says whose failure it is, as far as that is clear.
     pub(crate) fn blame(&self, why: Error) -> Error {
-        match self.pins.as_slice() {
-            [pin] if why.slot_name().is_none() && why.code() != modrack_core::Code::Interrupted => {
-                pin.blame(why)
+        if why.code() == Code::Interrupted {
+            return why;
+        }
+        let pin = match (why.slot_name(), self.pins.as_slice()) {
+            (Some(name), pins) => {
+                let at = self.names.iter().position(|stage| stage == name.as_str());
+                at.and_then(|at| pins.get(at))
             }
-            _ => why,
+            (None, [pin]) => Some(pin),
+            (None, _) => None,
+        };
+        match pin {
+            Some(pin) => pin.blame(why),
+            None => why,
         }
     }
 }
@@ -88,6 +99,7 @@ pub(crate) fn prepare(rack: &Rack, pipeline: &PipelinePlan, cancel: &Cancel) -> 
         }
         let many = stages.len();
         let pins = stages.iter().map(|stage| stage.pin.clone()).collect();
+        let names = stages.iter().map(|stage| stage.seat.spec.name.clone()).collect();
         let seats = stages.iter().map(|stage| stage.seat.clone()).collect();
         // Objects of the host program have no backend that could be asked.
         let fused = match rack.backend(name) {
@@ -95,7 +107,7 @@ pub(crate) fn prepare(rack: &Rack, pipeline: &PipelinePlan, cancel: &Cancel) -> 
             Err(_) => None,
         };
         let run = fused.unwrap_or_else(|| Box::new(CallByCall::new(stages, cancel.clone())));
-        groups.push(Group { run, first, pins });
+        groups.push(Group { run, first, pins, names });
         first += many;
     }
     Ok(groups)
