@@ -279,3 +279,14 @@ def test_a_column_without_a_use(modrack: Modrack) -> None:
     stage = "def transform(row: dict):\n    return row\n"
     rack(modrack, FRUIT, [stage], options=["column: price"])
     assert "does not take a list" in modrack.fails("M0112", "run", status=2).message
+
+
+@needs("pyarrow")
+def test_a_dictionary_with_nothing_among_its_values(modrack: Modrack) -> None:
+    """A cell whose value is nothing comes out as nothing, wherever the column says so."""
+    stage = """
+import pyarrow as pa
+def transform(batch: pa.RecordBatch):
+    return pa.table({"x": pa.DictionaryArray.from_arrays([0, 1, None], ["a", None])})
+"""
+    assert run(modrack, FRUIT, stage) == [{"x": "a"}, {"x": None}, {"x": None}]

@@ -9,9 +9,12 @@ use std::ffi::CStr;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::ffi::from_ffi_and_data_type;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, RecordBatch, RecordBatchIterator, RecordBatchOptions, StructArray};
+use arrow_array::{
+    Array, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchOptions, StructArray, make_array,
+};
 use arrow_data::ffi::FFI_ArrowArray;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
@@ -182,7 +185,21 @@ fn to_batch(array: FFI_ArrowArray, data_type: &DataType, class: &str) -> Result<
     let rows = StructArray::from(data);
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     let (_, columns, _) = rows.into_parts();
+    let columns = columns.iter().map(with_own_nulls).collect::<Result<_, _>>();
+    let columns = columns.map_err(|e| error::unfit(class, &e))?;
     RecordBatch::try_new_with_options(schema, columns, &options).map_err(|e| error::unfit(class, &e))
+}
+
+/// A column that says itself which of its cells have no value: a dictionary may leave that to its values, which
+/// not all who read or write columns look at.
+fn with_own_nulls(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match column.as_any_dictionary_opt() {
+        Some(dictionary) if dictionary.values().null_count() > 0 => {
+            let data = column.to_data().into_builder().nulls(column.logical_nulls()).build()?;
+            Ok(make_array(data))
+        }
+        _ => Ok(Arc::clone(column)),
+    }
 }
 
 /// The columns of a table, all of them such as may be null: what is known of one batch is not promised of
