@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness import Modrack
+from harness import Modrack, command
 
 ASK = """
     import sys
@@ -252,6 +253,30 @@ def test_a_signal_to_python_itself_is_the_modules_own(modrack: Modrack) -> None:
     )
     ran = modrack("call", "./kills.py", "execute", code=130)
     assert ran.stdout == ""
+
+
+def test_a_call_that_waits_for_its_input_is_interrupted(modrack: Modrack) -> None:
+    """Ctrl-C ends a call whose argument is still to be typed."""
+    source = "print('loaded', flush=True)\n\n\ndef upper(text: str) -> str:\n    return text.upper()\n"
+    modrack.write("upper.py", source)
+    given, typed = os.pipe()
+    call = subprocess.Popen(
+        [command(), "call", "./upper.py", "upper", "@-"],
+        cwd=modrack.folder,
+        env=modrack.environment(),
+        stdin=given,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert call.stderr is not None
+    assert call.stderr.readline() == "loaded\n"
+    call.send_signal(signal.SIGINT)
+    _, stderr = call.communicate(timeout=60)
+    os.close(given)
+    os.close(typed)
+    assert call.returncode == 130
+    assert "[M0801]" in stderr
 
 
 def test_a_reader_that_goes_away_is_no_failure(modrack: Modrack) -> None:

@@ -8,10 +8,11 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use modrack_core::{Code, Error, Param, ParamKind, Place, Result, Signature, Text, Type, Value};
+use modrack_core::{Cancel, Code, Error, Param, ParamKind, Place, Result, Signature, Text, Type, Value};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::json;
-use crate::output::reason;
+use crate::output::{PATIENCE, reason};
 
 /// The arguments of a call, owned.
 #[derive(Debug, Default, PartialEq)]
@@ -27,7 +28,7 @@ pub(crate) struct Arguments {
 /// # Errors
 /// [`Code::Usage`] for a file that cannot be read or a parameter that is given twice, and
 /// [`Code::ValueDoesNotFit`] for a number beyond 64 bits.
-pub(crate) fn parse(words: &[String], signature: Option<&Signature>) -> Result<Arguments> {
+pub(crate) fn parse(words: &[String], signature: Option<&Signature>, cancel: &Cancel) -> Result<Arguments> {
     let mut arguments = Arguments::default();
     let mut stdin_is_read = false;
     for word in words {
@@ -35,11 +36,11 @@ pub(crate) fn parse(words: &[String], signature: Option<&Signature>) -> Result<A
             if arguments.named.iter().any(|(given, _)| &**given == name) {
                 return Err(Error::new(Code::Usage, format!("The parameter `{name}` is given twice")));
             }
-            let value = value(rest, param.map(|p| &p.ty), &mut stdin_is_read)?;
+            let value = value(rest, param.map(|p| &p.ty), &mut stdin_is_read, cancel)?;
             arguments.named.push((name.into(), value));
         } else {
             let param = signature.and_then(|s| at_position(s, arguments.positional.len()));
-            let value = value(word, param.map(|p| &p.ty), &mut stdin_is_read)?;
+            let value = value(word, param.map(|p| &p.ty), &mut stdin_is_read, cancel)?;
             arguments.positional.push(value);
         }
     }
@@ -68,7 +69,7 @@ fn at_position(signature: &Signature, position: usize) -> Option<&Param> {
     by_position.nth(position).or_else(|| signature.params.iter().find(|p| p.kind == ParamKind::Rest))
 }
 
-fn value(word: &str, ty: Option<&Type>, stdin_is_read: &mut bool) -> Result<Value> {
+fn value(word: &str, ty: Option<&Type>, stdin_is_read: &mut bool, cancel: &Cancel) -> Result<Value> {
     let Some(path) = word.strip_prefix('@') else { return meant(word.to_owned(), ty) };
     if path.starts_with('@') {
         return meant(path.to_owned(), ty);
@@ -79,8 +80,7 @@ fn value(word: &str, ty: Option<&Type>, stdin_is_read: &mut bool) -> Result<Valu
                 Error::new(Code::Usage, "Standard input is read by two arguments").hint("Write `@-` once")
             );
         }
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        read_stdin(cancel)
     } else {
         fs::read(path)
     };
@@ -95,6 +95,31 @@ fn value(word: &str, ty: Option<&Type>, stdin_is_read: &mut bool) -> Result<Valu
     match String::from_utf8(bytes) {
         Ok(text) => meant(text, ty),
         Err(error) => Ok(Value::Bytes(error.into_bytes().into())),
+    }
+}
+
+/// All of the standard input.
+///
+/// # Errors
+/// What the system refuses; that the verb was given up while nothing came.
+fn read_stdin(cancel: &Cancel) -> io::Result<Vec<u8>> {
+    let mut stdin = io::stdin().lock();
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let waited = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&PATIENCE));
+        if cancel.is_cancelled() {
+            return Err(io::Error::other("the verb was given up"));
+        }
+        if matches!(waited, Ok(0) | Err(rustix::io::Errno::INTR)) {
+            continue;
+        }
+        match stdin.read(&mut piece) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -159,7 +184,7 @@ mod tests {
 
     fn check(words: &[&str], shown: &str) {
         let words: Vec<String> = words.iter().map(|&w| w.to_owned()).collect();
-        let got = match parse(&words, Some(&signature())) {
+        let got = match parse(&words, Some(&signature()), &Cancel::default()) {
             Ok(arguments) => format!("{:?} {:?}", arguments.positional, arguments.named),
             Err(error) => format!("{error}"),
         };
@@ -196,7 +221,7 @@ mod tests {
     #[test]
     fn a_function_of_which_nothing_is_known_takes_everything_by_position() {
         let words = ["a=1".to_owned(), "2".to_owned()];
-        let arguments = parse(&words, None).unwrap();
+        let arguments = parse(&words, None, &Cancel::default()).unwrap();
         assert_eq!(arguments.positional, [Value::from("a=1"), Value::Int(2)]);
     }
 }

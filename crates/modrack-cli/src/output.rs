@@ -19,8 +19,8 @@ use crate::style::{Paint, is_coloured};
 
 /// How much a pipe takes without a wait, once it says that it takes anything.
 const AT_ONCE: usize = 4096;
-/// How often a wait for a reader is left to see whether the verb was given up.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+/// How often a wait for the other end of a stream is left to see whether the verb was given up.
+pub(crate) const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Where the command writes, and how.
 pub(crate) struct Output {

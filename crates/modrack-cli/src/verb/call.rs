@@ -21,8 +21,8 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
     let name = (what.function != "_").then_some(&*what.function);
     let mut work = || -> Outcome {
         let bound = slot.function(name)?;
-        let arguments = arguments::parse(&what.args, bound.signature().as_ref())?;
         let cancel = interrupt.cancel();
+        let arguments = arguments::parse(&what.args, bound.signature().as_ref(), &cancel)?;
         let result = bound.call(Call {
             args: Args { positional: &arguments.positional, named: &arguments.named },
             deadline: None,
