@@ -293,7 +293,7 @@ impl Unfit {
         match self.why {
             Why::Class(class) => {
                 let hint = advice(&class);
-                unfit(format!("`{at}` is a `{class}`, which is not data"), hint)
+                unfit(format!("`{at}` is not data: its class is `{class}`"), hint)
             }
             Why::Wide => unfit(
                 format!("`{at}` is a whole number that does not fit 64 bits"),

@@ -17,9 +17,8 @@ pub(crate) fn unknown_slot<'a>(
     let error = Error::new(Code::UnknownSlot, format!("There is no slot `{text}`"));
     match nearest(text, slots.iter().copied().chain(modules)) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")),
-        None if slots.is_empty() => {
-            error.hint("The rack declares no slots; a `use` text serves as well: `./x.py:Name`")
-        }
+        None if slots.is_empty() => error
+            .hint("No rack declares any slots here; name the module itself: `./x.py:Name`, `python:math`"),
         None => error.hint(format!("The rack has {}", listed(slots.iter().copied()))),
     }
 }
