@@ -116,10 +116,16 @@ class Modrack:
         assert code is None or ran.code == code, f"exit status {code} was expected\n{ran.show()}"
         return ran
 
-    def start(self, *args: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Starts the command and does not wait for it."""
+    def start(
+        self, *args: str | Path, env: Mapping[str, str] | None = None, in_background: bool = False
+    ) -> subprocess.Popen[str]:
+        """Starts the command and does not wait for it; `in_background`, as a script's `&` does it.
+
+        What a script starts with `&` begins with interrupts ignored.
+        """
+        shell = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] if in_background else []
         return subprocess.Popen(
-            [command(), *map(str, args)],
+            [*shell, command(), *map(str, args)],
             cwd=self.folder,
             env=self.environment(env),
             stdin=subprocess.DEVNULL,

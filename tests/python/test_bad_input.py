@@ -196,11 +196,12 @@ def test_a_full_disk(modrack: Modrack, small_disk: Path) -> None:
     assert (small_disk / "out.csv").read_text() == "old\n"
 
 
+@pytest.mark.parametrize("in_background", [False, True], ids=["", "in-background"])
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
-def test_interrupt_in_mid_run(modrack: Modrack, sent: signal.Signals) -> None:
+def test_interrupt_in_mid_run(modrack: Modrack, sent: signal.Signals, in_background: bool) -> None:
     """A run that is interrupted while a module is at work ends with 130 and leaves no output."""
     shutil.copytree(BROKEN / "interrupt", modrack.folder, dirs_exist_ok=True)
-    run = modrack.start("run")
+    run = modrack.start("run", in_background=in_background)
     begun = modrack.folder / "begun"
     until = time.monotonic() + HANGS_AFTER
     while not begun.exists() and run.poll() is None and time.monotonic() < until:

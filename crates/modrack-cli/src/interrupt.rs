@@ -69,14 +69,14 @@ impl Interrupt {
                             Words::Plain => eprintln!("{STOPPING}"),
                             Words::None => {}
                         }
-                        // An interpreter in this process had a handler before ours, which ours calls: a
-                        // second word would fall upon what a module does about the first.
-                        if signal == SIGINT {
-                            continue;
-                        }
                         // A backend may have to wait for its interpreter; the next signal must not.
-                        let _ = thread::Builder::new()
-                            .spawn(move || backends.iter().for_each(|backend| backend.interrupt()));
+                        let _ = thread::Builder::new().spawn(move || {
+                            for backend in backends {
+                                // An interpreter in this process had a handler before ours, which ours calls: a
+                                // second word would fall upon what a module does about the first.
+                                if signal == SIGINT { backend.wake() } else { backend.interrupt() }
+                            }
+                        });
                     }
                     None => {
                         before_leaving();

@@ -79,6 +79,10 @@ pub trait Backend: Send + Sync {
 
     /// Tells what runs on behalf of `cancel` that it is not wanted any more, as well as the backend can.
     fn interrupt(&self) {}
+
+    /// Has what runs look whether the process was sent a signal, where the backend handles signals itself and
+    /// a thread that is not its own may have caught it.
+    fn wake(&self) {}
 }
 
 /// What a new instance is made of.

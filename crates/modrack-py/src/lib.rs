@@ -31,6 +31,7 @@ fn main(module: &Bound<'_, PyModule>, argv: Vec<OsString>) -> PyResult<u8> {
     let py = module.py();
     let sys = py.import("sys")?;
     let interpreter = interpreter(&sys, module)?;
+    hear_interrupts(py)?;
     flush(&sys, "stdout");
     let stdout = part_stdout();
     if let Ok(stream) = sys.getattr("stdout")
@@ -61,6 +62,17 @@ fn factory() -> PythonFactory {
         })?;
         Ok(backend as Arc<dyn Backend>)
     })
+}
+
+/// Lets Python answer an interrupt where it was begun to ignore it, as shells begin what runs in the
+/// background: the command hears the signal all the same, and a module that is at work must end by it.
+fn hear_interrupts(py: Python<'_>) -> PyResult<()> {
+    let signal = py.import("_signal")?;
+    let number = signal.getattr("SIGINT")?;
+    if signal.call_method1("getsignal", (&number,))?.eq(signal.getattr("SIG_IGN")?)? {
+        signal.call_method1("signal", (&number, signal.getattr("default_int_handler")?))?;
+    }
+    Ok(())
 }
 
 /// Keeps descriptor 1 for data under another number, and points 1 at standard error.

@@ -95,6 +95,12 @@ impl Backend for PythonBackend {
     fn interrupt(&self) {
         Python::attach(threads::interrupt);
     }
+
+    fn wake(&self) {
+        // Up to 3.12 a signal that came to another thread is only noted, and the main thread looks no sooner
+        // than it is asked to let somebody else in.
+        Python::attach(|_| ());
+    }
 }
 
 /// A closure that is run on the thread that made it.

@@ -12,7 +12,7 @@ use modrack_core::{
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyModule, PyString};
+use pyo3::types::{PyDict, PyList, PyModule, PyString, PyType};
 
 use crate::call::PythonFunction;
 use crate::failure::{self, Doing};
@@ -177,7 +177,11 @@ impl PythonInstance {
             Target::Object(target) => {
                 let target = target.bind(py);
                 let mut all = public_names(py, target);
-                all.retain(|name| target.getattr(name.as_str()).is_ok_and(|found| found.is_callable()));
+                all.retain(|name| {
+                    target
+                        .getattr(name.as_str())
+                        .is_ok_and(|found| found.is_callable() && found.cast::<PyType>().is_err())
+                });
                 all
             }
         }

@@ -156,7 +156,7 @@ fn load<'py>(py: Python<'py>, store: &Store, start: &Start<'_>, shown: &str) -> 
             (generation, module)
         }
         Origin::Import { module, .. } => {
-            return match py.import(module.as_str()) {
+            return match imported(py, module) {
                 Ok(found) => Ok((found, None)),
                 Err(error) if is_absent(py, &error, module) => Err(not_there(py, module)),
                 Err(error) => Err(failed(&error)),
@@ -177,6 +177,19 @@ fn load<'py>(py: Python<'py>, store: &Store, start: &Start<'_>, shown: &str) -> 
             generation.forget(py);
             Err(told)
         }
+    }
+}
+
+/// Imports a module by its name; what Python remembers of folders is asked again before it is given up.
+fn imported<'py>(py: Python<'py>, module: &str) -> PyResult<Bound<'py, PyModule>> {
+    match py.import(module) {
+        Err(error) if is_absent(py, &error, module) => {
+            modules::get(py, intern!(py, "_frozen_importlib_external"))?
+                .getattr(intern!(py, "PathFinder"))?
+                .call_method0(intern!(py, "invalidate_caches"))?;
+            py.import(module)
+        }
+        answer => answer,
     }
 }
 
