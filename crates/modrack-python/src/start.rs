@@ -83,6 +83,9 @@ pub(crate) fn shut_down(
     }
 }
 
+/// Says of a name whether a function can be given a parameter so called.
+pub(crate) type NamedBy<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
 /// Whether a function can be given a parameter by name, asked of its signature or of its code.
 ///
 /// # Errors
@@ -90,7 +93,7 @@ pub(crate) fn shut_down(
 pub(crate) fn named_by<'a>(
     function: &Bound<'_, PyAny>,
     signature: Option<&'a Signature>,
-) -> PyResult<Box<dyn Fn(&str) -> bool + 'a>> {
+) -> PyResult<NamedBy<'a>> {
     if let Some(signature) = signature {
         return Ok(Box::new(move |name| {
             signature.named(name).is_some() || signature.params.iter().any(|p| p.kind == ParamKind::NamedRest)
