@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::plan::{Allow, Limits};
 use crate::{
-    BackendName, Call, ContentHash, Description, Error, GenerationId, Map, Origin, Result, Signature,
-    SlotName, StageRun, StageSeat, Text, Value,
+    BackendName, Call, ContentHash, CopyMeter, Description, Error, GenerationId, Guards, Map, Origin, Result,
+    Signature, SlotName, StageRun, StageSeat, TableCopies, Text, Value,
 };
 
 /// What loads one kind of module.
@@ -44,6 +45,17 @@ pub trait Backend: Send + Sync {
         Vec::new()
     }
 
+    /// What of `limits` and `allow` the backend enforces. What it leaves as [`crate::Guard::Late`] the runtime
+    /// refuses after the call.
+    fn guards(&self) -> Guards {
+        Guards::LATE
+    }
+
+    /// How often a table is copied on its way into and out of this backend's modules.
+    fn table_copies(&self) -> TableCopies {
+        TableCopies::None
+    }
+
     /// The folders in which packages are installed for this backend, where it knows them.
     ///
     /// The catalog reads the packages' entry points from there; nothing is run for it.
@@ -53,7 +65,10 @@ pub trait Backend: Send + Sync {
 
     /// Loads a module, constructs and initializes an instance of it.
     ///
-    /// The instance is made beside every other; nothing that runs is touched.
+    /// The instance is made beside every other; nothing that runs is touched. How many instances there are, and
+    /// which call goes to which, is the runtime's: it asks again for each instance of a pool, for each call that
+    /// has an instance of its own, and for one that takes the place of an instance that broke. All but the first
+    /// should be cheap.
     ///
     /// # Errors
     /// A failure of phase load or start, with the module's own traceback.
@@ -99,7 +114,13 @@ pub struct Start<'a> {
     pub params: &'a Map,
     /// The slots that are injected: parameter or attribute, and what it calls.
     pub services: Vec<(Text, Arc<dyn Service>)>,
-    /// The folder that relative paths in messages are shown against.
+    /// Bounds on its calls and on what it holds, those that hold for every slot included.
+    pub limits: &'a Limits,
+    /// What it may reach. Where a key is left out, a backend that can guard it allows nothing.
+    pub allow: &'a Allow,
+    /// Where tables that are copied into or out of it are counted.
+    pub copies: &'a Arc<CopyMeter>,
+    /// The folder that relative paths in messages are shown against, and those of `allow` are relative to.
     pub root: &'a Path,
 }
 
@@ -136,6 +157,14 @@ pub trait Instance: Send + Sync {
     /// What the module's `export_state` raised, or state that is not data.
     fn export_state(&self) -> Result<Option<State>> {
         Ok(None)
+    }
+
+    /// Whether it can answer no more calls: its last call left it as nobody can vouch for, as a trap does.
+    ///
+    /// Asked after each call that failed. The runtime stops such an instance and starts another in its place;
+    /// its state is lost.
+    fn broken(&self) -> bool {
+        false
     }
 
     /// Shuts the instance down; it is not called afterwards.

@@ -24,6 +24,8 @@ pub enum Kind {
     Type,
     /// A limit on time was reached.
     Timeout,
+    /// Another limit was reached: memory, the size of a result, how deep calls are nested.
+    Limit,
     /// The caller gave up.
     Cancelled,
     /// Data could not be read as what it claims to be.
@@ -45,6 +47,7 @@ impl Kind {
         Self::Exit,
         Self::Type,
         Self::Timeout,
+        Self::Limit,
         Self::Cancelled,
         Self::Data,
         Self::Io,
@@ -62,6 +65,7 @@ impl Kind {
             Self::Exit => "exit",
             Self::Type => "type",
             Self::Timeout => "timeout",
+            Self::Limit => "limit",
             Self::Cancelled => "cancelled",
             Self::Data => "data",
             Self::Io => "io",
@@ -168,6 +172,9 @@ codes! {
     Cancelled = "M0509", Cancelled, "The call was given up";
     UnknownAttribute = "M0510", NotFound, "The module has no such attribute";
     Reentered = "M0511", Raised, "The module was called while it was being called";
+    OutputTooLarge = "M0512", Limit, "The result is larger than it may be";
+    MemoryLimit = "M0513", Limit, "The module wants more memory than it may have";
+    TooDeep = "M0514", Limit, "Calls between slots are nested too deep";
 
     // Data and pipelines.
     SourceMissing = "M0601", NotFound, "The source is not there";

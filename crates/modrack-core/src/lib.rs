@@ -11,6 +11,7 @@ pub mod contract;
 mod describe;
 mod error;
 mod foreign;
+mod guard;
 mod name;
 mod origin;
 pub mod plan;
@@ -28,6 +29,7 @@ pub use describe::{
 };
 pub use error::{Cause, Error, Phase, Place, Result};
 pub use foreign::{Foreign, ForeignObject, Items};
+pub use guard::{Copies, CopyMeter, Guard, Guards, TableCopies};
 pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};
 pub use origin::{Attr, Language, Origin, Use};
 pub use signature::{Field, Param, ParamKind, Signature, Type};

@@ -34,7 +34,9 @@ pub use rack::{Ask, RackText, TextFormat};
 pub(crate) use report::lower_first;
 pub use schema::schema_json;
 
-use crate::{Map, OnErrors, PipelineName, Place, Signature, SlotName, Takes, Text, Type, Use, Value};
+use crate::{
+    Instances, Map, OnErrors, PipelineName, Place, Signature, SlotName, Takes, Text, Type, Use, Value,
+};
 
 /// A rack, as its text describes it.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +97,23 @@ pub struct PythonPlan {
 pub struct Limits {
     /// How long one call may take.
     pub time: Option<Duration>,
+    /// How many bytes of memory an instance may hold.
+    pub memory: Option<u64>,
+    /// How many bytes a result may have.
+    pub output: Option<u64>,
+}
+
+/// What a module may reach. A key that is there allows what it lists and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// Files and folders that may be read.
+    pub read: Option<Vec<String>>,
+    /// Files and folders that may be written.
+    pub write: Option<Vec<String>>,
+    /// Hosts that may be reached, `HOST` or `HOST:PORT`.
+    pub net: Option<Vec<String>>,
+    /// Variables of the environment that may be seen.
+    pub env: Option<Vec<String>>,
 }
 
 /// A slot, as the text describes it.
@@ -116,6 +135,10 @@ pub struct SlotPlan {
     pub needs: Vec<(Text, SlotRef)>,
     /// Bounds on its calls.
     pub limits: Limits,
+    /// What it may reach.
+    pub allow: Allow,
+    /// How its instances serve calls; none leaves it to the module.
+    pub instances: Option<Instances>,
     /// What is done about its errors; none leaves it to the pipeline or the rack.
     pub errors: Option<OnErrors>,
     /// Whether `serve` waits with starting it until it is called.
@@ -293,6 +316,18 @@ pub struct StagePlan {
     pub place: Option<Place>,
 }
 
+impl Limits {
+    /// These bounds, and those of `outer` where nothing is said here.
+    #[must_use]
+    pub fn or(&self, outer: &Self) -> Self {
+        Self {
+            time: self.time.or(outer.time),
+            memory: self.memory.or(outer.memory),
+            output: self.output.or(outer.output),
+        }
+    }
+}
+
 impl SlotPlan {
     /// A slot that no text declares: a `use` text where a slot is named.
     pub fn undeclared(use_text: &str, fills: Use, limits: Limits) -> Self {
@@ -305,6 +340,8 @@ impl SlotPlan {
             contract: None,
             needs: Vec::new(),
             limits,
+            allow: Allow::default(),
+            instances: None,
             errors: None,
             lazy: false,
             best_effort: false,

@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use modrack_core::{Backend, BackendName, Description, Error, Map, Origin, Result, Start, Started, Text};
+use modrack_core::{
+    Backend, BackendName, Description, Error, Guard, Guards, Map, Origin, Result, Start, Started, Text,
+};
 
 use crate::{Reader, check_params, error, is_python};
+
+/// What of a module that shares the process with its host Python can guard: it ends a call at the next bytecode.
+pub const GUARDS: Guards = Guards { time: Guard::BestEffort, ..Guards::LATE };
 
 /// Describes Python modules; starting one is an error that says that it needs an interpreter.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +30,10 @@ impl Backend for SourceOnly {
 
     fn check_params(&self, description: &Description, params: &Map, injected: &[Text]) -> Vec<Error> {
         check_params(description, params, injected)
+    }
+
+    fn guards(&self) -> Guards {
+        GUARDS
     }
 
     fn libraries(&self) -> Vec<PathBuf> {

@@ -21,7 +21,7 @@ mod types;
 mod version;
 mod world;
 
-pub use backend::{SourceOnly, recognises};
+pub use backend::{GUARDS, SourceOnly, recognises};
 pub use params::{Binding, StartPlan, bind, check_params, plan_start};
 pub use reader::Reader;
 pub use requires::check_requires;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use modrack_core::{
-    Backend, BackendName, Description, Error, Map, Origin, Result, StageRun, StageSeat, Start, Started, Text,
+    Backend, BackendName, Description, Error, Guards, Map, Origin, Result, StageRun, StageSeat, Start,
+    Started, Text,
 };
 use modrack_pysource::Reader;
 use pyo3::intern;
@@ -70,6 +71,10 @@ impl Backend for PythonBackend {
             let path = import_path(py).unwrap_or_default();
             modrack_pysource::check_requires(description, version, &path)
         })
+    }
+
+    fn guards(&self) -> Guards {
+        modrack_pysource::GUARDS
     }
 
     fn libraries(&self) -> Vec<PathBuf> {

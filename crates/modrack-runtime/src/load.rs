@@ -112,6 +112,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         let slot = rack.slot_ref(need)?;
         services.push((name.clone(), SlotService::new(rack, slot) as Arc<dyn Service>));
     }
+    let limits = plan.limits.or(&rack.plan().defaults);
     let began = Instant::now();
     let started = backend.start(Start {
         origin: &checked.origin,
@@ -120,6 +121,9 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         generation: id,
         params: &plan.params_for(checked.description.constructor.as_ref()),
         services,
+        limits: &limits,
+        allow: &plan.allow,
+        copies: &seat.slot().copies,
         root: rack.root(),
     });
     let meters = &seat.slot().meters;
@@ -127,7 +131,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         Ok(Started { instance, load, start }) => {
             meters.record(Phase::Load, load, true);
             meters.record(Phase::Start, start, true);
-            let time = plan.limits.time.or(rack.plan().defaults.time);
+            let time = limits.time;
             let slot = seat.slot().clone();
             let main = plan.function.clone();
             let generation = Arc::new(Generation::new(Made { id, slot, instance, checked, main, time }));

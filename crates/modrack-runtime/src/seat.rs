@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use modrack_core::contract::Contract;
 use modrack_core::plan::SlotPlan;
-use modrack_core::{BackendName, Description, Error, Origin, Place, SlotName};
+use modrack_core::{BackendName, CopyMeter, Description, Error, Origin, Place, SlotName};
 
 use crate::functions::FunctionNames;
 use crate::generation::Generation;
@@ -23,6 +23,8 @@ pub(crate) struct SlotCore {
     pub(crate) functions: FunctionNames,
     /// What happened to it, and how long it took.
     pub(crate) meters: Meters,
+    /// Tables that were copied into and out of its modules.
+    pub(crate) copies: Arc<CopyMeter>,
 }
 
 /// One filling of a slot.
@@ -64,7 +66,14 @@ pub(crate) struct Memo<T>(Mutex<Option<Arc<T>>>);
 impl SlotCore {
     /// A slot that is to stand at `index` of every table; `named` unless it only stands for a `use` text.
     pub(crate) fn new(name: SlotName, index: usize, named: bool) -> Self {
-        Self { name, index, named, functions: FunctionNames::default(), meters: Meters::default() }
+        Self {
+            name,
+            index,
+            named,
+            functions: FunctionNames::default(),
+            meters: Meters::default(),
+            copies: Arc::default(),
+        }
     }
 
     /// The slot's name.

@@ -8,7 +8,7 @@ use super::check::is_misspelt;
 use super::keys::{LATER_SLOTS, SLOT};
 use super::node::{At, Node, NodeValue, Trail};
 use super::report::{Report, bad_value};
-use super::{Limits, SlotPlan, units};
+use super::{Allow, Limits, SlotPlan, units};
 use crate::contract::ContractRef;
 use crate::{Code, Error, Language, OnError, OnErrors, SlotName, Use};
 
@@ -52,6 +52,8 @@ pub(crate) fn slot(
         contract,
         needs: Vec::new(),
         limits: limits.unwrap_or_default().or(defaults),
+        allow: Allow::default(),
+        instances: None,
         errors,
         lazy: node.get("lazy").and_then(Node::as_bool).unwrap_or_default(),
         best_effort: node.get("enforce").is_some(),
@@ -82,7 +84,7 @@ pub(crate) fn limits_of(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>)
             }
         }
     });
-    Limits { time }
+    Limits { time, ..Limits::default() }
 }
 
 /// Reads decisions about errors: a word for all, or a mapping by kind and class.
@@ -194,10 +196,4 @@ fn is_class(name: &str) -> bool {
             part.starts_with(|c: char| c.is_alphabetic() || c == '_')
                 && part.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
         })
-}
-
-impl Limits {
-    fn or(self, defaults: &Self) -> Self {
-        Self { time: self.time.or(defaults.time) }
-    }
 }

@@ -360,6 +360,8 @@ errors: { default: skip, timeout: stop }
             },
             defaults: Limits {
                 time: None,
+                memory: None,
+                output: None,
             },
             slots: {},
             errors: OnErrors {

@@ -366,6 +366,9 @@ fn starting_needs_an_interpreter() {
         generation: modrack_core::GenerationId(1),
         params: &modrack_core::Map::new(),
         services: Vec::new(),
+        limits: &modrack_core::plan::Limits::default(),
+        allow: &modrack_core::plan::Allow::default(),
+        copies: &std::sync::Arc::default(),
         root: folder.path(),
     });
     let error = started.err().unwrap();
