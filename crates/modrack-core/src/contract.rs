@@ -10,6 +10,7 @@ use std::fmt;
 use semver::{Version, VersionReq};
 
 pub use set::Contracts;
+pub use wit::{Signatures, signatures};
 
 use crate::{Description, Error, FunctionInfo, Result};
 

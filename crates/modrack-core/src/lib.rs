@@ -12,6 +12,7 @@ mod describe;
 mod error;
 mod foreign;
 mod guard;
+pub mod manifest;
 mod name;
 mod origin;
 pub mod plan;

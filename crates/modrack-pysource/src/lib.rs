@@ -18,7 +18,6 @@ mod requires;
 mod stdlib;
 mod text;
 mod types;
-mod version;
 mod world;
 
 pub use backend::{GUARDS, SourceOnly, recognises};

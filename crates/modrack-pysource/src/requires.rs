@@ -5,10 +5,8 @@
 
 use std::path::PathBuf;
 
-use modrack_core::{Code, Description, Error, Phase, Place};
+use modrack_core::{Code, Description, Error, Phase, Place, manifest};
 use semver::Version;
-
-use crate::version;
 
 /// What of a module's requirements is not there: `python` is the interpreter's version, `folders` where it
 /// looks for packages.
@@ -82,14 +80,14 @@ impl Requirement {
                 Some(operator) => (*operator, bound[operator.len()..].trim()),
                 None => (">=", bound),
             };
-            version::parse(version.trim_end_matches(".*"))?;
+            manifest::version(version.trim_end_matches(".*"))?;
             bounds.push((operator.to_owned(), version.to_owned()));
         }
         Some(Self { name: normal(name), bounds })
     }
 
     fn is_met_by(&self, found: &str) -> bool {
-        let Some(installed) = version::parse(found) else { return true };
+        let Some(installed) = manifest::version(found) else { return true };
         self.bounds.iter().all(|(operator, text)| holds(&installed, found, operator, text))
     }
 }
@@ -97,7 +95,7 @@ impl Requirement {
 /// Whether the installed version is on the right side of a bound.
 fn holds(installed: &Version, found: &str, operator: &str, bound: &str) -> bool {
     let series = bound.strip_suffix(".*");
-    let Some(wanted) = version::parse(series.unwrap_or(bound)) else { return false };
+    let Some(wanted) = manifest::version(series.unwrap_or(bound)) else { return false };
     match operator {
         "===" => found == bound,
         "==" if series.is_some() => is_of(installed, &wanted, parts(bound) - 1),

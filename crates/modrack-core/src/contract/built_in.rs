@@ -46,6 +46,11 @@ built_in! {
     "source-transform": "rewrite",
 }
 
+/// The name and the WIT of each.
+pub(super) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter().map(|built_in| (built_in.name, built_in.text))
+}
+
 impl BuiltIn {
     /// The contract. `None` only if its WIT were wrong, which a test rules out.
     pub(super) fn contract(&self) -> Option<&Contract> {

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use semver::Version;
 use wit_parser::{
-    Function, InterfaceId, Package, PackageId, Resolve, ResolveErrorKind, SourceMap, Span, Type as Wit,
-    TypeDefKind, UnresolvedPackageGroup, WorldId, WorldItem,
+    Function, InterfaceId, Package, PackageId, PackageName, Resolve, ResolveErrorKind, SourceMap, Span,
+    Type as Wit, TypeDefKind, UnresolvedPackageGroup, WorldId, WorldItem,
 };
 
 use super::{Contract, ContractFunction};
@@ -20,23 +20,7 @@ use crate::{Code, Error, Field, FunctionInfo, Param, ParamKind, Place, Result, S
 /// # Errors
 /// [`Code::BadContract`] with the line, for each text that is wrong.
 pub(super) fn read(texts: &[(&str, &str)], wanted: &[&Path]) -> Result<Vec<Contract>> {
-    let mut groups = Vec::new();
-    let mut wrong = Vec::new();
-    for (path, text) in texts {
-        let mut map = SourceMap::new();
-        map.push_str(path, *text);
-        match map.parse() {
-            Ok(group) => groups.push((Path::new(path), group)),
-            Err((map, error)) => {
-                wrong.push(malformed(&error.kind().to_string(), error.kind().span(), &map, texts));
-            }
-        }
-    }
-    if let Some(error) = Error::all(wrong) {
-        return Err(error);
-    }
-    let names: Vec<_> = groups.iter().map(|(path, group)| (*path, group.main.name.clone())).collect();
-    let resolve = resolve(groups.into_iter().map(|(_, group)| group).collect(), texts)?;
+    let (resolve, names) = resolve_all(texts)?;
     let (mut contracts, mut wrong) = (Vec::new(), Vec::new());
     for (path, name) in names {
         if !wanted.contains(&path) {
@@ -50,6 +34,71 @@ pub(super) fn read(texts: &[(&str, &str)], wanted: &[&Path]) -> Result<Vec<Contr
         }
     }
     Error::all(wrong).map_or(Ok(contracts), Err)
+}
+
+/// The functions of a module, as its own WIT says them.
+#[derive(Clone, Debug, Default)]
+pub struct Signatures {
+    /// The documentation of the module's world, else of its package.
+    pub doc: Option<String>,
+    /// What `world module` exports.
+    pub functions: Vec<FunctionInfo>,
+}
+
+/// Reads the WIT of a module: a package with a `world module`, whose exports are the module's functions. It
+/// may use `modrack:types` and export the interfaces of modrack's contracts.
+///
+/// # Errors
+/// [`Code::BadContract`] with the line.
+pub fn signatures(text: &str) -> Result<Signatures> {
+    const OWN: &str = "module.wit";
+    let named = super::built_in::texts().filter(|(name, _)| text.contains(&format!("modrack:{name}/")));
+    let contracts: Vec<(String, &str)> =
+        named.map(|(name, text)| (format!("modrack/{name}.wit"), text)).collect();
+    let mut texts = vec![super::built_in::TYPES];
+    texts.extend(contracts.iter().map(|(path, text)| (path.as_str(), *text)));
+    texts.push((OWN, text));
+    let (resolve, names) = resolve_all(&texts)?;
+    let world = names.iter().find(|(path, _)| *path == Path::new(OWN)).and_then(|(_, name)| {
+        let package = &resolve.packages[*resolve.package_names.get(name)?];
+        let world = *package.worlds.get("module")?;
+        Some((world, package))
+    });
+    let Some((world, package)) = world else {
+        return Err(Error::new(Code::BadContract, "There is no `world module` in it")
+            .hint("Export the functions from it: `world module { export run: func(); }`"));
+    };
+    let mut functions = Vec::new();
+    world_functions(&resolve, world, &mut functions);
+    let doc = resolve.worlds[world].docs.contents.as_deref().or(package.docs.contents.as_deref());
+    Ok(Signatures {
+        doc: doc.map(|doc| doc.trim().to_owned()),
+        functions: functions.into_iter().map(|function| function_info(&resolve, function)).collect(),
+    })
+}
+
+/// A resolved set of texts, and the package of each.
+type Resolved<'t> = (Resolve, Vec<(&'t Path, PackageName)>);
+
+fn resolve_all<'t>(texts: &[(&'t str, &str)]) -> Result<Resolved<'t>> {
+    let mut groups = Vec::new();
+    let mut wrong = Vec::new();
+    for (path, text) in texts {
+        let mut map = SourceMap::new();
+        map.push_str(path, *text);
+        match map.parse() {
+            Ok(group) => groups.push((Path::new(*path), group)),
+            Err((map, error)) => {
+                wrong.push(malformed(&error.kind().to_string(), error.kind().span(), &map, texts));
+            }
+        }
+    }
+    if let Some(error) = Error::all(wrong) {
+        return Err(error);
+    }
+    let names: Vec<_> = groups.iter().map(|(path, group)| (*path, group.main.name.clone())).collect();
+    let resolve = resolve(groups.into_iter().map(|(_, group)| group).collect(), texts)?;
+    Ok((resolve, names))
 }
 
 fn resolve(mut groups: Vec<UnresolvedPackageGroup>, texts: &[(&str, &str)]) -> Result<Resolve> {

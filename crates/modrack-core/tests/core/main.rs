@@ -3,6 +3,7 @@
 mod contract;
 mod diagnostics;
 mod docs;
+mod embedded;
 mod encodings;
 mod fill;
 mod mutations;

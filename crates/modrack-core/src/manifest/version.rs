@@ -5,7 +5,7 @@ use semver::{BuildMetadata, Prerelease, Version};
 /// Reads `1`, `1.2`, `v1.2.3`, `1.2rc1`, `1.2.3.post4`, `1.2.dev5`, and every semantic version.
 ///
 /// Missing parts are 0. Parts after the third, `post` and local parts become build metadata.
-pub(crate) fn parse(text: &str) -> Option<Version> {
+pub fn parse(text: &str) -> Option<Version> {
     let text = text.trim();
     let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
     if text.len() > 100 {
