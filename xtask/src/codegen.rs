@@ -1,7 +1,7 @@
 //! `cargo xtask codegen`: files that are made from others, so that one list feeds all of them.
 //!
-//! `docs/rack.schema.json` is what `modrack schema` prints; `docs/errors/README.md` is the list of codes. A
-//! test runs this with `--check`.
+//! `docs/rack.schema.json` is what `modrack schema` prints; `docs/errors/README.md` is the list of codes;
+//! `include/modrack.h` is the C interface of native modules. A test runs this with `--check`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{Product, cargo, root};
+use crate::header;
 use crate::tidy::codes::{self, ListedCode};
 
 /// Writes every made file, or with `check` says which are out of date.
@@ -20,7 +21,7 @@ pub(crate) fn run(check: bool) -> Result<bool> {
         ensure!(status.success(), "modrack does not build");
     }
     let mut holds = true;
-    for (path, text) in [schema(&product)?, error_index(&codes::listed()?)?] {
+    for (path, text) in [schema(&product)?, error_index(&codes::listed()?)?, header()?] {
         let shown = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
         if fs::read_to_string(&path).is_ok_and(|held| held == text) {
             println!("{shown} is up to date");
@@ -28,6 +29,7 @@ pub(crate) fn run(check: bool) -> Result<bool> {
             println!("{shown} is out of date: `cargo xtask codegen` writes it");
             holds = false;
         } else {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
             fs::write(&path, text).with_context(|| shown.clone())?;
             println!("{shown} was written");
         }
@@ -39,6 +41,10 @@ fn schema(product: &Product) -> Result<(PathBuf, String)> {
     let output = product.modrack(root(), &["schema"]).output().context("modrack is not built")?;
     ensure!(output.status.success(), "modrack schema: {}", String::from_utf8_lossy(&output.stderr));
     Ok((root().join("docs/rack.schema.json"), String::from_utf8(output.stdout)?))
+}
+
+fn header() -> Result<(PathBuf, String)> {
+    Ok((root().join("include/modrack.h"), header::text()?))
 }
 
 fn error_index(codes: &[ListedCode]) -> Result<(PathBuf, String)> {

@@ -9,6 +9,7 @@ mod codegen;
 mod count;
 mod demo;
 mod flights;
+mod header;
 mod job;
 mod python;
 mod test;
