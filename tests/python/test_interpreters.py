@@ -185,6 +185,54 @@ def test_multiprocessing_works(modrack: Modrack, method: str) -> None:
     assert modrack("call", "./pool.py", "execute", method).json == [1, 4, 9]
 
 
+def test_a_pool_ends_again_and_again(modrack: Modrack) -> None:
+    """The processes of a pool are ended by a signal, also those that were forked a moment ago and wait for work."""
+    modrack.write(
+        "pool.py",
+        """
+        import multiprocessing
+
+        def execute() -> str:
+            for _ in range(30):
+                with multiprocessing.get_context("fork").Pool(3):
+                    pass
+            return "ended"
+        """,
+    )
+    assert modrack("call", "./pool.py", "execute").json == "ended"
+
+
+@pytest.mark.parametrize(("name", "sent"), [("SIGINT", signal.SIGINT), ("SIGTERM", signal.SIGTERM)])
+@pytest.mark.parametrize("limits", ["", "limits: { time: 30s }"], ids=["unbounded", "bounded"])
+def test_a_forked_process_hears_signals(modrack: Modrack, name: str, sent: signal.Signals, limits: str) -> None:
+    """A child that a module forked ends by a signal, and what watches over the parent is not in its way."""
+    modrack.write(
+        "forks.py",
+        f"""
+        import os
+        import signal
+        import time
+
+        def execute() -> int:
+            ready, begun = os.pipe()
+            child = os.fork()
+            if child == 0:
+                try:
+                    os.write(begun, b".")
+                    while True:
+                        time.sleep(60)
+                except KeyboardInterrupt:
+                    os._exit(-{int(sent)} & 0xFF)
+            os.read(ready, 1)
+            os.kill(child, signal.{name})
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        """,
+    )
+    slot = f"{{ use: ./forks.py, {limits} }}" if limits else "./forks.py"
+    modrack.write("rack.yaml", f"rack: 1\nslots:\n  forks: {slot}\n")
+    assert modrack("call", "forks", "execute").json in (-sent, -sent & 0xFF)
+
+
 def test_atexit_and_threads_end_as_in_python(modrack: Modrack) -> None:
     """`shutdown` comes first, then threads that are not daemons are waited for, then what `atexit` holds."""
     modrack.write(

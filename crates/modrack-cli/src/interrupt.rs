@@ -41,6 +41,12 @@ pub(crate) struct Interrupt {
     handle: Option<Handle>,
 }
 
+/// Lets signals do in a forked process what they did before anything was watched: the thread that sees to them
+/// has stayed behind.
+pub fn forked_off() {
+    OVER.store(true, Ordering::SeqCst);
+}
+
 impl Interrupt {
     /// Begins to watch. `before_leaving` runs when the second signal comes, before the process ends.
     ///

@@ -34,6 +34,7 @@ use crate::output::{Failure, Outcome, Output};
 use crate::session::Session;
 
 pub use host::{Host, Interpreter, PythonFactory, PythonSettings};
+pub use interrupt::forked_off;
 
 /// Runs the command with these words, the first of which is its own name, and gives its exit status.
 ///

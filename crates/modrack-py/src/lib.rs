@@ -3,6 +3,7 @@
 //! The plain `modrack` command has an interpreter load it by its path; the Python package brings it along.
 //! Here is only what ties the two together: descriptors, arguments, and handing the interpreter back in order.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs::File;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ fn main(module: &Bound<'_, PyModule>, argv: Vec<OsString>) -> PyResult<u8> {
     let sys = py.import("sys")?;
     let interpreter = interpreter(&sys, module)?;
     hear_interrupts(py)?;
+    mind_forks(py)?;
     flush(&sys, "stdout");
     let stdout = part_stdout();
     if let Ok(stream) = sys.getattr("stdout")
@@ -73,6 +75,47 @@ fn hear_interrupts(py: Python<'_>) -> PyResult<()> {
         signal.call_method1("signal", (&number, signal.getattr("default_int_handler")?))?;
     }
     Ok(())
+}
+
+/// Lets a forked process be ended as any other: multiprocessing ends the processes of a pool by a signal.
+///
+/// The signal waits while the process forks, or a new process might hear it before it knows that it is one.
+fn mind_forks(py: Python<'_>) -> PyResult<()> {
+    let hooks = pyo3::types::PyDict::new(py);
+    hooks.set_item("before", wrap_pyfunction!(before_fork, py)?)?;
+    hooks.set_item("after_in_parent", wrap_pyfunction!(forked, py)?)?;
+    hooks.set_item("after_in_child", wrap_pyfunction!(forked_off, py)?)?;
+    py.import("posix")?.getattr("register_at_fork")?.call((), Some(&hooks))?;
+    Ok(())
+}
+
+thread_local! {
+    /// The signals that the current thread did not hear before it began to fork the process.
+    static UNHEARD: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
+}
+
+#[pyfunction]
+fn before_fork(py: Python<'_>) -> PyResult<()> {
+    let signal = py.import("_signal")?;
+    let more = (signal.getattr("SIG_BLOCK")?, (signal.getattr("SIGTERM")?,));
+    let before = signal.call_method1("pthread_sigmask", more)?;
+    UNHEARD.set(Some(before.unbind()));
+    Ok(())
+}
+
+#[pyfunction]
+fn forked(py: Python<'_>) -> PyResult<()> {
+    if let Some(before) = UNHEARD.take() {
+        let signal = py.import("_signal")?;
+        signal.call_method1("pthread_sigmask", (signal.getattr("SIG_SETMASK")?, before))?;
+    }
+    Ok(())
+}
+
+#[pyfunction]
+fn forked_off(py: Python<'_>) -> PyResult<()> {
+    modrack_cli::forked_off();
+    forked(py)
 }
 
 /// Keeps descriptor 1 for data under another number, and points 1 at standard error.

@@ -10,10 +10,11 @@ use modrack_core::{
 use modrack_pysource::Reader;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
 use crate::store::Store;
-use crate::{error, generation, modules, stage, start, threads, vector};
+use crate::{error, generation, modules, stage, start, threads, vector, watch};
 
 /// What the backend is told of the rack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,6 +135,8 @@ fn prepare(py: Python<'_>, folders: &[PathBuf]) -> PyResult<()> {
             at += 1;
         }
     }
+    static MINDS_FORKS: PyOnceLock<()> = PyOnceLock::new();
+    MINDS_FORKS.get_or_try_init(py, || watch::mind_forks(py))?;
     generation::install(py)
 }
 

@@ -4,6 +4,7 @@
 //! a wait in C does not notice. It belongs to one call: it is taken back when that call ends, so that it never
 //! reaches the next one. One thread watches, and only while there is something to watch.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use modrack_core::Cancel;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyType};
 
 use crate::threads;
 
@@ -49,6 +50,11 @@ static CALLS: Mutex<VecDeque<Call>> = Mutex::new(VecDeque::new());
 static CHANGED: Condvar = Condvar::new();
 /// Whether the watcher runs.
 static WATCHING: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// The calls, held still while the current thread forks the process.
+    static FORKING: RefCell<Option<MutexGuard<'static, VecDeque<Call>>>> = const { RefCell::new(None) };
+}
 
 /// How often a caller's word is looked for.
 const LOOK: Duration = Duration::from_millis(5);
@@ -156,6 +162,38 @@ pub(crate) fn why_stopped(py: Python<'_>, error: &PyErr) -> Option<Why> {
         "late" => Some(Why::Late),
         "cancelled" => Some(Why::Cancelled),
         _ => None,
+    }
+}
+
+/// Has a forked process begin without what is watched in its parent: only the thread that forked goes on there,
+/// and a lock that another one held would stay held.
+///
+/// # Errors
+/// What Python raised.
+pub(crate) fn mind_forks(py: Python<'_>) -> PyResult<()> {
+    let hooks = PyDict::new(py);
+    hooks.set_item("before", wrap_pyfunction!(before_fork, py)?)?;
+    hooks.set_item("after_in_parent", wrap_pyfunction!(forked, py)?)?;
+    hooks.set_item("after_in_child", wrap_pyfunction!(forked_off, py)?)?;
+    py.import("posix")?.getattr("register_at_fork")?.call((), Some(&hooks))?;
+    Ok(())
+}
+
+#[pyfunction]
+fn before_fork() {
+    FORKING.set(Some(calls()));
+}
+
+#[pyfunction]
+fn forked() {
+    FORKING.take();
+}
+
+#[pyfunction]
+fn forked_off() {
+    if let Some(mut calls) = FORKING.take() {
+        calls.clear();
+        WATCHING.store(false, Ordering::Release);
     }
 }
 

@@ -60,6 +60,16 @@ def is_here():
     return threading.current_thread() is _thread
 
 
+def _forked_off():
+    # The thread is not in this process, and whoever held the lock may not be either.
+    global _lock, _loop, _thread
+    _lock = threading.Lock()
+    _loop = _thread = None
+
+
+os.register_at_fork(after_in_child=_forked_off)
+
+
 @atexit.register
 def _stop():
     global _stopping
