@@ -81,6 +81,13 @@ def test_a_stage_that_takes_too_long(modrack: Modrack, kind: str, body: str) -> 
     assert came_out(modrack) == [{"n": 2}]
 
 
+@pytest.mark.parametrize("takes", ["dict", "list"])
+def test_a_generator_that_takes_too_long(modrack: Modrack, takes: str) -> None:
+    """What a call yields is part of the call."""
+    stage = f"def transform(given: {takes}):\n    yield {{'n': 1}}\n    while True:\n        pass\n"
+    fails(modrack, "M0508", COUNT, stage, options=["limits: { time: 500ms }"])
+
+
 def test_a_finish_that_takes_too_long(modrack: Modrack) -> None:
     """It is bounded as the other calls are."""
     stage = f"def transform(row):\n    return row\ndef finish():\n        {SPIN}\n"

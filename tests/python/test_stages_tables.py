@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from typing import Any
 
 import pytest
 
@@ -290,3 +291,59 @@ def transform(batch: pa.RecordBatch):
     return pa.table({"x": pa.DictionaryArray.from_arrays([0, 1, None], ["a", None])})
 """
     assert run(modrack, FRUIT, stage) == [{"x": "a"}, {"x": None}, {"x": None}]
+
+
+def quarantined(modrack: Modrack) -> list[Any]:
+    """What was put aside."""
+    return [json.loads(line) for line in (modrack.folder / "bad.jsonl").read_text().splitlines()]
+
+
+ASIDE = "errors: { default: { quarantine: bad.jsonl } }"
+
+
+@needs("pyarrow")
+def test_rows_that_a_batch_stage_dropped_leave_no_wrong_numbers(modrack: Modrack) -> None:
+    """Behind a stage that gives another number of rows, nobody claims to know which row it was."""
+    drops = "import pyarrow as pa\ndef transform(batch: pa.RecordBatch):\n    return batch.slice(3)\n"
+    raises = "def transform(row):\n    if row['i'] == 4:\n        raise ValueError('no')\n    return row\n"
+    rows: Rows = [{"i": i} for i in range(6)]
+    assert run(modrack, rows, drops, raises, more=ASIDE) == [{"i": 3}, {"i": 5}]
+    (bad,) = quarantined(modrack)
+    assert bad["row"] == {"i": 4}
+    assert (bad["row_number"], bad["line"]) == (None, None)
+    failure = fails(modrack, "M0504", rows, drops, raises)
+    assert failure.place == "in.jsonl"
+    assert "from row 1 on" in failure.hint
+    keeps = "import pyarrow as pa\ndef transform(batch: pa.RecordBatch):\n    yield batch[:2]\n    yield batch[2:]\n"
+    assert fails(modrack, "M0504", rows, keeps, raises).place == "in.jsonl:5"
+
+
+@needs("pyarrow")
+def test_rows_put_aside_together_keep_their_numbers(modrack: Modrack) -> None:
+    """Also where rows between them are gone."""
+    drops = "def transform(row):\n    return row if row['i'] % 3 else None\n"
+    raises = "import pyarrow as pa\ndef transform(batch: pa.RecordBatch):\n    raise ValueError\n"
+    assert run(modrack, [{"i": i} for i in range(7)], drops, raises, more=ASIDE) == []
+    assert [(bad["row"]["i"], bad["row_number"]) for bad in quarantined(modrack)] == [(1, 2), (2, 3), (4, 5), (5, 6)]
+
+
+@needs("pyarrow")
+@pytest.mark.parametrize("takes", ["pa.RecordBatch", "pa.Table", "list"])
+@pytest.mark.parametrize("end", ["raise ValueError", "yield pa.table({'i': ['x']})"], ids=["raises", "misfits"])
+def test_what_fails_midway_is_all_or_nothing(modrack: Modrack, takes: str, end: str) -> None:
+    """Rows that are put aside have not gone out as well."""
+    stage = f"import pyarrow as pa\ndef transform(given: {takes}):\n    yield pa.table({{'i': [1]}})\n    {end}\n"
+    rows: Rows = [{"i": 1}, {"i": 2}]
+    assert run(modrack, rows, stage, more=ASIDE) == []
+    assert [bad["row"] for bad in quarantined(modrack)] == rows
+
+
+def test_a_schema_is_held_before_a_row_stage(modrack: Modrack) -> None:
+    """The columns that a stage says are held against its rows, whoever takes these next."""
+    bad = "def transform(row):\n    return {'i': 'text' if row['i'] == 1 else row['i']}\n"
+    same = "def transform(row):\n    return row\n"
+    rows: Rows = [{"i": 0}, {"i": 1}]
+    failure = fails(modrack, "M0607", rows, bad, same, options=["schema: { i: int }", ""])
+    assert (failure.key, failure.place) == ("i", "in.jsonl:2")
+    out = run(modrack, rows, bad, same, more="errors: { default: skip }", options=["schema: { i: int }", ""])
+    assert out == [{"i": 0}]

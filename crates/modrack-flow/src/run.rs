@@ -353,7 +353,7 @@ impl Run<'_> {
             let stage =
                 self.pipeline.stages.get(group.first + rejected.stage).map_or("", |stage| &stage.name);
             // The line is known for rows of the batch that was just read.
-            let line = place.first_line.filter(|_| rejected.source == place.source);
+            let line = place.first_line.filter(|_| rejected.row > 0 && rejected.source == place.source);
             let line = line.and_then(|line| (line + rejected.row).checked_sub(place.first_row));
             let rows = rejected.rows.as_ref().map_or(1, |rows| rows.num_rows() as u64);
             self.quarantine.add_rejected(&rejected, stage, line)?;

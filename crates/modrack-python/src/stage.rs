@@ -7,6 +7,7 @@
 mod error;
 mod flow;
 mod gather;
+mod give;
 mod node;
 mod pack;
 mod packages;

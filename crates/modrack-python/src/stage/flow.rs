@@ -15,6 +15,8 @@ pub(super) struct Origin {
     place: RowPlace,
     /// Whether the rows were read, and not made by a stage.
     was_read: bool,
+    /// Whether a row's number is its own, and not that of the first row it may have been made of.
+    exact: bool,
     /// The columns of the batch they were read from.
     pub(super) schema: Option<SchemaRef>,
 }
@@ -60,13 +62,13 @@ pub(super) enum Numbers {
 impl Origin {
     /// Rows that were read.
     pub(super) fn read(place: RowPlace, schema: SchemaRef) -> Arc<Self> {
-        Arc::new(Self { place, was_read: true, schema: Some(schema) })
+        Arc::new(Self { place, was_read: true, exact: true, schema: Some(schema) })
     }
 
     /// Rows that the stage called `name` made of many.
     pub(super) fn made(name: &str, schema: Option<SchemaRef>) -> Arc<Self> {
         let place = RowPlace { source: name.into(), first_row: 1, first_line: None };
-        Arc::new(Self { place, was_read: false, schema })
+        Arc::new(Self { place, was_read: false, exact: true, schema })
     }
 
     /// These rows, read from a batch of other columns.
@@ -74,8 +76,22 @@ impl Origin {
         if self.schema.as_ref().is_some_and(|own| Arc::ptr_eq(own, &schema)) {
             return Arc::clone(self);
         }
-        let (place, was_read) = (self.place.clone(), self.was_read);
-        Arc::new(Self { place, was_read, schema: Some(schema) })
+        let (place, was_read, exact) = (self.place.clone(), self.was_read, self.exact);
+        Arc::new(Self { place, was_read, exact, schema: Some(schema) })
+    }
+
+    /// Rows that were made of these, nobody knows which of which.
+    pub(super) fn blurred(self: &Arc<Self>) -> Arc<Self> {
+        if !self.exact {
+            return Arc::clone(self);
+        }
+        let (place, was_read, schema) = (self.place.clone(), self.was_read, self.schema.clone());
+        Arc::new(Self { place, was_read, exact: false, schema })
+    }
+
+    /// Whether a row's number is its own; else it is that of the first row it may have been made of.
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// What was read.
@@ -90,7 +106,8 @@ impl Origin {
 
     /// Where a row was read, as far as that is known.
     pub(super) fn place(&self, number: u64) -> Option<Place> {
-        let line = self.place.first_line.and_then(|first| usize::try_from(first + number).ok());
+        let first = self.place.first_line.filter(|_| self.exact);
+        let line = first.and_then(|first| usize::try_from(first + number).ok());
         self.was_read.then(|| Place { line, ..Place::file(&*self.place.source) })
     }
 }
@@ -113,6 +130,16 @@ impl Numbers {
             Self::From(first) => first + at as u64,
             Self::Each(numbers) => numbers.get(at).copied().unwrap_or(0),
             Self::Since(first) => *first,
+        }
+    }
+
+    /// The places where a row is not the one after that before it, of `len` rows.
+    pub(super) fn breaks(&self, len: usize) -> Vec<usize> {
+        match self {
+            Self::Each(numbers) => {
+                (1..len.min(numbers.len())).filter(|at| numbers[*at] != numbers[at - 1] + 1).collect()
+            }
+            Self::From(_) | Self::Since(_) => Vec::new(),
         }
     }
 

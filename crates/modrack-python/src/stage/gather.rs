@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::flow::{Before, Flow, Numbers, Origin, Row};
-use super::node::{Node, Out, failed_together, give, push};
+use super::give::{Given, give};
+use super::node::{Node, Out, failed_together, push};
 use super::results::{self, Fault};
 use super::seat::Seat;
 use super::step::Step;
@@ -162,8 +163,12 @@ fn run<'py>(
     };
     let made = out.made(seat, origin.schema.clone().or(Some(schema)));
     let numbers = Numbers::From(out.count());
-    let done = match given.and_then(|given| seat.call(&given)) {
-        Ok(result) => give(seat, out, rest, step, &made, numbers, result),
+    let mut time = seat.time();
+    let done = match given.and_then(|given| seat.call(&given, &mut time)) {
+        Ok(result) => {
+            let given = Given { result, time, origin: made, numbers, whole: seat.goes_on };
+            give(seat, out, rest, step, given)
+        }
         Err(raised) => Err(Fault::Raised(raised)),
     };
     done.or_else(|fault| failed_together(seat, step, &batches, fault))
@@ -213,10 +218,14 @@ fn run_rows<'py>(
     }
     let made = out.made(seat, schema);
     let numbers = Numbers::From(out.count());
-    let called = seat.call(list.as_any());
+    let mut time = seat.time();
+    let called = seat.call(list.as_any(), &mut time);
     drop(list);
     let done = match called {
-        Ok(result) => give(seat, out, rest, step, &made, numbers, result),
+        Ok(result) => {
+            let given = Given { result, time, origin: made, numbers, whole: seat.goes_on };
+            give(seat, out, rest, step, given)
+        }
         Err(raised) => Err(Fault::Raised(raised)),
     };
     let error = match done {
@@ -287,8 +296,9 @@ fn run_column(
     for (_, batch, _) in &batches {
         column_values(py, &taken, &name, batch, index).map_err(|error| seat.named(error))?;
     }
-    let called = match seat.call(taken.as_any()) {
-        Ok(result) => results::values(seat, &name, result),
+    let mut time = seat.time();
+    let called = match seat.call(taken.as_any(), &mut time) {
+        Ok(result) => results::values(seat, &name, result, &mut time),
         Err(raised) => Err(Fault::Raised(raised)),
     };
     let rows: usize = batches.iter().map(|(_, batch, _)| batch.num_rows()).sum();

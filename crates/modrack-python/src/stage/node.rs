@@ -10,16 +10,17 @@ use pyo3::types::PyDict;
 
 use super::flow::{Before, Flow, Numbers, Origin, Row};
 use super::gather::Gather;
+use super::give::{Given, give, give_of_batch, give_rows};
 use super::pack::Packer;
 use super::packages;
-use super::results::{self, Fault, Item};
+use super::results::{self, Fault};
 use super::seat::Seat;
 use super::step::Step;
 use super::takes::Form;
 use crate::arrow::{Imported, RowReader, fit, settled_by};
 
 /// So many rows that one row became are handed on before more are made.
-const MANY: usize = 1024;
+pub(super) const MANY: usize = 1024;
 
 /// A stage in the line.
 pub(super) struct Node {
@@ -37,7 +38,7 @@ enum Does {
 
 /// What a stage keeps of what it gave.
 pub(super) struct Out {
-    pack: Packer,
+    pub(super) pack: Packer,
     /// The columns of the batches it gave, or is to give.
     schema: Option<SchemaRef>,
     /// Where rows are from that the stage made of many, and how many there were.
@@ -61,7 +62,7 @@ impl Node {
     }
 
     /// Whether rows are better handed on as objects.
-    fn takes_rows(&self) -> bool {
+    pub(super) fn takes_rows(&self) -> bool {
         matches!(self.seat.takes, Takes::Row | Takes::Rows)
     }
 
@@ -101,11 +102,12 @@ impl Node {
         if let Does::Gathers(gather) = does {
             gather.finish(seat, out, rest, step)?;
         }
-        let Some(result) = seat.finish(step.py) else { return Ok(()) };
+        let mut time = seat.time();
+        let Some(result) = seat.finish(step.py, &mut time) else { return Ok(()) };
         let result = result.map_err(|raised| seat.finish_failed(step.py, &raised))?;
         let origin = out.made(seat, input.cloned());
-        let first = out.count;
-        let given = give(seat, out, rest, step, &origin, Numbers::From(first), result);
+        let given = Given { result, time, origin, numbers: Numbers::From(out.count), whole: false };
+        let given = give(seat, out, rest, step, given);
         given.map_err(|fault| match fault {
             Fault::Raised(raised) => seat.finish_failed(step.py, &raised),
             Fault::Wrong(error) | Fault::Ended(error) => seat.named(error),
@@ -133,10 +135,34 @@ impl Out {
         self.count
     }
 
+    /// Counts rows that it made of many.
+    pub(super) fn gave(&mut self, rows: usize) {
+        self.count += rows as u64;
+    }
+
+    /// The columns that are settled so far.
+    pub(super) fn columns(&self) -> Option<SchemaRef> {
+        self.schema.clone()
+    }
+
+    /// Goes back to the columns that were settled before.
+    pub(super) fn go_back(&mut self, columns: Option<SchemaRef>) {
+        self.schema = columns;
+    }
+
     /// The type of a column it gives, once that is known.
     pub(super) fn column_type(&self, name: &str) -> Option<arrow_schema::DataType> {
         let schema = self.schema.as_ref()?;
         schema.field_with_name(name).ok().map(|field| field.data_type().clone())
+    }
+
+    /// The batches of a table with the columns of those before it.
+    pub(super) fn fitted(&mut self, table: Imported) -> Result<Vec<RecordBatch>> {
+        let Imported { schema, batches } = table;
+        if batches.is_empty() && self.schema.is_none() {
+            self.schema = Some(schema);
+        }
+        batches.into_iter().map(|batch| self.fit(batch)).collect()
     }
 
     /// Makes a batch have the columns of those before it, and settles them with the first.
@@ -283,8 +309,9 @@ fn take_row<'py>(
 ) -> Result<()> {
     let py = step.py;
     let Row { object, number, before } = row;
-    let called = match seat.call(object.as_any()) {
-        Ok(result) => results::of_row(seat, &object, result, &mut |made: Bound<'py, PyDict>| {
+    let mut time = seat.time();
+    let called = match seat.call(object.as_any(), &mut time) {
+        Ok(result) => results::of_row(seat, &object, result, &mut time, &mut |made: Bound<'py, PyDict>| {
             given.push(Row { object: made, number, before: before.again(py) });
             if given.len() >= MANY {
                 give_rows(seat, out, rest, step, origin, std::mem::take(given))?;
@@ -318,12 +345,10 @@ fn take_batch<'py>(
         Some(form) => form,
         None => *form.insert(packages::settle(step.py, seat, "a record batch")?),
     };
-    let called = packages::batch(step.py, form, batch.clone()).and_then(|given| seat.call(&given));
+    let mut time = seat.time();
+    let called = packages::batch(step.py, form, batch.clone()).and_then(|given| seat.call(&given, &mut time));
     let given = match called {
-        Ok(result) => {
-            // What has as many rows is taken for the same rows.
-            give(seat, out, rest, step, origin, numbers.clone(), result)
-        }
+        Ok(result) => give_of_batch(seat, out, rest, step, (origin, numbers, batch.num_rows()), result, time),
         Err(raised) => Err(Fault::Raised(raised)),
     };
     given.or_else(|fault| failed_together(seat, step, &[taken], fault))
@@ -344,80 +369,4 @@ pub(super) fn failed_together(
         Fault::Wrong(error) => step.failed_together(seat, taken, &error),
         Fault::Ended(error) => Err(error),
     }
-}
-
-/// Hands on what a function of batches or whole inputs gave.
-pub(super) fn give<'py>(
-    seat: &Seat,
-    out: &mut Out,
-    rest: &mut [Node],
-    step: &mut Step<'py>,
-    origin: &Arc<Origin>,
-    numbers: Numbers,
-    result: Bound<'py, PyAny>,
-) -> Result<(), Fault> {
-    let mut rows: Vec<Row<'py>> = Vec::new();
-    let mut at = 0;
-    // A batch that does not fit says so for the whole call; rows decide each for itself.
-    let mut misfit = None;
-    let mut each = |item: Item<'py>| -> Result<()> {
-        match item {
-            Item::Row(object) => {
-                rows.push(Row { object, number: numbers.get(at), before: Before::Lost });
-                at += 1;
-                if rows.len() >= MANY {
-                    give_rows(seat, out, rest, step, origin, std::mem::take(&mut rows))?;
-                }
-            }
-            Item::Table(Imported { schema, batches }) => {
-                give_rows(seat, out, rest, step, origin, std::mem::take(&mut rows))?;
-                if batches.is_empty() && out.schema.is_none() {
-                    out.schema = Some(schema);
-                }
-                for batch in batches {
-                    let len = batch.num_rows();
-                    match out.fit(batch) {
-                        Ok(batch) => {
-                            step.counts(seat).rows_out += len as u64;
-                            let numbers = numbers.slice(at, len);
-                            at += len;
-                            push(
-                                rest,
-                                step,
-                                Flow::Batch(origin.with_schema(batch.schema()), batch, numbers),
-                            )?;
-                        }
-                        Err(error) => misfit = Some(error),
-                    }
-                }
-            }
-        }
-        Ok(())
-    };
-    let taken = results::of_rows(seat, result, &mut each);
-    give_rows(seat, out, rest, step, origin, rows).map_err(Fault::Ended)?;
-    out.count += at as u64;
-    taken.and(misfit.map_or(Ok(()), |error| Err(Fault::Wrong(error))))
-}
-
-/// Hands rows on: as they are to a stage that takes rows, else packed.
-fn give_rows<'py>(
-    seat: &Seat,
-    out: &mut Out,
-    rest: &mut [Node],
-    step: &mut Step<'py>,
-    origin: &Arc<Origin>,
-    rows: Vec<Row<'py>>,
-) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    if rest.first().is_some_and(Node::takes_rows) {
-        step.counts(seat).rows_out += rows.len() as u64;
-        return push(rest, step, Flow::Rows(Arc::clone(origin), rows));
-    }
-    for flow in out.pack.add(seat, step, origin, rows)? {
-        push(rest, step, flow)?;
-    }
-    Ok(())
 }

@@ -4,9 +4,9 @@ use modrack_core::{Error, Result};
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
 
-use super::seat::Seat;
+use super::seat::{Seat, Time};
 use super::{error, packages};
 use crate::arrow::{self, Imported};
 use crate::handle::is_iterator;
@@ -38,6 +38,7 @@ pub(super) fn of_row<'py>(
     seat: &Seat,
     given: &Bound<'py, PyDict>,
     result: Bound<'py, PyAny>,
+    time: &mut Time,
     each: &mut dyn FnMut(Bound<'py, PyDict>) -> Result<()>,
 ) -> Result<(), Fault> {
     if result.is_none() {
@@ -52,8 +53,8 @@ pub(super) fn of_row<'py>(
     };
     if is_many(&result) {
         let holders = holders_of_items(&result);
-        for item in result.try_iter()? {
-            let item = item?;
+        let mut items = result.try_iter()?;
+        while let Some(item) = next(&mut items, time)? {
             if item.is_none() {
                 continue;
             }
@@ -74,6 +75,7 @@ pub(super) fn of_row<'py>(
 pub(super) fn of_rows<'py>(
     seat: &Seat,
     result: Bound<'py, PyAny>,
+    time: &mut Time,
     each: &mut dyn FnMut(Item<'py>) -> Result<()>,
 ) -> Result<(), Fault> {
     if result.is_none() {
@@ -83,8 +85,8 @@ pub(super) fn of_rows<'py>(
         return each(item(seat, result, 1)?).map_err(Fault::Ended);
     }
     let holders = holders_of_items(&result);
-    for part in result.try_iter()? {
-        let part = part?;
+    let mut parts = result.try_iter()?;
+    while let Some(part) = next(&mut parts, time)? {
         if !part.is_none() {
             each(item(seat, part, holders)?).map_err(Fault::Ended)?;
         }
@@ -97,6 +99,7 @@ pub(super) fn values<'py>(
     seat: &Seat,
     column: &str,
     result: Bound<'py, PyAny>,
+    time: &mut Time,
 ) -> Result<Bound<'py, PyList>, Fault> {
     let py = result.py();
     let result = match result.cast_into::<PyList>() {
@@ -113,12 +116,19 @@ pub(super) fn values<'py>(
     }
     if is_many(&result) {
         let list = PyList::empty(py);
-        for item in result.try_iter()? {
-            list.append(item?)?;
+        let mut items = result.try_iter()?;
+        while let Some(item) = next(&mut items, time)? {
+            list.append(item)?;
         }
         return Ok(list);
     }
     Err(Fault::Wrong(error::not_values(seat.function(), column, &result)))
+}
+
+/// What comes next, which is a part of the call that gave the iterator.
+fn next<'py>(items: &mut Bound<'py, PyIterator>, time: &mut Time) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = items.py();
+    time.bounds(py, |_| items.next().transpose())
 }
 
 fn item<'py>(seat: &Seat, part: Bound<'py, PyAny>, holders: isize) -> Result<Item<'py>, Fault> {

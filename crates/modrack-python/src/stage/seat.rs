@@ -1,6 +1,6 @@
 //! A stage made ready: its function bound, its kind decided, its `finish` found.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modrack_core::{Code, Error, OnError, Phase, Result, SlotName, StageSeat, StageSpec, Takes};
 use pyo3::exceptions::PyStopAsyncIteration;
@@ -25,8 +25,36 @@ pub(super) struct Seat {
     pub(super) form: Form,
     /// Whether rows that fail may go to quarantine: only then copies of rows are kept.
     pub(super) quarantines: bool,
+    /// Whether the run may go on after a failure: then nothing may have gone out of what failed as a whole.
+    pub(super) goes_on: bool,
     function: PythonFunction,
     finish: Option<PythonFunction>,
+}
+
+/// What is left of the time that a call may take. What others do with what it yields is not counted.
+pub(super) struct Time {
+    left: Option<Duration>,
+}
+
+impl Time {
+    /// Runs a part of the call, which is stopped when the time is up.
+    pub(super) fn bounds<T>(
+        &mut self,
+        py: Python<'_>,
+        part: impl FnOnce(&Until<'_>) -> PyResult<T>,
+    ) -> PyResult<T> {
+        let Some(left) = &mut self.left else { return part(&Until::default()) };
+        let begun = Instant::now();
+        let until = Until { deadline: begun.checked_add(*left), cancel: None };
+        let watch = watch::begin(py, until.deadline, None);
+        let result = part(&until);
+        let stopped = watch.end(py);
+        *left = left.saturating_sub(begun.elapsed());
+        match stopped {
+            Some(why) => Err(watch::stopped(py, why)),
+            None => result,
+        }
+    }
 }
 
 impl Seat {
@@ -52,9 +80,10 @@ impl Seat {
             false => None,
         };
         let decisions = spec.on_errors.by_name.iter().map(|(_, decision)| decision);
-        let quarantines =
-            decisions.chain([&spec.on_errors.default]).any(|d| matches!(d, OnError::Quarantine(_)));
-        Ok(Self { index, spec, takes, form, quarantines, function, finish })
+        let decisions: Vec<_> = decisions.chain([&spec.on_errors.default]).collect();
+        let quarantines = decisions.iter().any(|decision| matches!(decision, OnError::Quarantine(_)));
+        let goes_on = decisions.iter().any(|decision| **decision != OnError::Stop);
+        Ok(Self { index, spec, takes, form, quarantines, goes_on, function, finish })
     }
 
     /// The function's name.
@@ -62,34 +91,31 @@ impl Seat {
         self.function.name()
     }
 
+    /// The time that a call may take, with all that it yields.
+    pub(super) fn time(&self) -> Time {
+        Time { left: self.spec.time }
+    }
+
     /// Calls the function with what it takes.
-    pub(super) fn call<'py>(&self, given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn call<'py>(
+        &self,
+        given: &Bound<'py, PyAny>,
+        time: &mut Time,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = given.py();
-        self.in_time(py, |until| {
+        time.bounds(py, |until| {
             settled(vector::call(self.function.bind(py), &[Some(given.clone())], 1)?, until)
         })
     }
 
     /// Calls `finish`, where there is one.
-    pub(super) fn finish<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
-        let finish = self.finish.as_ref()?;
-        Some(self.in_time(py, |until| settled(finish.bind(py).call0()?, until)))
-    }
-
-    /// Makes a call, which is stopped when it takes longer than it may.
-    fn in_time<'py>(
+    pub(super) fn finish<'py>(
         &self,
         py: Python<'py>,
-        call: impl FnOnce(&Until<'_>) -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let Some(time) = self.spec.time else { return call(&Until::default()) };
-        let until = Until { deadline: Instant::now().checked_add(time), cancel: None };
-        let watch = watch::begin(py, until.deadline, None);
-        let result = call(&until);
-        match watch.end(py) {
-            Some(why) => Err(watch::stopped(py, why)),
-            None => result,
-        }
+        time: &mut Time,
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
+        let finish = self.finish.as_ref()?;
+        Some(time.bounds(py, |until| settled(finish.bind(py).call0()?, until)))
     }
 
     /// What a call raised, in full.

@@ -94,11 +94,14 @@ impl<'py> Step<'py> {
         error: &Error,
     ) -> Result<()> {
         for (origin, batch, numbers) in batches {
-            let number = numbers.get(0);
-            let rows = batch.num_rows() as u64;
-            if let Some(to) = self.decided(seat, origin, number, rows, error)? {
-                let kept = Kept { rows: Some(batch.clone()), shown: None };
-                self.reject(seat, origin, number, kept, to, error.clone());
+            let len = batch.num_rows();
+            let Some(to) = self.decided(seat, origin, numbers.get(0), len as u64, error)? else { continue };
+            // Rows that are rejected together are numbered on from the first of them.
+            let mut from = 0;
+            for end in numbers.breaks(len).into_iter().chain([len]) {
+                let kept = Kept { rows: Some(batch.slice(from, end - from)), shown: None };
+                self.reject(seat, origin, numbers.get(from), kept, to.clone(), error.clone());
+                from = end;
             }
         }
         // A stage that was given no rows at all has nobody to decide about.
@@ -154,10 +157,10 @@ impl<'py> Step<'py> {
             stage: seat.index,
             rows: kept.rows,
             shown: kept.shown,
-            row: origin.row(number),
+            row: if origin.is_exact() { origin.row(number) } else { 0 },
             source: Arc::clone(origin.source()),
             to,
-            error: seat.named(error),
+            error: blurred(seat.named(error), origin, number),
         });
     }
 
@@ -171,6 +174,9 @@ impl<'py> Step<'py> {
         let key = error.place_of().and_then(|place| place.key.clone());
         let has_line = place.line.is_some();
         let error = error.place(modrack_core::Place { key, ..place });
+        if !origin.is_exact() {
+            return blurred(error, origin, number);
+        }
         if has_line || error.hint_text().is_some() {
             return error;
         }
@@ -202,6 +208,19 @@ impl<'py> Step<'py> {
 struct Kept {
     rows: Option<RecordBatch>,
     shown: Option<String>,
+}
+
+/// A failure of a row of which only the first row that it may have been made of is known.
+fn blurred(error: Error, origin: &Origin, number: u64) -> Error {
+    if origin.is_exact() {
+        return error;
+    }
+    let made = format!("was made of those of `{}` from row {} on", origin.source(), origin.row(number));
+    let hint = match error.hint_text() {
+        Some(hint) => format!("{hint}; the row {made}"),
+        None => format!("The row {made}"),
+    };
+    error.hint(hint)
 }
 
 /// Whether a failure ends the run. An interrupt does, whatever was decided about failures.
