@@ -344,3 +344,70 @@ def finish():
         yield ONE
 """
     assert run(modrack, FRUIT, late, options=["function: transform"]) == [{"n": 3}, {"n": 4}, {"n": 1}]
+
+
+CHANGES = "def transform(row):\n    row['tags'].append(9)\n    row['more']['x'].append(9)\n    raise ValueError\n"
+NESTED: Rows = [{"tags": [1], "more": {"x": [2]}}]
+
+
+def test_what_is_put_aside_does_not_change_with_its_lists(modrack: Modrack) -> None:
+    """Also what stands in a list or dict of a row is as it came."""
+    same = "def transform(row):\n    return row\n"
+    assert run(modrack, NESTED, same, CHANGES, more="errors: { default: { quarantine: bad.jsonl } }") == []
+    (line,) = (modrack.folder / "bad.jsonl").read_text().splitlines()
+    assert json.loads(line)["row"] == NESTED[0]
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "def transform(row):\n    return [row, row]\n",
+        "def transform(row):\n    yield row\n    yield row\n",
+        "def transform(row):\n    tags = row['tags']\n    return [{'tags': tags}, {'tags': tags}]\n",
+        "kept = []\ndef transform(row):\n    kept.append(row['tags'])\n    return [dict(row), dict(row)]\n",
+        "kept = []\ndef transform(row):\n    kept.append(([1],))\n    return [{'tags': kept[0][0]}, {'tags': kept[0][0]}]\n",
+    ],
+)
+def test_rows_share_no_lists(modrack: Modrack, stage: str) -> None:
+    """What a later stage does to a list of one row happens to that row alone."""
+    changes = "def transform(row):\n    row['tags'].append(len(row['tags']))\n    return {'tags': row['tags']}\n"
+    assert run(modrack, NESTED, stage, changes) == [{"tags": [1, 1]}, {"tags": [1, 1]}]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("Decimal('1e999999999')", "999999999"), ("Decimal('1e-999999999')", "999999999")]
+)
+def test_a_decimal_that_is_out_of_all_bounds(modrack: Modrack, value: str, shown: str) -> None:
+    """It is refused at once, without being written out."""
+    stage = f"from decimal import Decimal\ndef transform(row):\n    return {{'d': {value}}}\n"
+    failure = fails(modrack, "M0607" if "-" not in value else "M0506", FRUIT, stage)
+    assert failure.key == "d"
+    assert shown in failure.message
+
+
+def test_whole_numbers_among_decimals(modrack: Modrack) -> None:
+    """They keep every digit."""
+    stage = """
+    from decimal import Decimal
+    def transform(row):
+        yield {'d': Decimal('0.5')}
+        yield {'d': 2**60 + 1}
+    """
+    run(modrack, FRUIT[:1], stage)
+    assert str(2**60 + 1) in (modrack.folder / "out.jsonl").read_text()
+
+
+def test_an_interrupt_while_a_result_is_looked_at(modrack: Modrack) -> None:
+    """An object that answers for its attributes itself may be interrupted while it does."""
+    modrack.write(
+        "odd.py",
+        """
+        class Odd:
+            def __getattr__(self, name):
+                raise KeyboardInterrupt
+
+        def give():
+            return Odd()
+        """,
+    )
+    modrack("call", "./odd.py", "give", code=130)

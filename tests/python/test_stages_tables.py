@@ -347,3 +347,42 @@ def test_a_schema_is_held_before_a_row_stage(modrack: Modrack) -> None:
     assert (failure.key, failure.place) == ("i", "in.jsonl:2")
     out = run(modrack, rows, bad, same, more="errors: { default: skip }", options=["schema: { i: int }", ""])
     assert out == [{"i": 0}]
+
+
+@needs("pyarrow")
+@pytest.mark.parametrize(
+    ("column", "out"),
+    [
+        ("pa.StructArray.from_arrays([words], names=['w'])", [{"w": "a"}, {"w": None}, {"w": None}]),
+        ("pa.ListArray.from_arrays([0, 1, 2, 3], words)", [["a"], [None], [None]]),
+        ("pa.ListArray.from_arrays([0, 1, 3, 3], pa.StructArray.from_arrays([words], names=['w']))",
+         [[{"w": "a"}], [{"w": None}, {"w": None}], []]),
+    ],
+    ids=["struct", "list", "list of structs"],
+)
+def test_a_dictionary_with_nothing_among_its_values_within_a_column(
+    modrack: Modrack, column: str, out: list[Any]
+) -> None:
+    """As deep as it may stand."""
+    stage = f"""
+import pyarrow as pa
+def transform(batch: pa.RecordBatch):
+    words = pa.DictionaryArray.from_arrays([0, 1, None], ["a", None])
+    return pa.table({{"x": {column}}})
+"""
+    assert [row["x"] for row in run(modrack, FRUIT, stage)] == out
+
+
+@needs("pyarrow")
+def test_a_map_without_a_key(modrack: Modrack) -> None:
+    """It is a value that does not fit, and no failure of modrack."""
+    maps = """
+import pyarrow as pa
+def transform(batch: pa.RecordBatch):
+    kind = pa.map_(pa.string(), pa.int64())
+    return pa.table({"m": pa.array([[("a", 1)]] * batch.num_rows, kind)})
+"""
+    row = "def transform(row):\n    row['m'] = {None: 1} if row['i'] == 99 else row['m']\n    return row\n"
+    maps = maps.replace('{"m"', '{"i": batch["i"], "m"')
+    failure = fails(modrack, "M0506", [{"i": i} for i in range(100)], maps, row)
+    assert (failure.key, failure.place) == ("m", "in.jsonl:100")

@@ -204,7 +204,7 @@ fn other(object: &Bound<'_, PyAny>, depth: usize) -> Result<Value, Unfit> {
             .map(|b| Value::Bytes(bytes_value(b)))
             .map_err(|_| Unfit::class(object));
     }
-    if arrow::is_table(object) {
+    if arrow::is_table(object).map_err(|e| Unfit::failed(py, &e))? {
         let table = arrow::import(object).and_then(arrow::Imported::into_batch);
         return table.map(Value::from).map_err(|error| Unfit::new(Why::Failed(error)));
     }

@@ -50,7 +50,7 @@ impl ForeignObject for PyHandle {
     fn items(&self) -> Option<Items> {
         Python::attach(|py| {
             let object = self.bind(py);
-            let is_async = object.hasattr(intern!(py, "__anext__")).unwrap_or(false);
+            let is_async = object.get_type().hasattr(intern!(py, "__anext__")).unwrap_or(false);
             if !is_async && !is_iterator(object) {
                 return None;
             }

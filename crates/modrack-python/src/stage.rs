@@ -4,6 +4,7 @@
 //! batches, and at the end. The interpreter is let go of between two batches. What happens to a row that fails
 //! is decided by the stage in which it failed.
 
+mod copy;
 mod error;
 mod flow;
 mod gather;

@@ -15,6 +15,7 @@ use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{
     Array, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchOptions, StructArray, make_array,
 };
+use arrow_data::ArrayData;
 use arrow_data::ffi::FFI_ArrowArray;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
@@ -49,11 +50,13 @@ impl Imported {
 }
 
 /// Whether `object` has the interface.
-pub(crate) fn is_table(object: &Bound<'_, PyAny>) -> bool {
+///
+/// # Errors
+/// What asking for it raised: an object may answer for its attributes itself.
+pub(crate) fn is_table(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = object.py();
-    [intern!(py, "__arrow_c_array__"), intern!(py, "__arrow_c_stream__")]
-        .into_iter()
-        .any(|name| object.hasattr(name).unwrap_or(false))
+    Ok(object.hasattr(intern!(py, "__arrow_c_array__"))?
+        || object.hasattr(intern!(py, "__arrow_c_stream__"))?)
 }
 
 /// Takes the rows of any object that has the interface, without copying them.
@@ -191,14 +194,41 @@ fn to_batch(array: FFI_ArrowArray, data_type: &DataType, class: &str) -> Result<
 }
 
 /// A column that says itself which of its cells have no value: a dictionary may leave that to its values, which
-/// not all who read or write columns look at.
+/// not all who read or write columns look at. So do dictionaries within it.
 fn with_own_nulls(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match has_dictionary(column.data_type()) {
+        true => Ok(make_array(data_with_own_nulls(column.to_data())?)),
+        false => Ok(Arc::clone(column)),
+    }
+}
+
+fn data_with_own_nulls(data: ArrayData) -> Result<ArrayData, ArrowError> {
+    if !has_dictionary(data.data_type()) {
+        return Ok(data);
+    }
+    let parts: Result<Vec<_>, _> = data.child_data().iter().cloned().map(data_with_own_nulls).collect();
+    let data = data.into_builder().child_data(parts?).build()?;
+    let column = make_array(data.clone());
     match column.as_any_dictionary_opt() {
         Some(dictionary) if dictionary.values().null_count() > 0 => {
-            let data = column.to_data().into_builder().nulls(column.logical_nulls()).build()?;
-            Ok(make_array(data))
+            data.into_builder().nulls(column.logical_nulls()).build()
         }
-        _ => Ok(Arc::clone(column)),
+        _ => Ok(data),
+    }
+}
+
+/// Whether a column of this type has dictionaries in it.
+fn has_dictionary(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(..) => true,
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::Map(field, _) => has_dictionary(field.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_dictionary(field.data_type())),
+        _ => false,
     }
 }
 

@@ -344,7 +344,7 @@ fn mapping(py: Python<'_>, name: &str, array: &ArrayRef) -> Result<Box<dyn Cells
     }))
 }
 
-/// A column that names its values by number: each value is made once.
+/// A column that names its values by number: each value is made once, unless who has it could change it.
 fn dictionary<K: ArrowDictionaryKeyType>(
     py: Python<'_>,
     name: &str,
@@ -353,8 +353,12 @@ fn dictionary<K: ArrowDictionaryKeyType>(
     let column: DictionaryArray<K> = array.as_dictionary::<K>().clone();
     let mut values = reader(py, name, column.values())?;
     let mut made: Vec<Option<Py<PyAny>>> = (0..column.values().len()).map(|_| None).collect();
+    let can_be_changed = column.values().data_type().is_nested();
     Ok(of(column, move |py, a, i| {
         let key = a.keys().value(i).as_usize();
+        if can_be_changed {
+            return cell(py, &mut *values, key);
+        }
         if let Some(object) = &made[key] {
             return Ok(released(object.bind(py).clone()));
         }

@@ -14,12 +14,14 @@ use arrow_array::{
     Time64MicrosecondArray, TimestampMicrosecondArray, UInt64Array,
 };
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType, FieldRef, Fields, TimeUnit};
+use arrow_schema::{ArrowError, DECIMAL128_MAX_PRECISION, DataType, FieldRef, Fields, TimeUnit};
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::moments;
+use crate::modules;
 
 /// An object that does not fit its column. Why is found out afterwards, by who tells it.
 #[derive(Debug)]
@@ -228,6 +230,9 @@ impl Column {
             Values::Record(_, parts) => push_record(parts, value.cast().map_err(|_| NoFit)?)?,
             Values::Map(_, ends, pair) => {
                 for (key, item) in value.cast::<PyDict>().map_err(|_| NoFit)? {
+                    if key.is_none() || is_nothing(&key) {
+                        return Err(NoFit);
+                    }
                     pair.0.push(value.py(), key.as_ptr())?;
                     pair.1.push(value.py(), item.as_ptr())?;
                 }
@@ -452,24 +457,33 @@ fn as_bytes(value: &Bound<'_, PyAny>) -> Option<Vec<u8>> {
 
 /// A `Decimal` or whole number as so many units of 10 to the power of minus `scale`.
 fn as_decimal(value: &Bound<'_, PyAny>, precision: u8, scale: i8) -> Option<i128> {
-    if as_int(value).is_none() && !is_decimal(value) {
+    let most = 10_u128.checked_pow(u32::from(precision))?;
+    let fits = |units: i128| (units.unsigned_abs() < most).then_some(units);
+    if let Some(int) = as_int(value) {
+        let unit = 10_i128.checked_pow(u32::try_from(scale).ok()?)?;
+        return fits(int.extract::<i128>().ok()?.checked_mul(unit)?);
+    }
+    if !is_decimal(value) {
         return None;
     }
-    let text: String = value
-        .py()
-        .import("builtins")
-        .ok()?
-        .getattr("format")
-        .ok()?
-        .call1((value, "f"))
-        .ok()?
-        .extract()
-        .ok()?;
+    let ask = |name: &str| value.call_method0(name).ok();
+    if !ask("is_finite")?.is_truthy().ok()? {
+        return None;
+    }
+    if !value.is_truthy().ok()? {
+        return Some(0);
+    }
+    // Written out, a number has as many digits as its exponent says: only those are written that can fit.
+    let place: i64 = ask("adjusted")?.extract().ok()?;
+    if place.unsigned_abs() > u64::from(DECIMAL128_MAX_PRECISION) {
+        return None;
+    }
+    let builtins = modules::get(value.py(), intern!(value.py(), "builtins")).ok()?;
+    let text: String = builtins.getattr("format").ok()?.call1((value, "f")).ok()?.extract().ok()?;
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let fraction = fraction.trim_end_matches('0');
     let missing = usize::try_from(scale).ok()?.checked_sub(fraction.len())?;
-    let units: i128 = format!("{whole}{fraction}{}", "0".repeat(missing)).parse().ok()?;
-    (units.unsigned_abs() < 10_u128.pow(u32::from(precision))).then_some(units)
+    fits(format!("{whole}{fraction}{}", "0".repeat(missing)).parse().ok()?)
 }
 
 /// Whether a value is a `decimal.Decimal`, without importing `decimal` to find out.

@@ -52,7 +52,7 @@ impl Table {
     /// Takes the rows of any object that has the Arrow PyCapsule interface.
     #[new]
     fn from_arrow(data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if !capsule::is_table(data) {
+        if !capsule::is_table(data)? {
             return Err(PyValueError::new_err(
                 "an object with `__arrow_c_array__` or `__arrow_c_stream__` is needed; \
                  `Table.from_pylist` takes a list of dicts",

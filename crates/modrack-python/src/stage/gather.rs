@@ -17,7 +17,7 @@ use super::node::{Node, Out, failed_together, push};
 use super::results::{self, Fault};
 use super::seat::Seat;
 use super::step::Step;
-use super::{error, packages};
+use super::{copy, error, packages};
 use crate::arrow::{RowReader, column_values, write_column};
 
 /// What has come and was not used yet.
@@ -207,7 +207,7 @@ fn run_rows<'py>(
                     let object = object.into_bound(py);
                     list.append(&object).map_err(raised)?;
                     let before = match seat.quarantines {
-                        true => Before::Copy(object.copy().map_err(raised)?.unbind()),
+                        true => Before::Copy(copy::whole(&object).map_err(raised)?.unbind()),
                         false => Before::Lost,
                     };
                     own.push(Row { object, number, before });

@@ -8,6 +8,7 @@ use modrack_core::{Result, Takes};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::copy;
 use super::flow::{Before, Flow, Numbers, Origin, Row};
 use super::gather::Gather;
 use super::give::{Given, give, give_of_batch, give_rows};
@@ -287,7 +288,7 @@ fn take_rows<'py>(
         // The function may change the row before it fails.
         row.before = match seat.quarantines {
             true => {
-                let copy = row.object.copy();
+                let copy = copy::whole(&row.object);
                 Before::Copy(copy.map_err(|e| crate::failure::error_from_pyerr(py, &e))?.unbind())
             }
             false => Before::Lost,

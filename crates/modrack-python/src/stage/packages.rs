@@ -80,8 +80,11 @@ pub(super) fn polars<'py>(
 }
 
 /// Whether an object is a table of any kind we take.
-pub(super) fn is_table(object: &Bound<'_, PyAny>) -> bool {
-    is_pandas(object) || arrow::is_table(object)
+///
+/// # Errors
+/// What asking it raised.
+pub(super) fn is_table(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(is_pandas(object) || arrow::is_table(object)?)
 }
 
 /// Whether an object is a `pandas.DataFrame`.

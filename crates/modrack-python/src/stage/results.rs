@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
 
 use super::seat::{Seat, Time};
-use super::{error, packages};
+use super::{copy, error, packages};
 use crate::arrow::{self, Imported};
 use crate::handle::is_iterator;
 
@@ -81,7 +81,7 @@ pub(super) fn of_rows<'py>(
     if result.is_none() {
         return Ok(());
     }
-    if !is_many(&result) || packages::is_table(&result) {
+    if !is_many(&result) || packages::is_table(&result)? {
         return each(item(seat, result, 1)?).map_err(Fault::Ended);
     }
     let holders = holders_of_items(&result);
@@ -139,7 +139,7 @@ fn item<'py>(seat: &Seat, part: Bound<'py, PyAny>, holders: isize) -> Result<Ite
     if packages::is_pandas(&part) {
         return packages::from_pandas(seat, &part).map(Item::Table);
     }
-    if arrow::is_table(&part) {
+    if arrow::is_table(&part)? {
         return arrow::import(&part).map(Item::Table).map_err(Fault::Wrong);
     }
     match as_row(part, holders)? {
@@ -159,7 +159,11 @@ fn own<'py>(row: Bound<'py, PyDict>, holders: isize) -> PyResult<Bound<'py, PyDi
     // SAFETY: the row is a live object.
     #[expect(unsafe_code, reason = "how many hold an object is known to the C API alone")]
     let held = unsafe { ffi::Py_REFCNT(row.as_ptr()) };
-    if held > holders { row.copy() } else { Ok(row) }
+    if held > holders {
+        return copy::whole(&row);
+    }
+    copy::shared(&row)?;
+    Ok(row)
 }
 
 /// How many hold a row that was made for us alone and comes in `many`: it, unless it yields, and we. Nobody, when
@@ -188,7 +192,7 @@ fn as_row<'py>(
     let class = object.get_type();
     let is_mapping = class.hasattr(intern!(py, "keys"))?
         && class.hasattr(intern!(py, "__getitem__"))?
-        && !packages::is_table(&object)
+        && !packages::is_table(&object)?
         && !class.hasattr(intern!(py, "to_frame"))?;
     if !is_mapping {
         return Ok(Err(object));

@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use super::copy;
 use super::takes::{self, Form};
 use crate::call::PythonFunction;
 use crate::instance::PythonInstance;
@@ -188,7 +189,7 @@ fn settled<'py>(result: Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<
         match waiter::wait(&next, until) {
             // What yields may give one dict again and again, and change it in between.
             Ok(item) => match item.cast_into::<PyDict>() {
-                Ok(row) => items.append(row.copy()?)?,
+                Ok(row) => items.append(copy::whole(&row)?)?,
                 Err(other) => items.append(other.into_inner())?,
             },
             Err(end) if end.is_instance_of::<PyStopAsyncIteration>(py) => return Ok(items.into_any()),
