@@ -358,3 +358,46 @@ def test_a_file_that_imports_itself_runs_once(modrack: Modrack) -> None:
     modrack.write("rack.yaml", "rack: 1\n")
     assert modrack("call", "./alone.py", "own").json is True
     assert modrack("call", "./package/part.py", "own").json is True
+
+
+def test_what_runs_after_the_end_can_import(modrack: Modrack) -> None:
+    """`atexit` and threads find the files beside the module as before, those that ran already as they are."""
+    modrack.write("early.py", "ran = []\n")
+    modrack.write("late.py", "import early\n\nearly.ran.append('late')\n")
+    modrack.write("package/__init__.py", "")
+    modrack.write("package/part.py", "name = 'part'\n")
+    modrack.write(
+        "ends.py",
+        """
+        import atexit
+        import importlib
+        import sys
+        import threading
+
+        released = threading.Event()
+
+        def tell(where: str) -> None:
+            import early
+            import late
+            from package import part
+            again = importlib.import_module("early")
+            print(where, early is again, early.ran, late.early is early, part.name, file=sys.stderr, flush=True)
+
+        class Ends:
+            def execute(self) -> int:
+                import early
+                early.ran.append("execute")
+                atexit.register(tell, "atexit")
+                def wait() -> None:
+                    released.wait()
+                    tell("thread")
+                threading.Thread(target=wait).start()
+                return 1
+
+            def shutdown(self) -> None:
+                threading.Timer(0.05, released.set).start()
+        """,
+    )
+    ran = modrack("call", "./ends.py", "execute")
+    told = "True ['execute', 'late'] True part"
+    assert ran.stderr.splitlines() == [f"thread {told}", f"atexit {told}"], ran.show()

@@ -10,16 +10,16 @@ mod loader;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3::exceptions::PyImportError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyModule};
+use pyo3::types::{PyDict, PyList, PyModule};
 
 use crate::modules;
-use crate::names::FAMILY;
+use crate::names::{self, FAMILY};
 use crate::sibling::{Home, Located};
 use crate::store::{Source, Store};
 
@@ -38,6 +38,10 @@ pub(crate) struct Generation {
     owned: Mutex<HashMap<String, bool>>,
     /// How many of its modules' globals are alive.
     marks: AtomicUsize,
+    /// Whether its names were taken away.
+    forgotten: AtomicBool,
+    /// How many imports are under way for which they are there again.
+    returned: AtomicUsize,
 }
 
 /// Generations that other processes made, for as long as this one runs.
@@ -102,9 +106,7 @@ impl Generation {
         store: Store,
         read: HashMap<String, Entry>,
     ) -> PyResult<Arc<Self>> {
-        let package = PyModule::new(py, &prefix)?;
-        package.setattr(intern!(py, "__path__"), PyList::empty(py))?;
-        modules::all(py)?.set_item(&prefix, package)?;
+        modules::all(py)?.set_item(&prefix, package(py, &prefix)?)?;
         let generation = Arc::new(Self {
             prefix,
             home,
@@ -112,6 +114,8 @@ impl Generation {
             read: Mutex::new(read),
             owned: Mutex::default(),
             marks: AtomicUsize::new(0),
+            forgotten: AtomicBool::new(false),
+            returned: AtomicUsize::new(0),
         });
         living().insert(generation.prefix.clone(), Arc::downgrade(&generation));
         Ok(generation)
@@ -151,17 +155,67 @@ impl Generation {
     }
 
     /// Takes the generation's names away, so that its memory can go when nobody holds it.
+    ///
+    /// Code that still runs, at the end of the process or in a thread, can import all the same: what was loaded is
+    /// kept by the modules themselves, and goes with the last of them.
     pub(crate) fn forget(&self, py: Python<'_>) {
+        self.forgotten.store(true, Ordering::Release);
         living().remove(&self.prefix);
         let Ok(modules) = modules::all(py) else { return };
         let inside = format!("{}.", self.prefix);
-        for name in modules.keys().iter() {
+        let gone = PyDict::new(py);
+        for (name, module) in modules.iter() {
             let Ok(text) = name.extract::<String>() else { continue };
             if text == self.prefix || text.starts_with(&inside) {
-                // Another thread may have taken it away already.
-                let _ = modules.del_item(name);
+                // What cannot be kept for want of memory is loaded anew.
+                let _ = gone.set_item(&name, module);
             }
         }
+        for (name, module) in gone.iter() {
+            // Another thread may have taken it away already.
+            let _ = modules.del_item(name);
+            let Ok(module) = module.cast_into::<PyModule>() else { continue };
+            let globals = module.dict();
+            if globals.contains(intern!(py, names::MARK)).unwrap_or(false) {
+                let _ = globals.set_item(intern!(py, names::KEPT), &gone);
+            }
+        }
+    }
+
+    /// Makes an import for code whose globals are given; of a generation that was forgotten, the names are there
+    /// for as long as it takes.
+    fn within<T>(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        globals: Option<&Bound<'_, PyDict>>,
+        import: impl FnOnce() -> PyResult<T>,
+    ) -> PyResult<T> {
+        if !self.forgotten.load(Ordering::Acquire) {
+            return import();
+        }
+        if self.returned.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.come_back(py, globals)?;
+        }
+        let imported = import();
+        if self.returned.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.forget(py);
+        }
+        imported
+    }
+
+    fn come_back(self: &Arc<Self>, py: Python<'_>, globals: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        living().insert(self.prefix.clone(), Arc::downgrade(self));
+        let modules = modules::all(py)?;
+        let kept = globals.and_then(|globals| globals.get_item(intern!(py, names::KEPT)).ok().flatten());
+        if let Some(kept) = kept.and_then(|kept| kept.cast_into::<PyDict>().ok()) {
+            for (name, module) in kept.iter() {
+                modules.set_item(name, module)?;
+            }
+        }
+        if !modules.contains(&self.prefix)? {
+            modules.set_item(&self.prefix, package(py, &self.prefix)?)?;
+        }
+        Ok(())
     }
 
     /// Whether no module of the generation has living globals any more.
@@ -227,6 +281,13 @@ impl Drop for Mark {
     fn drop(&mut self) {
         self.generation.marks.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// The package under which the modules of a generation are registered.
+fn package<'py>(py: Python<'py>, prefix: &str) -> PyResult<Bound<'py, PyModule>> {
+    let package = PyModule::new(py, prefix)?;
+    package.setattr(intern!(py, "__path__"), PyList::empty(py))?;
+    Ok(package)
 }
 
 /// The generation that a registered name belongs to.

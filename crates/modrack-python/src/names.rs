@@ -15,6 +15,9 @@ pub(crate) const FAMILY: &str = "_modrack";
 /// The global by which code of a generation is known; what it holds lives as long as the globals do.
 pub(crate) const MARK: &str = "__modrack__";
 
+/// The global by which code of a generation whose names were taken away still has its modules.
+pub(crate) const KEPT: &str = "__modrack_kept__";
+
 /// The name that people know a module by: what the author wrote, without the generation's prefix.
 pub(crate) fn plain(name: &str) -> &str {
     let Some(rest) = name.strip_prefix(FAMILY).and_then(|rest| rest.strip_prefix('.')) else { return name };

@@ -99,7 +99,10 @@ fn import_module<'py>(
         let generation = &mark.get().generation;
         let top = text.split('.').next().unwrap_or_default();
         if generation.owns(py, top) {
-            let imported = before.bind(py).call1((generation.private(&text),));
+            let globals = globals_here(py);
+            let globals = globals.as_ref().and_then(|globals| globals.cast::<PyDict>().ok());
+            let imported =
+                generation.within(py, globals, || before.bind(py).call1((generation.private(&text),)));
             after(py)?;
             return imported;
         }
@@ -126,7 +129,7 @@ impl<'py> Asking<'_, 'py> {
         let text = text.to_str()?;
         if self.level > 0 {
             self.check_level()?;
-            return self.pass_on(self.name);
+            return generation.within(py, self.globals_dict(), || self.pass_on(self.name));
         }
         let top = text.split('.').next().unwrap_or_default();
         if top.is_empty() || top == FAMILY {
@@ -154,7 +157,11 @@ impl<'py> Asking<'_, 'py> {
     }
 
     /// Imports the generation's own `text`.
-    fn private(&self, generation: &Generation, text: &str, top: &str) -> PyResult<Bound<'py, PyAny>> {
+    fn private(&self, generation: &Arc<Generation>, text: &str, top: &str) -> PyResult<Bound<'py, PyAny>> {
+        generation.within(self.name.py(), self.globals_dict(), || self.private_now(generation, text, top))
+    }
+
+    fn private_now(&self, generation: &Generation, text: &str, top: &str) -> PyResult<Bound<'py, PyAny>> {
         let py = self.name.py();
         let name = PyString::new(py, &generation.private(text)).into_any();
         let leaf = self.pass_on(&name)?;
@@ -167,6 +174,10 @@ impl<'py> Asking<'_, 'py> {
             Some(module) => Ok(module),
             None => Err(PyModuleNotFoundError::new_err(format!("No module named '{}'", names::plain(&top)))),
         }
+    }
+
+    fn globals_dict(&self) -> Option<&Bound<'py, PyDict>> {
+        self.globals.and_then(|globals| globals.cast::<PyDict>().ok())
     }
 
     fn is_itself(&self, generation: &Generation, text: &str) -> bool {
@@ -229,16 +240,19 @@ impl<'py> Asking<'_, 'py> {
 fn generation_of<'py>(py: Python<'py>, globals: Option<&Bound<'py, PyAny>>) -> Option<Bound<'py, Mark>> {
     let globals = match globals {
         Some(globals) => globals.clone(),
-        None => {
-            #[expect(unsafe_code, reason = "PyO3 has no wrapper for the globals of the frame that runs")]
-            // SAFETY: the function gives a borrowed reference or null; it is made an own one at once.
-            unsafe {
-                Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetGlobals())?
-            }
-        }
+        None => globals_here(py)?,
     };
     let globals = globals.cast::<PyDict>().ok()?;
     globals.get_item(intern!(py, names::MARK)).ok()??.cast_into::<Mark>().ok()
+}
+
+/// The globals of the frame that runs.
+fn globals_here(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    #[expect(unsafe_code, reason = "PyO3 has no wrapper for the globals of the frame that runs")]
+    // SAFETY: the function gives a borrowed reference or null; it is made an own one at once.
+    unsafe {
+        Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetGlobals())
+    }
 }
 
 /// Whether Python's path leads from `top` to the generation's own file, which is not to run a second time.
