@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -156,3 +157,29 @@ def test_a_thread_that_holds_the_process_up(modrack: Modrack) -> None:
     finally:
         run.kill()
         run.communicate()
+
+
+@pytest.mark.parametrize("links", [1_500, 16_000])
+@pytest.mark.parametrize("how", ["error.__context__ = last", "error.__cause__ = last"], ids=["context", "cause"])
+def test_a_very_long_chain_of_causes(modrack: Modrack, links: int, how: str) -> None:
+    """The nearest are told, and how many more there are."""
+    modrack.write(
+        "module.py",
+        f"""\
+        def fail():
+            last = None
+            for n in range({links}):
+                error = ValueError(n)
+                {how}
+                last = error
+            raise last
+        """,
+    )
+    begun = time.monotonic()
+    failure = modrack.fails("M0504", "call", "./module.py", "fail")
+    assert time.monotonic() - begun < HANGS_AFTER / 4
+    assert f"{links - 33} more causes are left out" in failure.text, failure.text
+    told = modrack("call", "./module.py", "fail", "--json", code=1)
+    traceback = json.loads(told.stdout or told.stderr)["error"]["traceback"]
+    assert traceback.startswith(f"({links - 32} more exceptions came before and are left out)"), traceback[:400]
+    assert traceback.endswith(f"ValueError: {links - 1}\n"), traceback[-400:]

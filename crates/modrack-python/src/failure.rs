@@ -262,7 +262,13 @@ fn causes(py: Python<'_>, error: &PyErr) -> Vec<Cause> {
     members(py, error, &mut told);
     let mut next = led_to(py, error);
     while let Some(cause) = next {
-        if told.len() >= CAUSES || seen.contains(&cause.value(py).as_ptr()) {
+        if seen.contains(&cause.value(py).as_ptr()) {
+            break;
+        }
+        if told.len() >= CAUSES {
+            if let Some(last) = told.last_mut() {
+                last.notes.push(format!("{} more causes are left out", 1 + more_than(py, &cause)));
+            }
             break;
         }
         seen.push(cause.value(py).as_ptr());
@@ -271,6 +277,12 @@ fn causes(py: Python<'_>, error: &PyErr) -> Vec<Cause> {
         next = led_to(py, &cause);
     }
     told
+}
+
+/// How many exceptions led to one.
+fn more_than(py: Python<'_>, error: &PyErr) -> usize {
+    let cut = REPORT.get(py, "cut").and_then(|cut| cut.call1((error.value(py), 1)));
+    cut.and_then(|cut| cut.get_item(1)?.extract()).unwrap_or(0)
 }
 
 /// What Python would print above an exception: its cause, else its context unless that is suppressed.
