@@ -166,3 +166,11 @@ def test_an_argument_is_read_as_its_parameter_asks(modrack: Modrack, tmp_path: P
     ]:
         assert modrack("call", "./echo.py", *args).json == result, args
     assert modrack("call", "./echo.py", "any", "@-", stdin='{"b": 1}').json == ["dict", {"b": 1}]
+
+
+def test_arguments_by_name_of_what_has_no_source(modrack: Modrack) -> None:
+    """Of what cannot be read the interpreter is asked which names a function takes."""
+    assert modrack("call", "python:math", "prod", "[2, 3]", "start=7").json == 42
+    assert modrack("call", "python:builtins", "sorted", "[1, 3, 2]", "reverse=true").json == [3, 2, 1]
+    modrack.write("made.py", "exec('def half(n, by=2):\\n    return n / by\\n')\n")
+    assert modrack("call", "./made.py", "half", "8", "by=4").json == 2.0

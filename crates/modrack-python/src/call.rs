@@ -9,18 +9,21 @@ use std::time::Instant;
 use modrack_core::{Args, Call, Error, Function, Result, Results, Signature, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use crate::convert::{from_python, to_python};
 use crate::failure::{self, Doing};
 use crate::instance::Shared;
-use crate::{error, vector, waiter, watch};
+use crate::{error, start, vector, waiter, watch};
 
 /// A function of an instance.
 pub(crate) struct PythonFunction {
     callable: Py<PyAny>,
     name: String,
     signature: Option<Signature>,
+    /// What the interpreter knows of the signature, where nothing was read: asked when somebody wants it.
+    inspected: PyOnceLock<Option<Signature>>,
     shared: Arc<Shared>,
 }
 
@@ -34,7 +37,7 @@ impl PythonFunction {
         signature: Option<Signature>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { callable, name, signature, shared }
+        Self { callable, name, signature, inspected: PyOnceLock::new(), shared }
     }
 
     /// The function itself, bound.
@@ -155,7 +158,14 @@ impl Function for PythonFunction {
     }
 
     fn signature(&self) -> Option<&Signature> {
-        self.signature.as_ref()
+        if self.signature.is_some() {
+            return self.signature.as_ref();
+        }
+        Python::attach(|py| {
+            // What cannot be asked is as unknown as what has no answer.
+            let ask = || start::inspected(self.bind(py)).ok().flatten();
+            self.inspected.get_or_init(py, ask).as_ref()
+        })
     }
 }
 

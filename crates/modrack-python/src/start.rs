@@ -515,8 +515,11 @@ fn is_concrete(class: &Bound<'_, PyType>) -> PyResult<bool> {
     Ok(flags & IS_ABSTRACT == 0 && !is_protocol && !is_enum && !is_exception)
 }
 
-/// The signature of something that could not be read, as the interpreter knows it.
-fn inspected(object: &Bound<'_, PyAny>) -> PyResult<Option<Signature>> {
+/// The signature of something that could not be read, as the interpreter knows it; none where that is nothing.
+///
+/// # Errors
+/// What Python raised when it was asked.
+pub(crate) fn inspected(object: &Bound<'_, PyAny>) -> PyResult<Option<Signature>> {
     let py = object.py();
     let told = INSPECT.get(py, "signature")?.call1((object,))?;
     if told.is_none() {
