@@ -3,6 +3,7 @@
 //! Nothing is lost on the way: what JSON cannot write is an error that says where it is. Bytes are
 //! `{"base64": "..."}` in both directions, a table is a list of its rows, and a float keeps its point (`2.0`).
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -32,14 +33,19 @@ pub(crate) fn to_text(value: &Value) -> Result<String> {
 /// JSON text as a value; `None` when it is not JSON.
 ///
 /// # Errors
-/// [`Code::ValueDoesNotFit`] for a whole number beyond 64 bits.
+/// [`Code::ValueDoesNotFit`] for a number beyond 64 bits and for values that are nested too deeply, and
+/// [`Code::Usage`] for a key that is given twice in one mapping.
 pub(crate) fn parse(text: &str) -> Option<Result<Value>> {
-    let parsed: serde_json::Value = serde_json::from_str(text).ok()?;
-    if let Some(number) = wide_integer(text) {
-        return Some(Err(Error::new(Code::ValueDoesNotFit, format!("`{number}` does not fit 64 bits"))
-            .hint("Give it as text, in quotes: `'\"...\"'`")));
+    serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
+    if let Some(error) = fault(text) {
+        return Some(Err(error));
     }
-    Some(Ok(from_json(parsed)))
+    // It is JSON, and its numbers fit.
+    let parsed = serde_json::from_str(text).map_err(|_| {
+        Error::new(Code::ValueDoesNotFit, "The JSON is nested too deeply")
+            .hint("Take levels out, or give it as text, in quotes")
+    });
+    Some(parsed.map(from_json))
 }
 
 /// JSON text over several lines, where one would be long to read.
@@ -221,11 +227,15 @@ fn bytes_of(fields: &serde_json::Map<String, serde_json::Value>) -> Option<Vec<u
     }
 }
 
-/// The first whole number in JSON `text` that 64 bits do not hold: the parser would round it to a float.
-fn wide_integer(text: &str) -> Option<&str> {
+/// What the parser of JSON `text` would not tell: a number that 64 bits do not hold, which it would round, and
+/// a key that is given twice, of which it would take the last.
+fn fault(text: &str) -> Option<Error> {
     let bytes = text.as_bytes();
     let mut at = 0;
+    // The keys of each mapping that is open; a list has none.
+    let mut open: Vec<HashSet<String>> = Vec::new();
     while at < bytes.len() {
+        let from = at;
         match bytes[at] {
             b'"' => {
                 at += 1;
@@ -233,17 +243,38 @@ fn wide_integer(text: &str) -> Option<&str> {
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
                 at += 1;
+                if text[at..].trim_start().starts_with(':')
+                    && let Some(keys) = open.last_mut()
+                    && let Ok(key) = serde_json::from_str::<String>(&text[from..at])
+                    && let Some(key) = keys.replace(key)
+                {
+                    let error =
+                        Error::new(Code::Usage, format!("The key `{key}` is given twice in one mapping"));
+                    return Some(error.hint("Take one of the two out"));
+                }
             }
             b'-' | b'0'..=b'9' => {
-                let from = at;
                 while at < bytes.len() && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
                 {
                     at += 1;
                 }
                 let number = &text[from..at];
-                if !number.contains(['.', 'e', 'E']) && number.parse::<i64>().is_err() {
-                    return Some(number);
+                let fits = match number.contains(['.', 'e', 'E']) {
+                    true => number.parse::<f64>().is_ok_and(f64::is_finite),
+                    false => number.parse::<i64>().is_ok(),
+                };
+                if !fits {
+                    let error = Error::new(Code::ValueDoesNotFit, format!("`{number}` does not fit 64 bits"));
+                    return Some(error.hint("Give it as text, in quotes: `'\"...\"'`"));
                 }
+            }
+            b'{' | b'[' => {
+                open.push(HashSet::new());
+                at += 1;
+            }
+            b'}' | b']' => {
+                open.pop();
+                at += 1;
             }
             _ => at += 1,
         }
@@ -274,13 +305,23 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_an_error() {
-        for number in
-            ["9223372036854775808", "[1, -99999999999999999999]", r#"{"a 1": 18446744073709551615}"#]
-        {
+        for number in [
+            "9223372036854775808",
+            "[1, -99999999999999999999]",
+            r#"{"a 1": 18446744073709551615}"#,
+            "-1e400",
+        ] {
             assert_eq!(parse(number).unwrap().unwrap_err().code(), Code::ValueDoesNotFit, "{number}");
         }
         assert!(parse(r#""99999999999999999999 \" 99999999999999999999""#).unwrap().is_ok());
         assert!(parse("upper").is_none());
+        let twice = |json: &str| parse(json).unwrap().map(drop).map_err(|error| error.message().to_owned());
+        let said = |key: &str| Err(format!("The key `{key}` is given twice in one mapping"));
+        assert_eq!(twice(r#"[{"a": 1, "b": {"a": 2}, "a": 3}]"#), said("a"));
+        assert_eq!(twice(r#"{"b": [{"c" : 1, "\u0063":2}]}"#), said("c"));
+        assert_eq!(twice(r#"[{"a": "a", "b": ["a", "a"]}, {"a": {"a": {}}}, "a"]"#), Ok(()));
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        assert_eq!(parse(&deep).unwrap().unwrap_err().code(), Code::ValueDoesNotFit);
         let nested = Value::List(vec![Value::Map(Box::new(Map::from_iter([(
             Text::from("price"),
             Value::Float(f64::NAN),

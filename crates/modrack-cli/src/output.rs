@@ -40,6 +40,8 @@ pub(crate) struct Output {
     /// Whether standard error is a terminal.
     pub(crate) words_are_terminal: bool,
     has_data: bool,
+    /// What was done before a failure: further keys of its JSON document.
+    done_before: serde_json::Map<String, Json>,
 }
 
 /// Which events are written to standard error; errors always are.
@@ -176,6 +178,7 @@ impl Output {
             data_is_terminal,
             words_are_terminal,
             has_data: false,
+            done_before: serde_json::Map::new(),
         }
     }
 
@@ -241,6 +244,13 @@ impl Output {
         self.print_json(document)
     }
 
+    /// Keeps the keys of `document` for the JSON document of the failure that is about to be reported.
+    pub(crate) fn tell_with_failure(&mut self, document: Json) {
+        if let Json::Object(keys) = document {
+            self.done_before = keys;
+        }
+    }
+
     /// Whether a progress bar is to be shown.
     pub(crate) fn shows_progress(&self) -> bool {
         self.words_are_terminal && self.level > Level::Quiet && !self.log_json && !self.json
@@ -276,7 +286,11 @@ impl Output {
     /// Reports a failure and those found with it, where and how the options want it.
     pub(crate) fn report(&mut self, error: &Error) {
         if self.json {
-            let text = format!("{}\n", report::document(error));
+            let mut document = report::document(error);
+            if let Json::Object(keys) = &mut document {
+                keys.append(&mut self.done_before);
+            }
+            let text = format!("{document}\n");
             // Standard output holds one document: the data, or what went wrong. Data that has begun stays
             // as it is.
             if self.has_data || self.data.write_all(text.as_bytes()).is_err() {

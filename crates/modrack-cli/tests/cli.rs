@@ -558,3 +558,48 @@ fn a_reader_that_takes_nothing_does_not_keep_a_run_from_being_interrupted() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     drop(reader);
 }
+
+const THREE: &str = "rack: 1
+pipelines:
+  first:
+    source: { csv: names.csv }
+    sink: { csv: out.csv }
+  second:
+    source: { csv: missing.csv }
+    sink: { csv: second.csv }
+  third:
+    source: { csv: names.csv }
+    sink: { csv: third.csv }
+";
+
+#[test]
+fn all_pipelines_say_which_were_not_run_after_a_failure() {
+    let here = Here::new(&[("rack.yaml", THREE), ("names.csv", "name\nada\n")]);
+    let output = here.run(&["run", "--all"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("first: 1 row in, 1 out in "), "{text}");
+    assert!(!text.contains("rows/s"), "{text}");
+    let end = text.find("not run").unwrap_or_default();
+    expect![[r#"
+        not run after the failure: `third`
+        error[M0601]: There is no file `missing.csv` to read
+          --> rack.yaml:7:13  pipelines.second.source
+            |
+          7 |     source: { csv: missing.csv }
+            |             ^
+          hint: Paths are relative to the rack's folder
+    "#]]
+    .assert_eq(&text[end..]);
+    assert!(!here.path().join("third.csv").exists());
+
+    let output = here.run(&["run", "--all", "--json", "--stats"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["error"]["code"], "M0601");
+    assert_eq!(document["pipelines"][0]["pipeline"], "first");
+    assert_eq!(document["pipelines"][0]["rows_out"], 1);
+    assert_eq!(document["failed"]["pipeline"], "second");
+    assert_eq!(document["not_run"], serde_json::json!(["third"]));
+    assert!(document["stats"].is_array() || document["stats"].is_object(), "{document}");
+}

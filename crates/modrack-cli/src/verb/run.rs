@@ -16,6 +16,9 @@ use crate::session::Session;
 use crate::style::{Paint, counted, grouped, span};
 use crate::table::Table;
 
+/// Of a run of fewer seconds no speed is told: it would be that of the start.
+const SHORTEST_MEASURED: f64 = 0.1;
+
 /// Runs the pipeline that was named, the only one, or all.
 pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
     let rack = session.rack()?;
@@ -26,32 +29,49 @@ pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
     rack.measure(what.stats || session.output.level >= Level::Info);
     let interrupt = session.watch(&rack);
     let mut summaries = Vec::new();
+    let mut failed = None;
     let mut done = Ok(0);
-    for pipeline in &chosen {
+    let mut left = chosen.iter();
+    for pipeline in left.by_ref() {
         let (summary, ended) = one(what, pipeline, &rack, &interrupt, session);
-        summaries.extend(summary);
-        if let Err(failure) = ended {
-            done = Err(interrupt.explain(failure));
-            break;
+        match ended {
+            Ok(()) => summaries.extend(summary),
+            Err(failure) => {
+                failed = Some(
+                    summary.as_ref().map_or_else(|| json!({ "pipeline": pipeline.name.as_str() }), document),
+                );
+                done = Err(interrupt.explain(failure));
+                break;
+            }
         }
     }
-    let paint = session.output.paint;
-    if session.output.json && !summaries.is_empty() {
-        let mut document = if what.all {
-            json!({ "pipelines": summaries.iter().map(document).collect::<Vec<_>>() })
-        } else {
-            summaries.first().map_or(Json::Null, document)
+    let not_run: Vec<&str> = left.map(|pipeline| pipeline.name.as_str()).collect();
+    let stats = what.stats.then(|| rack.stats());
+    if session.output.json {
+        let mut document = match (what.all || failed.is_some(), summaries.first()) {
+            (false, Some(summary)) => document(summary),
+            _ => json!({ "pipelines": summaries.iter().map(document).collect::<Vec<_>>() }),
         };
-        if what.stats {
-            document["stats"] = figures::document(&rack.stats());
+        if let Some(stats) = &stats {
+            document["stats"] = figures::document(stats);
         }
-        if done.is_ok() {
+        if let Some(failed) = failed {
+            document["failed"] = failed;
+            document["not_run"] = not_run.into();
+            session.output.tell_with_failure(document);
+        } else {
             let to_words = chosen.iter().any(writes_to_stdout);
-            session.output.print_summary(&document, to_words)?;
+            done = session.output.print_summary(&document, to_words).map(|()| 0);
         }
-    } else if what.stats {
-        let text = figures::table(&rack.stats(), paint);
-        session.output.figures(&format!("\n{text}"));
+    } else {
+        if !not_run.is_empty() {
+            let names: Vec<_> = not_run.iter().map(|name| format!("`{name}`")).collect();
+            session.output.say(&format!("not run after the failure: {}\n", names.join(", ")));
+        }
+        if let Some(stats) = &stats {
+            let text = figures::table(stats, session.output.paint);
+            session.output.figures(&format!("\n{text}"));
+        }
     }
     session.close(&rack, done)
 }
@@ -260,7 +280,8 @@ fn document(summary: &Summary) -> Json {
     })
 }
 
+/// Rows in a second, of a run that was long enough for it to mean something.
 fn speed(summary: &Summary) -> Option<f64> {
     let seconds = summary.time.as_secs_f64();
-    (seconds > 0.0 && summary.rows_in > 0).then(|| (summary.rows_in as f64 / seconds).round())
+    (seconds >= SHORTEST_MEASURED && summary.rows_in > 0).then(|| (summary.rows_in as f64 / seconds).round())
 }

@@ -109,6 +109,10 @@ fn put(root: &mut Node, steps: &[Step], value: Node, at: At) -> Result<(), Error
                     entries.push(Entry { key: key.clone(), key_at: at, node });
                     entries.len() - 1
                 });
+                // What is wrong with a key that is set is wrong with the `--set`.
+                if done + 1 == steps.len() {
+                    entries[index].key_at = at;
+                }
                 &mut entries[index].node
             }
             Step::Item(item) => {

@@ -9,6 +9,7 @@ use super::limits::Budget;
 use super::lines::Lines;
 use super::node::{Entry, Node, NodeValue, Trail, Weight};
 use super::report::Report;
+use super::yaml::too_large;
 use crate::{Code, Error};
 
 /// Parses a whole text.
@@ -97,7 +98,10 @@ impl Reader<'_, '_, '_> {
                 (NodeValue::Int(whole.map_err(|_| wide(&number.to_string()))?), written())
             }
             DeValue::Float(number) => {
-                let float = number.as_str().parse().map_err(|_| wide(number.as_str()))?;
+                let float: f64 = number.as_str().parse().map_err(|_| wide(number.as_str()))?;
+                if float.is_infinite() && !number.as_str().contains("inf") {
+                    return Err(too_large(number.as_str()).place(self.report.bare_place(at)));
+                }
                 (NodeValue::Float(float), written())
             }
             DeValue::Boolean(value) => (NodeValue::Bool(value), written()),

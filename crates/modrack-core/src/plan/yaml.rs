@@ -30,7 +30,7 @@ pub(crate) fn parse_value(text: &str, set: At, report: &mut Report<'_>) -> Resul
 /// What a plain scalar is by the core schema.
 ///
 /// # Errors
-/// A whole number that does not fit 64 bits.
+/// A number that does not fit 64 bits.
 pub(crate) fn core_scalar(text: &str) -> Result<NodeValue, Error> {
     Ok(match text {
         "" | "~" | "null" | "Null" | "NULL" => NodeValue::Null,
@@ -343,12 +343,21 @@ fn number(text: &str) -> Option<Result<NodeValue, Error>> {
     }
     let in_form = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
     let float = in_form.then(|| digits.parse::<f64>().ok())??;
+    if float.is_infinite() {
+        return Some(Err(too_large(text)));
+    }
     Some(Ok(NodeValue::Float(if sign == "-" { -float } else { float })))
 }
 
 fn too_wide(text: &str) -> Error {
     Error::new(Code::BadValue, format!("`{text}` does not fit a whole number of 64 bits"))
         .hint("Put it in quotes to have it as text, or write it with a `.` to have it as a float")
+}
+
+/// A number that is written with digits and that only infinity would stand for.
+pub(crate) fn too_large(text: &str) -> Error {
+    Error::new(Code::BadValue, format!("`{text}` is beyond what a number of 64 bits holds"))
+        .hint("Put it in quotes to have it as text")
 }
 
 fn tagged(text: &str, tag: &Tag) -> Result<NodeValue, Error> {
@@ -358,9 +367,11 @@ fn tagged(text: &str, tag: &Tag) -> Result<NodeValue, Error> {
     if !tag.is_yaml_core_schema() {
         return Err(unknown_tag(tag));
     }
+    if tag.suffix == "str" {
+        return Ok(NodeValue::Text(text.into()));
+    }
     let value = core_scalar(text)?;
     match (tag.suffix.as_str(), value) {
-        ("str", _) => Ok(NodeValue::Text(text.into())),
         ("float", NodeValue::Int(whole)) => Ok(NodeValue::Float(whole as f64)),
         ("null", value @ NodeValue::Null)
         | ("bool", value @ NodeValue::Bool(_))

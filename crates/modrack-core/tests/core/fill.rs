@@ -285,6 +285,22 @@ fn what_the_command_line_sets_is_checked() {
     "#]],
     );
     check_set(
+        "rack: 1\nslots:\n  a: { use: ./a.py, widht: 1 }\n",
+        &["slots.a.widht=5"],
+        expect![[r#"
+            --set slots.a.widht: `widht` is not a key of a slot [M0104]
+                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `enforce`, `function`, `errors` and `lazy`
+        "#]],
+    );
+    check_set(
+        SET,
+        &["slots.a.params.x=1e999"],
+        expect![[r#"
+            --set: `1e999` is beyond what a number of 64 bits holds [M0112]
+                hint: Put it in quotes to have it as text
+        "#]],
+    );
+    check_set(
         SET,
         &["slots.a.lazy=maybe", "slots.a.params.width.x=3", "slots.a.params.list[9]=3"],
         expect![[r#"

@@ -92,6 +92,19 @@ fn text_that_is_no_yaml_is_refused() {
             hint: Put it in quotes to have it as text, or write it with a `.` to have it as a float
     "#]],
     );
+    check(
+        "rack: -1e400\n",
+        expect![[r#"
+        rack.yaml:1:7: `-1e400` is beyond what a number of 64 bits holds [M0112]
+            hint: Put it in quotes to have it as text
+    "#]],
+    );
+    check(
+        "rack: 1\nslots: { a: { use: ./a.py, params: { x: !!str 1e400, y: !!str 99999999999999999999, z: .inf } } }\n",
+        expect![[r#"
+        nothing is wrong
+    "#]],
+    );
 }
 
 #[test]
