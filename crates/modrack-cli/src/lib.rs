@@ -137,6 +137,9 @@ fn misunderstood(said: &str) -> Error {
         }
     }
     let error = Error::new(Code::Usage, capital(&message.join(" ")));
+    if error.message().starts_with("There is no verb") {
+        hint.push("`modrack --help` says which verbs there are".to_owned());
+    }
     if hint.is_empty() { error.hint("`--help` says what goes") } else { error.hint(hint.join("\n")) }
 }
 

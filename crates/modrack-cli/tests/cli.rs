@@ -111,6 +111,7 @@ fn a_verb_that_is_not_known_is_a_usage_error() {
         error[M0116]: There is no verb `lsit`
           hint: A similar verb exists: `list`
                 Usage: modrack [OPTIONS] <VERB>
+                `modrack --help` says which verbs there are
     "#]],
     );
 }
@@ -602,4 +603,28 @@ fn all_pipelines_say_which_were_not_run_after_a_failure() {
     assert_eq!(document["failed"]["pipeline"], "second");
     assert_eq!(document["not_run"], serde_json::json!(["third"]));
     assert!(document["stats"].is_array() || document["stats"].is_object(), "{document}");
+}
+
+#[test]
+fn a_damaged_file_makes_no_noise_of_its_reader() {
+    let rack = "rack: 1
+pipelines:
+  make: { source: { csv: names.csv }, sink: { parquet: t.parquet } }
+  read: { source: { parquet: t.parquet }, sink: { csv: out.csv } }
+";
+    let rows: String = (0..200).map(|i| format!("{i},text number {i}\n")).collect();
+    let here = Here::new(&[("rack.yaml", rack), ("names.csv", &format!("a,b\n{rows}"))]);
+    assert_eq!(here.run(&["run", "make"]).status.code(), Some(0));
+    let whole = fs::read(here.path().join("t.parquet")).unwrap();
+    let mut contradicted = 0;
+    // Here are lengths that the reader takes on trust.
+    for at in 800..900 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x41;
+        fs::write(here.path().join("t.parquet"), bytes).unwrap();
+        let said = shown(&here.run(&["-q", "run", "read"]), &here.path());
+        assert!(!said.contains("panicked"), "{said}");
+        contradicted += usize::from(said.contains("its parts contradict each other"));
+    }
+    assert!(contradicted > 0);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use modrack_core::plan::{Endpoint, PipelinePlan, SlotRef};
 use modrack_core::{Cancel, Code, Error, OnError, OnErrors, Place, Result, Takes};
 use modrack_runtime::{Rack, Slot};
+use rustix::fs::Access;
 
 use crate::input::{InputFile, Meter};
 use crate::quarantine::Quarantine;
@@ -39,6 +40,15 @@ pub fn check(rack: &Rack, pipeline: &PipelinePlan) -> Vec<Error> {
         && let Err(why) = can_be_written(rack.root(), &path)
     {
         errors.push(why);
+    }
+    let mut seen = Vec::new();
+    for (to, place) in put_aside(rack, pipeline) {
+        // Where none is named, it lies beside the sink.
+        let Some(to) = to.filter(|to| !seen.contains(to)) else { continue };
+        if let Err(why) = can_be_written(rack.root(), &rack.root().join(&*to)) {
+            errors.push(with_place(why, place.as_ref()));
+        }
+        seen.push(to);
     }
     errors
 }
@@ -238,22 +248,43 @@ fn check_slot(slot: &Slot, named: &SlotRef, function: Option<&str>, errors: &mut
 fn can_be_written(root: &Path, path: &Path) -> Result<()> {
     let shown = error::shown(path, root);
     let refused = |kind: std::io::ErrorKind| Err(error::unwritable(&shown, &kind.into()));
+    let allowed = |path: &Path, how: Access| match rustix::fs::access(path, how) {
+        Ok(()) => Ok(()),
+        Err(why) => Err(error::unwritable(&shown, &why.into())),
+    };
     match path.metadata() {
         Ok(meta) if meta.is_dir() => return refused(std::io::ErrorKind::IsADirectory),
         Ok(meta) if meta.is_file() && meta.permissions().readonly() => {
             return refused(std::io::ErrorKind::PermissionDenied);
         }
+        // A device or a pipe is written as it is.
+        Ok(meta) if !meta.is_file() => return allowed(path, Access::WRITE_OK),
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return refused(why.kind()),
         _ => {}
     }
     // What is missing will be made, in the nearest folder that is there.
-    let Some(nearest) = path.ancestors().skip(1).find(|folder| folder.exists()) else { return Ok(()) };
+    let there = |folder: &&Path| folder.symlink_metadata().is_ok();
+    let Some(nearest) = path.ancestors().skip(1).find(there) else { return Ok(()) };
     if !nearest.is_dir() {
         return refused(std::io::ErrorKind::NotADirectory);
     }
-    match rustix::fs::access(nearest, rustix::fs::Access::WRITE_OK) {
-        Ok(()) => Ok(()),
-        Err(why) => Err(error::unwritable(&shown, &why.into())),
+    if takes_no_files(nearest) {
+        return refused(std::io::ErrorKind::PermissionDenied);
     }
+    allowed(nearest, Access::WRITE_OK | Access::EXEC_OK)
+}
+
+/// Whether a folder lies in a tree that the kernel makes up, where nobody makes files.
+#[cfg(target_os = "linux")]
+fn takes_no_files(folder: &Path) -> bool {
+    // What `statfs(2)` tells of procfs and sysfs.
+    rustix::fs::statfs(folder).is_ok_and(|about| matches!(i128::from(about.f_type), 0x9fa0 | 0x6265_6572))
+}
+
+/// Whether a folder lies in a tree that the kernel makes up, where nobody makes files.
+#[cfg(not(target_os = "linux"))]
+fn takes_no_files(_folder: &Path) -> bool {
+    false
 }
 
 fn with_place(why: Error, place: Option<&Place>) -> Error {

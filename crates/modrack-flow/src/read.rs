@@ -3,7 +3,7 @@
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
-use modrack_core::{Cancel, Error, OnError, OnErrors, Result};
+use modrack_core::{Cancel, Cause, Code, Error, OnError, OnErrors, Place, Result};
 
 use crate::error;
 use crate::quarantine::Quarantine;
@@ -115,29 +115,33 @@ impl Reader<'_> {
                 Tally::add(&self.tally.quarantined, 1);
             }
         }
-        check_most(self.tally, self.max_errors, &bad.error)
+        let line = bad.line.and_then(|line| usize::try_from(line).ok());
+        let place = Place { file: (&*bad.source).into(), line, ..Place::default() };
+        check_most(self.tally, self.max_errors, place, Some(&bad.error))
     }
 }
 
 /// More rows may not fail than were allowed to.
 ///
 /// # Errors
-/// `M0612`, with what the last one failed with.
-pub(crate) fn check_most(tally: &Tally, most: Option<u64>, last: &Error) -> Result<()> {
+/// `M0612` at the row that was one too many, with what it failed with where that is known.
+pub(crate) fn check_most(tally: &Tally, most: Option<u64>, place: Place, last: Option<&Error>) -> Result<()> {
     let failed = tally.failed();
     match most {
         Some(most) if failed > most => {
             let why = format!("{} failed where at most {most} may", error::counted(failed, "row"));
-            let cause = modrack_core::Cause {
-                class: last.code().as_str().to_owned(),
-                message: last.message().to_owned(),
-                ..modrack_core::Cause::default()
-            };
-            let error = Error::new(modrack_core::Code::TooManyErrors, why)
+            let error = Error::new(Code::TooManyErrors, why)
                 .hint("Mend the rows, or allow more with `--max-errors`")
-                .cause(cause);
-            Err(match last.place_of() {
-                Some(place) => error.place(place.clone()),
+                .place(place);
+            Err(match last {
+                Some(last) => {
+                    let place = last.place_of().map_or_else(String::new, |place| format!(" ({place})"));
+                    error.cause(Cause {
+                        class: last.code().as_str().to_owned(),
+                        message: format!("{}{place}", last.message()),
+                        ..Cause::default()
+                    })
+                }
                 None => error,
             })
         }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use modrack_core::plan::{Endpoint, PipelinePlan};
-use modrack_core::{Cancel, Error, Fed, Result, RowPlace};
+use modrack_core::{Cancel, Code, Error, Fed, Place, Result, RowPlace};
 use modrack_runtime::Rack;
 
 use crate::groups::{self, Group};
@@ -162,6 +162,14 @@ fn prepare_and_run(
             Ok(())
         }
         (Err(why), Ok(files)) => {
+            let why = match (why.code(), files.first(), why.hint_text()) {
+                (Code::TooManyErrors, Some(file), Some(hint)) => {
+                    let hint =
+                        format!("{hint}; those put aside are in `{}`", error::shown(file, rack.root()));
+                    why.hint(hint)
+                }
+                _ => why,
+            };
             summary.quarantines.extend(files);
             Err(why)
         }
@@ -358,11 +366,15 @@ impl Run<'_> {
             let rows = rejected.rows.as_ref().map_or(1, |rows| rows.num_rows() as u64);
             self.quarantine.add_rejected(&rejected, stage, line)?;
             Tally::add(&self.tally.quarantined, rows);
-            last = Some(rejected.error);
+            let line = line.and_then(|line| usize::try_from(line).ok());
+            let at = Place { file: (&*rejected.source).into(), line, ..Place::default() };
+            last = Some((at, rejected.error));
         }
         if skipped > 0 || last.is_some() {
-            let last = last.unwrap_or_else(|| error::misfit("Rows were skipped"));
-            check_most(self.tally, self.max_errors, &last)?;
+            let (at, last) = last.unzip();
+            // Of rows that were skipped it is known only where they were read.
+            let at = at.unwrap_or_else(|| Place::file(&*place.source));
+            check_most(self.tally, self.max_errors, at, last.as_ref())?;
         }
         // Rows may have gone or come on the way, and then lines are not theirs any more.
         let place = RowPlace { first_line: None, ..place.clone() };

@@ -4,7 +4,7 @@
 //! A row is whole or not at all: when one call gives several rows and one of them does not fit, none of them
 //! goes on. What comes out of `finish` goes through the stages that follow.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,8 +41,11 @@ struct Stage {
     /// The columns that come out, once they are settled.
     out: Option<SchemaRef>,
     /// What waits for the whole input.
-    held: Vec<Flow>,
+    held: VecDeque<Flow>,
+    /// Rows that wait; those of the first flow that are done are not among them.
     held_rows: usize,
+    /// Rows of the first flow that are done.
+    done_rows: usize,
 }
 
 /// A batch on its way from stage to stage, with the number of each row in its source.
@@ -75,7 +78,15 @@ impl CallByCall {
                 let has_finish =
                     function_name != "finish" && instance.names().iter().any(|name| name == "finish");
                 let finish = if has_finish { instance.function("finish").ok() } else { None };
-                Stage { takes, finish, out: spec.schema.clone(), held: Vec::new(), held_rows: 0, seated }
+                Stage {
+                    takes,
+                    finish,
+                    out: spec.schema.clone(),
+                    held: VecDeque::new(),
+                    held_rows: 0,
+                    done_rows: 0,
+                    seated,
+                }
             })
             .collect();
         Self { stages, cancel }
@@ -135,7 +146,7 @@ impl Stage {
             Takes::Batch => self.at_once(at, &flow, cancel, &mut step)?,
             Takes::Column | Takes::Rows | Takes::Table | Takes::Pandas | Takes::Polars => {
                 self.held_rows += flow.batch.num_rows();
-                self.held.push(flow);
+                self.held.push_back(flow);
                 if let Some(batch) = self.seated.seat.spec.batch.filter(|&batch| batch > 0) {
                     while self.held_rows >= batch {
                         let piece = self.cut(batch)?;
@@ -170,30 +181,24 @@ impl Stage {
 
     /// The first `rows` of what is held, as one.
     fn cut(&mut self, rows: usize) -> Result<Flow> {
-        let schema = self.held.first().map_or_else(|| Arc::new(Schema::empty()), |flow| flow.batch.schema());
-        let place = self.held.first().map(|flow| flow.place.clone()).unwrap_or_default();
+        let schema = self.held.front().map_or_else(|| Arc::new(Schema::empty()), |flow| flow.batch.schema());
+        let place = self.held.front().map(|flow| flow.place.clone()).unwrap_or_default();
         let mut batches = Vec::new();
         let mut numbers = Vec::with_capacity(rows);
-        let mut wanted = rows;
-        let mut rest = Vec::new();
-        for flow in std::mem::take(&mut self.held) {
-            let take = wanted.min(flow.batch.num_rows());
-            wanted -= take;
-            if take > 0 {
-                batches.push(flow.batch.slice(0, take));
-                numbers.extend_from_slice(&flow.numbers[..take]);
-            }
-            if take < flow.batch.num_rows() {
-                let left = flow.batch.num_rows() - take;
-                rest.push(Flow {
-                    batch: flow.batch.slice(take, left),
-                    numbers: flow.numbers[take..].into(),
-                    place: flow.place,
-                });
+        while numbers.len() < rows
+            && let Some(flow) = self.held.front()
+        {
+            let from = self.done_rows;
+            let take = (rows - numbers.len()).min(flow.batch.num_rows() - from);
+            batches.push(flow.batch.slice(from, take));
+            numbers.extend_from_slice(&flow.numbers[from..from + take]);
+            self.done_rows += take;
+            if self.done_rows == flow.batch.num_rows() {
+                self.held.pop_front();
+                self.done_rows = 0;
             }
         }
-        self.held = rest;
-        self.held_rows -= rows;
+        self.held_rows -= numbers.len();
         let batch = arrow_select::concat::concat_batches(&schema, &batches)
             .map_err(|why| error::arrow("joining the whole input", &why))?;
         Ok(Flow { batch, numbers: numbers.into(), place })

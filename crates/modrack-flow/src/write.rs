@@ -168,7 +168,8 @@ impl Writer<'_> {
                 Tally::add(&self.tally.quarantined, 1);
             }
         }
-        check_most(self.tally, self.max_errors, &why)
+        let at = Place { file: (&*place.source).into(), ..Place::default() };
+        check_most(self.tally, self.max_errors, at, Some(&why))
     }
 }
 

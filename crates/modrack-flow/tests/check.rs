@@ -108,6 +108,27 @@ fn a_source_that_is_not_sound_is_told() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_sink_that_cannot_be_made_is_told() {
+    for (sink, said) in [
+        ("/proc/nowhere/o.csv", "M0608: `/proc/nowhere/o.csv` cannot be written: permission denied"),
+        ("/sys/o.csv", "M0608: `/sys/o.csv` cannot be written: permission denied"),
+        ("dangling/o.csv", "M0608: `dangling/o.csv` cannot be written: not a directory"),
+        ("made/a/b/o.csv", ""),
+        ("/dev/null", ""),
+    ] {
+        let mut bench = bench();
+        std::os::unix::fs::symlink("nowhere", bench.root().join("dangling")).unwrap();
+        let (rack, pipeline) = bench.open(&format!("source: {{ csv: a.csv }}\nsink: {{ csv: {sink} }}"));
+        let told: Vec<_> = modrack_flow::check(&rack, &pipeline)
+            .iter()
+            .map(|error| format!("{}: {}", error.code(), error.message()))
+            .collect();
+        assert_eq!(told.join("\n"), said);
+    }
+}
+
+#[test]
 fn a_pattern_names_what_a_shell_would() {
     let names = |pattern: &str| {
         let bench = ["x.csv", "y.csv", ".x.csv.part", ".h.csv", "d/z.csv", "d/e/w.csv", ".g/v.csv", "u.txt"]

@@ -265,7 +265,7 @@ fn too_many_errors_fail_the_run_and_keep_the_rows() {
     expect![[r#"
         M0612 a.csv:5
         3 rows failed where at most 2 may
-        hint: Mend the rows, or allow more with `--max-errors`"#]]
+        hint: Mend the rows, or allow more with `--max-errors`; those put aside are in `bad/rows.jsonl`"#]]
     .assert_eq(&outcome.told());
 }
 

@@ -5,7 +5,9 @@
 
 use ruff_python_ast::ModModule;
 use ruff_python_ast::token::TokenKind;
-use ruff_python_parser::{Mode, ParseError, ParseErrorType, Parsed, lexer, parse_module, parse_unchecked};
+use ruff_python_parser::{
+    LexicalErrorType, Mode, ParseError, ParseErrorType, Parsed, lexer, parse_module, parse_unchecked,
+};
 use ruff_text_size::Ranged;
 
 use crate::text::SourceText;
@@ -136,7 +138,8 @@ fn too_deep(text: &str, token: usize) -> Syntax {
 /// in odd places.
 fn syntax(text: &str, error: &ParseError) -> Syntax {
     let offset = error.location.start().to_u32();
-    let is_lexical = matches!(error.error, ParseErrorType::Lexical(_));
+    // What ends too early is told by the bracket that is open there; other words of the lexer are exact.
+    let is_lexical = matches!(&error.error, ParseErrorType::Lexical(why) if *why != LexicalErrorType::Eof);
     if !is_lexical && let Some((message, at)) = brackets(text).filter(|(_, at)| *at <= offset) {
         return Syntax { message, offset: at, too_deep: false };
     }

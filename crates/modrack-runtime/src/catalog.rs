@@ -64,7 +64,7 @@ impl Catalog {
                         origin: point.origin,
                         source: source.clone(),
                         description: None,
-                        error: None,
+                        error: point.error,
                     }));
                 }
             }

@@ -4,14 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use modrack_core::{Attr, Origin};
+use modrack_core::{Error, Origin, Use};
 use semver::Version;
 
+use crate::error;
 use crate::find;
 use crate::rack::RackCore;
 
 /// A module that an installed package declares.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct EntryPoint {
     /// The name it is declared under.
     pub(crate) name: String,
@@ -19,6 +20,8 @@ pub(crate) struct EntryPoint {
     pub(crate) version: Option<Version>,
     /// Where it is.
     pub(crate) origin: Origin,
+    /// Why it can be none, if so.
+    pub(crate) error: Option<Error>,
 }
 
 /// The entry points of `group`, by package, in each package as it lists them.
@@ -30,10 +33,17 @@ pub(crate) fn find(rack: &RackCore, group: &str) -> Vec<EntryPoint> {
         packages.sort();
         for package in packages {
             let Some(version) = version_of(&package) else { continue };
-            let Ok(text) = std::fs::read_to_string(package.join("entry_points.txt")) else { continue };
-            for (name, module, attr) in parse(&text, group) {
-                let origin = Origin::Import { module, attr };
-                points.push(EntryPoint { name, version: version.clone(), origin });
+            let file = package.join("entry_points.txt");
+            let Ok(text) = std::fs::read_to_string(&file) else { continue };
+            for Line { name, target, number } in parse(&text, group) {
+                let (origin, error) = match Use::parse(&format!("python:{target}")) {
+                    Ok(Use::Import { module, attr }) => (Origin::Import { module, attr }, None),
+                    _ => {
+                        let error = error::bad_entry_point(&name, &target, &file, number);
+                        (Origin::Import { module: target, attr: None }, Some(error))
+                    }
+                };
+                points.push(EntryPoint { name, version: version.clone(), origin, error });
             }
         }
     }
@@ -86,22 +96,30 @@ fn version(text: &str) -> Option<Version> {
     ))
 }
 
-/// The entries of `group`: name, module, attribute. Lines that are none of this are passed over, as the
-/// packages' own installers checked them.
-fn parse(text: &str, group: &str) -> Vec<(String, String, Option<Attr>)> {
+/// An entry as it is written.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    name: String,
+    /// `module`, or `module:attribute`, without extras.
+    target: String,
+    /// Counted from 1.
+    number: usize,
+}
+
+/// The entries of `group`. Lines without `=` are no entries.
+fn parse(text: &str, group: &str) -> Vec<Line> {
     let mut inside = false;
     let mut points = Vec::new();
-    for line in text.lines().map(str::trim) {
+    for (index, line) in text.lines().map(str::trim).enumerate() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             inside = name.trim() == group;
         } else if inside
             && !line.starts_with(['#', ';'])
             && let Some((name, target)) = line.split_once('=')
         {
-            let target = target.split_once('[').map_or(target, |(target, _)| target).trim();
-            let (module, attr) = target.split_once(':').map_or((target, None), |(m, a)| (m, Some(a)));
-            let attr = attr.and_then(|attr| Attr::parse(attr.trim()));
-            points.push((name.trim().to_owned(), module.trim().to_owned(), attr));
+            let target = target.split_once('[').map_or(target, |(target, _)| target);
+            let parts: Vec<&str> = target.splitn(2, ':').map(str::trim).collect();
+            points.push(Line { name: name.trim().to_owned(), target: parts.join(":"), number: index + 1 });
         }
     }
     points
@@ -113,15 +131,13 @@ mod tests {
 
     #[test]
     fn the_entries_of_one_group_are_read() {
-        let text = "[console_scripts]\nx = a:main\n\n[acme.plugins]\nupper = acme.text:Upper [extra]\n\
+        let text = "[console_scripts]\nx = a:main\n\n[acme.plugins]\nupper = acme.text : Upper [extra]\n\
                     # said\nlower=acme.lower\n[other]\ny = b\n";
-        let attr = |path: &str| Some(Attr { path: path.into(), factory: false });
+        let line =
+            |name: &str, target: &str, number| Line { name: name.into(), target: target.into(), number };
         assert_eq!(
             parse(text, "acme.plugins"),
-            [
-                ("upper".to_owned(), "acme.text".to_owned(), attr("Upper")),
-                ("lower".to_owned(), "acme.lower".to_owned(), None),
-            ]
+            [line("upper", "acme.text:Upper", 5), line("lower", "acme.lower", 7)]
         );
     }
 

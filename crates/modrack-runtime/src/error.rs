@@ -239,6 +239,15 @@ pub(crate) fn catalog_unreadable(path: &Path, root: &Path, why: &std::io::Error)
         .place(Place::file(path))
 }
 
+/// An entry point that names no module.
+pub(crate) fn bad_entry_point(name: &str, target: &str, file: &Path, line: usize) -> Error {
+    Error::new(Code::BadManifest, format!("The entry point `{name}` names `{target}`, which is no module"))
+        .place(Place::line(file, line))
+        .hint("An entry point is `name = package.module` or `name = package.module:Name`; the package must mend it")
+        .module(name)
+        .phase(Phase::Find)
+}
+
 /// Two modules of the catalog that cannot be told apart.
 pub(crate) fn twice_in_catalog(entry: &CatalogEntry, other: &CatalogEntry, root: &Path) -> Error {
     let version = entry.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));

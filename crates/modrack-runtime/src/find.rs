@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use modrack_core::plan::SlotPlan;
 use modrack_core::{BackendName, Origin, Result, Use};
 
+use crate::catalog::Catalog;
 use crate::error;
 use crate::rack::RackCore;
 use crate::seat::Found;
@@ -33,7 +34,11 @@ pub(crate) fn find(rack: &RackCore, plan: &SlotPlan) -> Result<Found> {
             Origin::File { path: path.with_file_name(name), attr: None }
         }
         Use::Import { module, attr } => Origin::Import { module: module.clone(), attr: attr.clone() },
-        Use::Catalog { name, version } => rack.catalog()?.find(name, version)?.origin.clone(),
+        Use::Catalog { name, version } => match rack.catalog()?.find(name, version) {
+            Ok(entry) => entry.origin.clone(),
+            // It may have been mended, or have come, since the catalog was read.
+            Err(_) => Catalog::index(rack)?.find(name, version)?.origin.clone(),
+        },
         Use::Source { language, text } => {
             Origin::Source { name: plan.name.to_string(), language: *language, text: text.clone() }
         }

@@ -44,7 +44,7 @@ pub(crate) struct RackCore {
     contracts: Contracts,
     backends: Vec<Arc<dyn Backend>>,
     cell: TableCell,
-    catalog: OnceLock<Result<Catalog>>,
+    catalog: OnceLock<Catalog>,
     loads: Loads,
     started: Mutex<Vec<Arc<Generation>>>,
     generations: AtomicU64,
@@ -436,7 +436,12 @@ impl RackCore {
     }
 
     pub(crate) fn catalog(&self) -> Result<&Catalog> {
-        self.catalog.get_or_init(|| Catalog::index(self)).as_ref().map_err(Error::clone)
+        if let Some(catalog) = self.catalog.get() {
+            return Ok(catalog);
+        }
+        // What failed is not kept: the next who asks tries again, somebody may have mended it.
+        let catalog = Catalog::index(self)?;
+        Ok(self.catalog.get_or_init(|| catalog))
     }
 
     pub(crate) fn backend(&self, name: BackendName) -> Result<&Arc<dyn Backend>> {

@@ -236,7 +236,7 @@ fn dry(summary: &Summary, paint: Paint) -> String {
     text
 }
 
-/// What was done before a failure, in one line.
+/// What was done before a failure, and where the rows are that were put aside.
 fn unfinished(summary: &Summary) -> String {
     let mut text = format!(
         "{}: ended after {} in, {} out",
@@ -248,6 +248,9 @@ fn unfinished(summary: &Summary) -> String {
         text.push_str(&format!(", {} quarantined", grouped(summary.quarantined)));
     }
     text.push_str(&format!(", {}; no output was written\n", span(summary.time)));
+    for path in &summary.quarantines {
+        text.push_str(&format!("  failed rows in {}\n", near(path).display()));
+    }
     text
 }
 

@@ -187,6 +187,17 @@ fn a_syntax_error() {
         "#]],
     );
     check(
+        &[("x.py", b"def f():\n    return 1\n\nx = (\n")],
+        "x.py",
+        expect![[r#"
+        M0302: `x.py` has a syntax error: `(` was never closed
+        at x.py:4:5
+        | x = (
+        |     ^
+        hint: Mend line 4; `python3 -m py_compile x.py` says it in Python's own words
+    "#]],
+    );
+    check(
         &[("x.py", b"class A:\n\tdef f(self):\n\t\treturn 'abc\n")],
         "x.py",
         expect![[r#"

@@ -140,8 +140,8 @@ fn the_highest_version_that_fits_is_meant() {
 
 #[test]
 fn entry_points_are_read_from_the_packages_of_the_venv() {
-    let point =
-        "[console_scripts]\nacme = acme:main\n[acme.plugins]\nupper = acme.text:Upper\nlow = acme.low [x]\n";
+    let point = "[console_scripts]\nacme = acme:main\n[acme.plugins]\nupper = acme.text:Upper\nlow = acme.low [x]\n\
+                 odd = acme.text:Up-per\nno module = acme text\n";
     let (folder, rack) = rack_with(
         &[
             ("venv/lib/python3.11/site-packages/acme-1.2.dist-info/entry_points.txt", point),
@@ -153,6 +153,14 @@ fn entry_points_are_read_from_the_packages_of_the_venv() {
     expect![[r#"
         upper 1.2.0 python python:acme.text:Upper
         low 1.2.0 python python:acme.low
+        odd 1.2.0 python python:acme.text:Up-per M0308 module=odd phase=find at=venv/lib/python3.11/site-packages/acme-1.2.dist-info/entry_points.txt:6
+          The entry point `odd` names `acme.text:Up-per`, which is no module
+          hint: An entry point is `name = package.module` or `name = package.module:Name`; the package must mend it
+
+        no module 1.2.0 python python:acme text M0308 module=no module phase=find at=venv/lib/python3.11/site-packages/acme-1.2.dist-info/entry_points.txt:7
+          The entry point `no module` names `acme text`, which is no module
+          hint: An entry point is `name = package.module` or `name = package.module:Name`; the package must mend it
+
     "#]]
     .assert_eq(&listed(&rack, folder.path()));
     check_found(&rack, folder.path(), "upper@^1", expect!["python:acme.text:Upper"]);
@@ -172,4 +180,20 @@ fn a_folder_that_is_not_there_is_an_error() {
     "#]],
     );
     check_found(&rack, folder.path(), "python:x", expect!["python:x"]);
+    // It is looked for again once it is there.
+    std::fs::create_dir(folder.path().join("plugins")).unwrap();
+    std::fs::write(folder.path().join("plugins/upper.py"), "scripted\nbroken It is broken").unwrap();
+    check_found(
+        &rack,
+        folder.path(),
+        "upper",
+        expect![[r#"
+        M0302 slot=upper module=upper phase=check at=plugins/upper.py
+          It is broken
+          hint: Mend it
+    "#]],
+    );
+    // And read again once it is mended.
+    std::fs::write(folder.path().join("plugins/upper.py"), "scripted").unwrap();
+    check_found(&rack, folder.path(), "upper", expect!["plugins/upper.py"]);
 }
