@@ -42,7 +42,7 @@ CASES = [
     # Modules.
     Case("missing-file", CALL, "M0201", "rack.yaml:3", says="nowhere.py"),
     Case("not-python", CALL, "M0301", "module.py"),
-    Case("syntax-error", CALL, "M0302", "module.py:3"),
+    Case("syntax-error", CALL, "M0302", "module.py:2", says="never closed"),
     Case("import-error", CALL, "M0704", "module.py:3", says="no_such_package_anywhere", hint="pip install"),
     Case("import-name", CALL, "M0401", "module.py:1", says="square"),
     Case("circular-import", CALL, "M0402", "sibling.py:1"),

@@ -174,3 +174,25 @@ def test_arguments_by_name_of_what_has_no_source(modrack: Modrack) -> None:
     assert modrack("call", "python:builtins", "sorted", "[1, 3, 2]", "reverse=true").json == [3, 2, 1]
     modrack.write("made.py", "exec('def half(n, by=2):\\n    return n / by\\n')\n")
     assert modrack("call", "./made.py", "half", "8", "by=4").json == 2.0
+
+
+def test_a_parameter_goes_by_the_name_that_the_module_gives_it(modrack: Modrack) -> None:
+    """Under a contract too; what is nearly a parameter's name is no text."""
+    modrack.write("rack.yaml", "rack: 1\nslots: { up: { use: ./up.py, contract: transform@1 } }\n")
+    modrack.write(
+        "up.py",
+        """
+        class Up:
+            def transform(self, record: dict) -> dict:
+                return record
+
+        def bg() -> int:
+            return 1
+        """,
+    )
+    assert modrack("call", "up", "transform", 'record={"a": 1}').json == {"a": 1}
+    failure = modrack.fails("M0116", "call", "up", "transform", 'recrod={"a": 1}', status=2)
+    assert 'Did you mean `record={"a": 1}`?' in failure.hint
+    failure = modrack.fails("M0501", "call", "./up.py", "bg")
+    assert failure.hint == "Only its class `Up` fills the slot; the function beside it is had with `up.py:bg`"
+    assert modrack("call", "up.py:bg", "bg").json == 1

@@ -8,7 +8,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use modrack_core::{Cancel, Code, Error, Param, ParamKind, Place, Result, Signature, Text, Type, Value};
+use modrack_core::{
+    Cancel, Code, Error, Param, ParamKind, Place, Result, Signature, Text, Type, Value, nearest,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::json;
@@ -26,7 +28,7 @@ pub(crate) struct Arguments {
 /// Reads the words as arguments of a function with this signature.
 ///
 /// # Errors
-/// [`Code::Usage`] for a file that cannot be read or a parameter that is given twice, and
+/// [`Code::Usage`] for a file that cannot be read, a parameter that is given twice or misspelt, and
 /// [`Code::ValueDoesNotFit`] for a number beyond 64 bits.
 pub(crate) fn parse(words: &[String], signature: Option<&Signature>, cancel: &Cancel) -> Result<Arguments> {
     let mut arguments = Arguments::default();
@@ -40,6 +42,9 @@ pub(crate) fn parse(words: &[String], signature: Option<&Signature>, cancel: &Ca
             arguments.named.push((name.into(), value));
         } else {
             let param = signature.and_then(|s| at_position(s, arguments.positional.len()));
+            if let Some(error) = signature.and_then(|signature| misspelt(word, signature, param)) {
+                return Err(error);
+            }
             let value = value(word, param.map(|p| &p.ty), &mut stdin_is_read, cancel)?;
             arguments.positional.push(value);
         }
@@ -61,6 +66,18 @@ fn named<'a>(
         && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let more = signature.params.iter().find(|p| p.kind == ParamKind::NamedRest)?;
     is_name.then_some((name, rest, Some(more)))
+}
+
+/// Why a word is probably no text, where what stands before its `=` is nearly a parameter's name.
+fn misspelt(word: &str, signature: &Signature, at: Option<&Param>) -> Option<Error> {
+    let (name, rest) = word.split_once('=')?;
+    let can_be_named = |param: &&Param| matches!(param.kind, ParamKind::Either | ParamKind::Named);
+    let near = nearest(name, signature.params.iter().filter(can_be_named).map(|param| &*param.name))?;
+    let hint = match at.filter(can_be_named) {
+        Some(at) => format!("Did you mean `{near}={rest}`? As it is, it is given with `{}={word}`", at.name),
+        None => format!("Did you mean `{near}={rest}`?"),
+    };
+    Some(Error::new(Code::Usage, format!("There is no parameter `{name}`")).hint(hint))
 }
 
 fn at_position(signature: &Signature, position: usize) -> Option<&Param> {
@@ -209,6 +226,8 @@ mod tests {
     fn a_word_with_a_parameters_name_is_given_by_name() {
         check(&["text=a=b", "count=3"], r#"[] [("text", Text("a=b")), ("count", Int(3))]"#);
         check(&["other=3"], r#"[Text("other=3")] []"#);
+        check(&["cuont=3"], "There is no parameter `cuont` [M0116]");
+        check(&["text=cuont=3"], r#"[] [("text", Text("cuont=3"))]"#);
         check(&["count=3", "count=4"], "The parameter `count` is given twice [M0116]");
     }
 

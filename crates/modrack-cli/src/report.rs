@@ -151,6 +151,7 @@ fn chain(text: &mut String, cause: &Cause, paint: Paint) {
         (false, true) => cause.class.clone(),
         (false, false) => format!("{}: {}", cause.class, cause.message),
     };
+    let said = near_text(&said);
     let mut lines = said.lines();
     text.push_str(&format!("  {} {}\n", paint.strong("caused by:"), lines.next().unwrap_or_default()));
     for line in lines.chain(cause.notes.iter().flat_map(|note| note.lines())) {

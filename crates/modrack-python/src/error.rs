@@ -24,6 +24,14 @@ pub(crate) fn unknown_function(module: &str, name: &str, known: &[String]) -> Er
     with_names(error, name, known, "functions")
 }
 
+/// A function that the module has beside the class that fills the slot.
+pub(crate) fn left_out(module: &str, name: &str, class: &str) -> Error {
+    let file = module.strip_suffix(class).and_then(|rest| rest.strip_suffix(':')).unwrap_or(module);
+    Error::new(Code::UnknownFunction, format!("`{module}` has no function `{name}`")).hint(format!(
+        "Only its class `{class}` fills the slot; the function beside it is had with `{file}:{name}`"
+    ))
+}
+
 /// An attribute that is not there.
 pub(crate) fn unknown_attribute(module: &str, name: &str, known: &[String]) -> Error {
     let error = Error::new(Code::UnknownAttribute, format!("`{module}` has no attribute `{name}`"));

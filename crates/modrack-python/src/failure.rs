@@ -45,10 +45,10 @@ pub fn error_from_pyerr(py: Python<'_>, error: &PyErr) -> Error {
     of(py, error, Doing::Work)
 }
 
-/// An exception as a failure of a call, without traceback and causes: for rows that are rejected by the
-/// thousand.
-pub fn brief_from_pyerr(py: Python<'_>, error: &PyErr) -> Error {
-    head(py, error, Doing::Work)
+/// An exception as a failure of a call of `function`, without traceback and causes: for rows that are
+/// rejected by the thousand.
+pub(crate) fn brief(py: Python<'_>, error: &PyErr, function: &str) -> Error {
+    head(py, error, Doing::Call(function))
 }
 
 /// An exception as a failure of what was being done, told in full.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use modrack_core::{
-    Code, Description, Footprint, Function, FunctionInfo, Instance, Result, Results, Signature, State, Text,
-    Value,
+    Code, Description, Entry, Footprint, Function, FunctionInfo, Instance, Result, Results, Signature, State,
+    Text, Value,
 };
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyList, PyModule, PyString, PyType};
 use crate::call::PythonFunction;
 use crate::failure::{self, Doing};
 use crate::generation::Generation;
-use crate::{convert, error, names};
+use crate::{convert, error, modules, names};
 
 /// A started Python module.
 pub(crate) struct PythonInstance {
@@ -136,6 +136,11 @@ impl PythonInstance {
         match target.getattr(name) {
             Ok(found) => Ok(found),
             Err(raised) if is_absence(py, &raised, target, name) => {
+                if let Entry::Class(class) = &self.description.entry
+                    && is_beside(target, name)
+                {
+                    return Err(error::left_out(&self.shown, name, class));
+                }
                 Err(error::unknown_function(&self.shown, name, &self.functions(py)))
             }
             Err(raised) => Err(failure::of(py, &raised, Doing::Call(name))),
@@ -296,6 +301,15 @@ fn is_absence(py: Python<'_>, raised: &PyErr, target: &Bound<'_, PyAny>, name: &
         // A `__getattr__` that raises without saying of what.
         _ => true,
     }
+}
+
+/// Whether the module that an object's class is of has a function called `name`.
+fn is_beside(target: &Bound<'_, PyAny>, name: &str) -> bool {
+    let py = target.py();
+    let module = target.get_type().getattr(intern!(py, "__module__"));
+    let module = module.and_then(|module| modules::all(py)?.get_item(module)).ok().flatten();
+    let found = module.and_then(|module| module.getattr(name).ok());
+    found.is_some_and(|found| found.is_callable() && found.cast::<PyType>().is_err())
 }
 
 /// The public names of an object: what a module says in `__all__`, else what is its own.

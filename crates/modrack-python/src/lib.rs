@@ -30,7 +30,7 @@ use pyo3::prelude::*;
 
 pub use backend::{PythonBackend, PythonSettings};
 pub use convert::{from_python, mapping, to_python};
-pub use failure::{brief_from_pyerr, error_from_pyerr};
+pub use failure::error_from_pyerr;
 pub use handle::PyHandle;
 pub use service::ModrackError;
 

@@ -5,11 +5,17 @@
 
 use modrack_core::{Args, Code, Error, Param, ParamKind, Phase, Result, Results, Signature, Type, Value};
 
-/// Checks what a call gives against what the function takes.
+/// Checks what a call gives against what the function takes. The module's `own` signature says by which other
+/// names its parameters may be given.
 ///
 /// # Errors
 /// [`Code::BadArguments`] that names the parameter, what was expected and what was found.
-pub(crate) fn arguments(function: &str, signature: &Signature, args: &Args<'_>) -> Result<()> {
+pub(crate) fn arguments(
+    function: &str,
+    signature: &Signature,
+    own: Option<&Signature>,
+    args: &Args<'_>,
+) -> Result<()> {
     let bad = |message: String| {
         Err(Error::new(Code::BadArguments, message)
             .hint(format!("Its contract says `{function}{signature}`"))
@@ -21,15 +27,16 @@ pub(crate) fn arguments(function: &str, signature: &Signature, args: &Args<'_>) 
     {
         return Ok(());
     }
-    let by_position =
-        signature.params.iter().filter(|p| matches!(p.kind, ParamKind::Positional | ParamKind::Either));
+    let by_position = positions(signature);
     for (param, value) in by_position.clone().zip(args.positional) {
         if let Some(found) = misfit(&param.ty, value, Results::Kept) {
             return bad(format!("`{}` of `{function}` takes {}, not {found}", param.name, shown(&param.ty)));
         }
     }
-    for param in by_position.skip(args.positional.len()) {
-        let named = args.named.iter().find(|(name, _)| name.as_str() == param.name);
+    for (position, param) in by_position.enumerate().skip(args.positional.len()) {
+        let own = own.and_then(|own| positions(own).nth(position)).filter(|p| p.kind == ParamKind::Either);
+        let is_called = |name: &str| name == param.name || own.is_some_and(|own| name == own.name);
+        let named = args.named.iter().find(|(name, _)| is_called(name.as_str()));
         match named {
             Some((_, value)) => {
                 if let Some(found) = misfit(&param.ty, value, Results::Kept) {
@@ -47,6 +54,11 @@ pub(crate) fn arguments(function: &str, signature: &Signature, args: &Args<'_>) 
         }
     }
     Ok(())
+}
+
+/// The parameters that have a position.
+fn positions(signature: &Signature) -> impl Iterator<Item = &Param> + Clone {
+    signature.params.iter().filter(|p| matches!(p.kind, ParamKind::Positional | ParamKind::Either))
 }
 
 /// Checks what a function gave against what was promised.
@@ -214,9 +226,14 @@ mod tests {
             params: vec![Param::new("row", Type::Map(Box::new(Type::Any))), Param::new("n", Type::Int)],
             ..Signature::default()
         };
+        let own = Signature {
+            params: vec![Param::new("record", Type::Any), Param::new("count", Type::Any)],
+            ..Signature::default()
+        };
         let check = |positional: &[Value], named: &[(&str, Value)], message: Option<&str>| {
             let named: Vec<_> = named.iter().map(|(k, v)| ((*k).into(), v.clone())).collect();
-            let got = arguments("f", &signature, &Args { positional, named: &named }).err();
+            let args = Args { positional, named: &named };
+            let got = arguments("f", &signature, Some(&own), &args).err();
             assert_eq!(got.as_ref().map(Error::message), message);
         };
         let row = Value::from(Map::new());
@@ -227,6 +244,13 @@ mod tests {
             &[("n", Value::from("x"))],
             Some("`n` of `f` takes `int`, not `text`"),
         );
+        check(&[], &[("record", row.clone()), ("count", Value::Int(1))], None);
+        check(
+            &[],
+            &[("row", row.clone()), ("count", Value::Bool(true))],
+            Some("`n` of `f` takes `int`, not `bool`"),
+        );
+        check(&[], &[("count", row.clone()), ("n", Value::Int(1))], Some("`f` needs `row`"));
         check(&[Value::Int(1)], &[], Some("`row` of `f` takes `map<any>`, not `int`"));
         check(&[row], &[], Some("`f` needs `n`"));
     }

@@ -136,7 +136,7 @@ impl Generation {
             return Err(error::cancelled());
         }
         if let Some(promised) = &entry.promised {
-            fits::arguments(&entry.name, promised, &call.args)?;
+            fits::arguments(&entry.name, promised, entry.function.signature(), &call.args)?;
         }
         let limit = if call.deadline.is_none() { self.time } else { None };
         if let Some(limit) = limit {

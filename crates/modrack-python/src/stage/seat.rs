@@ -139,7 +139,7 @@ impl Seat {
         if raised.traceback(py).is_none() {
             return self.failed(py, raised);
         }
-        failure::brief_from_pyerr(py, raised).phase(Phase::Call)
+        failure::brief(py, raised, self.function())
     }
 
     /// A failure with the stage's name.
