@@ -152,6 +152,35 @@ pub enum Instances {
     PerCall,
 }
 
+impl Instances {
+    /// Reads `shared`, `one`, `pool(4)` or `per-call`; a pool has at least one instance.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "shared" => Self::Shared,
+            "one" => Self::One,
+            "per-call" => Self::PerCall,
+            _ => {
+                let count = text.strip_prefix("pool(")?.strip_suffix(')')?.trim().parse().ok()?;
+                (1..=Self::MOST).contains(&count).then_some(Self::Pool(count))?
+            }
+        })
+    }
+
+    /// How many instances a pool may have.
+    pub const MOST: u32 = 1024;
+}
+
+impl std::fmt::Display for Instances {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Shared => f.write_str("shared"),
+            Self::One => f.write_str("one"),
+            Self::Pool(count) => write!(f, "pool({count})"),
+            Self::PerCall => f.write_str("per-call"),
+        }
+    }
+}
+
 impl Description {
     /// The function called `name`, where the module lists it.
     pub fn function(&self, name: &str) -> Option<&FunctionInfo> {

@@ -6,6 +6,7 @@
 
 mod backend;
 mod call;
+mod chain;
 pub mod code;
 pub mod contract;
 mod describe;
@@ -24,6 +25,7 @@ mod value;
 
 pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State};
 pub use call::{Args, Call, Cancel, Results};
+pub use chain::Chain;
 pub use code::{Code, Kind};
 pub use describe::{
     AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest, is_lifecycle,

@@ -162,7 +162,7 @@ impl<'t> Document<'t> {
                 "formats" => manifest.formats = self.texts(value, &full)?,
                 "instances" => {
                     let said = self.text(value, &full)?;
-                    manifest.instances = Some(instances(&said).ok_or_else(|| {
+                    manifest.instances = Some(Instances::parse(&said).ok_or_else(|| {
                         let hint = "It is one of `shared`, `one`, `pool(4)` and `per-call`";
                         self.bad(value.span().start, &full, format!("`{full}` cannot be `{said}`"), hint)
                     })?);
@@ -247,21 +247,6 @@ impl<'t> Document<'t> {
 /// The known key that an unknown one differs from by a letter.
 fn slip(key: &str) -> Option<&'static str> {
     KEYS.iter().copied().find(|known| strsim::damerau_levenshtein(known, key) == 1)
-}
-
-fn instances(text: &str) -> Option<Instances> {
-    Some(match text {
-        "shared" => Instances::Shared,
-        "one" => Instances::One,
-        "per-call" => Instances::PerCall,
-        _ => {
-            let count = text.strip_prefix("pool(")?.strip_suffix(')')?.trim().parse().ok()?;
-            if count == 0 {
-                return None;
-            }
-            Instances::Pool(count)
-        }
-    })
 }
 
 fn bad(place: Place, message: String, hint: impl Into<String>) -> Error {

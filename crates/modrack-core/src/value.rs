@@ -57,6 +57,26 @@ impl Value {
         }
     }
 
+    /// How many bytes the value has: text, bytes and cells of tables as they are, and 8 for each other item.
+    /// An object of a backend counts as an item.
+    pub fn size(&self) -> u64 {
+        const ITEM: u64 = 8;
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::List(items) => items.iter().map(Self::size).sum(),
+            Self::Map(map) => map.iter().map(|(key, value)| key.len() as u64 + value.size()).sum(),
+            Self::Table(table) => {
+                let sizes = table.columns().iter().map(|column| {
+                    let data = column.to_data();
+                    data.get_slice_memory_size().unwrap_or_else(|_| column.get_buffer_memory_size()) as u64
+                });
+                sizes.sum()
+            }
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Foreign(_) => ITEM,
+        }
+    }
+
     /// The text, if that is what the value is.
     pub fn as_text(&self) -> Option<&str> {
         match self {

@@ -7,14 +7,16 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use modrack_core::plan::Limits;
 use modrack_core::{
-    AttributeInfo, Backend, BackendName, Call, Code, Description, Entry, Error, Footprint, Function,
-    FunctionInfo, Instance, Map, Origin, Place, Result, Service, Signature, SlotName, Start, Started, Text,
-    Value,
+    AttributeInfo, Backend, BackendName, Call, Code, CopyMeter, Description, Entry, Error, Footprint,
+    Function, FunctionInfo, Guards, Instance, Map, Origin, Place, Result, Service, Signature, SlotName,
+    Start, Started, State, Text, Value,
 };
 use semver::Version;
 
@@ -24,6 +26,7 @@ pub struct ScriptedBackend {
     modules: Mutex<IndexMap<String, Arc<Script>>>,
     libraries: Mutex<Vec<PathBuf>>,
     letting_go: Mutex<Option<LettingGo>>,
+    guards: Mutex<Guards>,
     record: Arc<Record>,
 }
 
@@ -33,6 +36,7 @@ pub struct Script {
     description: Description,
     functions: IndexMap<String, (Option<Signature>, Body)>,
     attributes: IndexMap<String, Value>,
+    state: Option<Value>,
     describe: Option<Step>,
     start: Option<Starting>,
     stop: Option<Step>,
@@ -48,6 +52,13 @@ pub struct Running {
     pub params: Map,
     /// What was injected into it, by parameter.
     pub services: Vec<(Text, Arc<dyn Service>)>,
+    /// Which of its slot's instances it is, counted from 1 as they are started.
+    pub number: usize,
+    /// What it was allowed to hold and to give.
+    pub limits: Limits,
+    /// Where copied tables are counted.
+    pub copies: Arc<CopyMeter>,
+    broken: AtomicBool,
     script: Arc<Script>,
     record: Arc<Record>,
 }
@@ -88,6 +99,7 @@ impl ScriptedBackend {
             modules: Mutex::default(),
             libraries: Mutex::default(),
             letting_go: Mutex::default(),
+            guards: Mutex::default(),
             record: Arc::default(),
         })
     }
@@ -108,6 +120,11 @@ impl ScriptedBackend {
     /// Does `letting_go` with each wait, which it must run.
     pub fn on_let_go(&self, letting_go: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) {
         *lock(&self.letting_go) = Some(Arc::new(letting_go));
+    }
+
+    /// Claims to guard this, and nothing else.
+    pub fn guard(&self, guards: Guards) {
+        *lock(&self.guards) = guards;
     }
 
     /// What was asked of it until now: `describe a`, `start a`, `call a.f`, `stop a`.
@@ -138,6 +155,10 @@ impl Backend for ScriptedBackend {
 
     fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
         first.map_or_else(|| path.join("scripted").is_file(), |first| first.starts_with(b"scripted"))
+    }
+
+    fn guards(&self) -> Guards {
+        *lock(&self.guards)
     }
 
     fn libraries(&self) -> Vec<PathBuf> {
@@ -192,10 +213,15 @@ impl Backend for ScriptedBackend {
 
     fn start(&self, start: Start<'_>) -> Result<Started> {
         self.record.add("start", start.origin);
+        let number = self.count(&format!("start {}", start.origin));
         let running = Arc::new(Running {
             slot: start.slot.clone(),
             params: start.params.clone(),
             services: start.services,
+            number,
+            limits: start.limits.clone(),
+            copies: start.copies.clone(),
+            broken: AtomicBool::new(false),
             script: self.script(start.origin)?,
             record: self.record.clone(),
         });
@@ -253,6 +279,13 @@ impl Script {
         self
     }
 
+    /// Carries this state.
+    #[must_use]
+    pub fn state(mut self, state: impl Into<Value>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+
     /// Changes what is known of it before it runs. Its functions are added to what is there.
     #[must_use]
     pub fn describe(mut self, change: impl FnOnce(&mut Description)) -> Self {
@@ -297,6 +330,11 @@ impl Script {
 }
 
 impl Running {
+    /// Breaks the instance, as a trap does: it answers no more calls.
+    pub fn break_down(&self) {
+        self.broken.store(true, Ordering::Release);
+    }
+
     /// What was injected as `name`.
     ///
     /// # Panics
@@ -363,6 +401,14 @@ impl Instance for ScriptedInstance {
 
     fn names(&self) -> Vec<String> {
         self.0.script.functions.keys().chain(self.0.script.attributes.keys()).cloned().collect()
+    }
+
+    fn export_state(&self) -> Result<Option<State>> {
+        Ok(self.0.script.state.clone().map(|value| State { version: None, value }))
+    }
+
+    fn broken(&self) -> bool {
+        self.0.broken.load(Ordering::Acquire)
     }
 
     fn stop(&self, _within: Duration) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use modrack_core::{BackendName, Code, Error, Origin, Phase, Place, SlotName, nearest};
+use modrack_core::{BackendName, Chain, Code, Error, Instances, Origin, Phase, Place, SlotName, nearest};
 
 use crate::catalog::CatalogEntry;
 
@@ -169,6 +169,84 @@ pub(crate) fn late_load() -> Error {
         .phase(Phase::Start)
 }
 
+/// A wait for an instance that would never end: these slots would wait for each other, the last for the first.
+pub(crate) fn reentered(slots: &[SlotName], policy: Instances) -> Error {
+    let (Some(wanted), alone) = (slots.first(), slots.len() == 1) else {
+        return internal("A circle of waits with no slot in it");
+    };
+    if alone {
+        let what = match policy {
+            Instances::Pool(_) => {
+                format!("`{wanted}` was called while all its instances are in the same call already")
+            }
+            _ => format!("`{wanted}` was called while it is in the same call already"),
+        };
+        let hint = "It takes one call at a time: let it be `instances: shared` where its module can, a larger \
+                    pool or `per-call`, or break the circle of calls";
+        return Error::new(Code::Reentered, what).hint(hint).phase(Phase::Call);
+    }
+    let way: Vec<_> = slots.iter().chain([wanted]).map(|slot| format!("`{slot}`")).collect();
+    Error::new(
+        Code::Reentered,
+        format!("Calls would wait for each other's instances for good: {}", way.join(" -> ")),
+    )
+    .hint("Call the slots in the same order everywhere, give them more instances, or share them")
+    .phase(Phase::Call)
+}
+
+/// A call that waited for an instance for longer than it may take.
+pub(crate) fn queue_late(policy: Instances) -> Error {
+    Error::new(Code::TimedOut, "The call's time was up before an instance was free".to_owned())
+        .hint(format!("The slot has `instances: {policy}`: give it more of them, or more time"))
+        .phase(Phase::Call)
+}
+
+/// Attributes of instances that nobody can tell apart.
+pub(crate) fn no_attributes(name: &str, policy: Instances) -> Error {
+    Error::new(Code::Unsupported, format!("`{name}` cannot be read: the slot has `instances: {policy}`"))
+        .hint("Attributes are those of one instance: `instances: one` or `shared`, or call a function for it")
+        .phase(Phase::Call)
+}
+
+/// State of instances that nobody can tell apart.
+pub(crate) fn no_state(policy: Instances) -> Error {
+    Error::new(Code::Unsupported, format!("No state can be had: the slot has `instances: {policy}`"))
+        .hint("State is that of one instance: `instances: one` or `shared`")
+}
+
+/// Instances that are in calls while they should stop.
+pub(crate) fn still_called(many: usize) -> Error {
+    Error::new(Code::StopFailed, format!("Instances that are still in a call: {many}"))
+        .hint("Give the calls up, or a deadline, before the rack is stopped")
+        .phase(Phase::Stop)
+}
+
+/// A result that is larger than the slot allows.
+pub(crate) fn output_too_large(name: &str, size: u64, most: u64) -> Error {
+    Error::new(Code::OutputTooLarge, format!("`{name}` gave {size} bytes, and {most} are allowed"))
+        .hint("Raise `limits.output` of the slot, or give the result in parts")
+        .phase(Phase::Call)
+}
+
+/// Calls that call each other without end.
+pub(crate) fn too_deep(slot: &SlotName) -> Error {
+    let what = format!("Calls between slots are nested more than {} deep", Chain::DEEPEST);
+    Error::new(Code::TooDeep, what).hint(DEEP_HINT).slot(slot).phase(Phase::Call)
+}
+
+/// Calls that are nested deeper than the thread's stack has room for.
+pub(crate) fn no_stack(slot: &SlotName) -> Error {
+    let what = "The thread's stack has no room for another call of a slot within a call".to_owned();
+    Error::new(Code::TooDeep, what).hint(DEEP_HINT).slot(slot).phase(Phase::Call)
+}
+
+const DEEP_HINT: &str = "Look for slots that call each other in a circle";
+
+/// More functions than a slot can have.
+pub(crate) fn too_many_functions() -> Error {
+    internal("A slot has more functions than can be bound")
+}
+
 /// A call that nobody wants any more.
 pub(crate) fn cancelled() -> Error {
     Error::new(Code::Cancelled, "The call was given up before it began".to_owned()).phase(Phase::Call)
@@ -267,4 +345,27 @@ pub(crate) fn twice_in_catalog(entry: &CatalogEntry, other: &CatalogEntry, root:
         Origin::File { path, .. } => error.place(Place::file(path)),
         _ => error,
     }
+}
+
+/// A guard that the backend does not have.
+pub(crate) fn unguarded(key: &str, backend: BackendName, own: bool) -> Error {
+    let module = match backend {
+        BackendName::Python => "a Python module that shares the process",
+        BackendName::Native => "a shared library in the process",
+        BackendName::Wasm => "this WebAssembly component",
+        BackendName::Process => "this child process",
+        BackendName::Host => "an object of the program",
+    };
+    let from = if own { "" } else { " of `defaults`" };
+    Error::new(Code::Unsupported, format!("`{key}`{from} cannot be enforced for {module}"))
+        .hint("A WebAssembly component can be held to it; `enforce: best-effort` in the slot does without")
+}
+
+/// Instances that are to be shared though the module says that they cannot be.
+pub(crate) fn not_shared(own: Instances) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("`instances: shared` cannot be had: the module itself says `instances: {own}`"),
+    )
+    .hint("An instance of it takes one call at a time: write `one`, `pool(4)` or `per-call`, or leave the key out")
 }

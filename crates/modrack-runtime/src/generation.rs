@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use modrack_core::{Call, Code, Error, Function, GenerationId, Instance, Phase, Result, Signature, Value};
+use modrack_core::{
+    Call, Chain, Code, Error, Function, GenerationId, Instance, Phase, Result, Signature, Value,
+};
 
 use crate::error;
 use crate::fits;
@@ -79,7 +81,7 @@ impl Generation {
             return Ok(entry);
         }
         let entry = self.ask(self.slot.functions.name(id).as_deref())?;
-        self.functions.fill(id, entry).ok_or_else(too_many)
+        self.functions.fill(id, entry).ok_or_else(error::too_many_functions)
     }
 
     /// The id of the function called `name`, checked to be there.
@@ -91,7 +93,7 @@ impl Generation {
         // A name that was never bound: it is given an id once the module is known to have it.
         let entry = self.ask(name)?;
         let id = name.map_or(FunctionId::MAIN, |name| self.slot.functions.add(name));
-        self.functions.fill(id, entry).ok_or_else(too_many)?;
+        self.functions.fill(id, entry).ok_or_else(error::too_many_functions)?;
         Ok(id)
     }
 
@@ -142,7 +144,7 @@ impl Generation {
         if let Some(limit) = limit {
             call.deadline = Instant::now().checked_add(limit);
         }
-        let value = entry.function.call(call)?;
+        let value = Chain::bounded(&call, || entry.function.call(call))?;
         // A backend that cannot end a call in time is reported late.
         if call.deadline.is_some_and(|deadline| Instant::now() > deadline) {
             return Err(error::too_late(&entry.name, limit));
@@ -203,8 +205,4 @@ impl Entry {
     pub(crate) fn function(&self) -> &Arc<dyn Function> {
         &self.function
     }
-}
-
-fn too_many() -> Error {
-    error::internal("A slot has more functions than can be bound")
 }

@@ -10,10 +10,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::Instant;
 
-use modrack_core::{Error, Phase, Result, Service, SlotName, Start, Started};
+use modrack_core::{Error, Guard, Result, Service, SlotName};
 
 use crate::error;
 use crate::generation::{Generation, Made};
+use crate::instances::{self, Recipe};
 use crate::rack::RackCore;
 use crate::seat::Seat;
 use crate::service::SlotService;
@@ -113,38 +114,33 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         services.push((name.clone(), SlotService::new(rack, slot) as Arc<dyn Service>));
     }
     let limits = plan.limits.or(&rack.plan().defaults);
-    let began = Instant::now();
-    let started = backend.start(Start {
-        origin: &checked.origin,
-        description: &checked.description,
-        slot: &plan.name,
-        generation: id,
-        params: &plan.params_for(checked.description.constructor.as_ref()),
+    let time = limits.time;
+    // A backend that cannot keep a result from growing leaves it to be measured.
+    let most = limits.output.filter(|_| backend.guards().output < Guard::Held);
+    let policy = instances::policy(plan, &checked.description);
+    let recipe = Recipe {
+        backend: backend.clone(),
+        backends: rack.backends().clone(),
+        observer: rack.observer().clone(),
+        slot: seat.slot().clone(),
+        id,
+        checked: checked.clone(),
+        params: plan.params_for(checked.description.constructor.as_ref()).into_owned(),
         services,
-        limits: &limits,
-        allow: &plan.allow,
-        copies: &seat.slot().copies,
-        root: rack.root(),
-    });
-    let meters = &seat.slot().meters;
-    match started {
-        Ok(Started { instance, load, start }) => {
-            meters.record(Phase::Load, load, true);
-            meters.record(Phase::Start, start, true);
-            let time = limits.time;
-            let slot = seat.slot().clone();
-            let main = plan.function.clone();
-            let generation = Arc::new(Generation::new(Made { id, slot, instance, checked, main, time }));
-            rack.started(&generation);
-            Ok(generation)
-        }
-        Err(error) => {
-            let error = error.module(checked.module()).generation(id).phase(Phase::Start);
-            let phase = error.phase_of().filter(|&p| p == Phase::Load).unwrap_or(Phase::Start);
-            meters.record(phase, began.elapsed(), false);
-            Err(error)
-        }
-    }
+        limits,
+        allow: plan.allow.clone(),
+        root: rack.root().to_owned(),
+    };
+    let instance = instances::start(policy, recipe)?;
+    let instance = match most {
+        Some(most) => instances::measured(instance, most),
+        None => instance,
+    };
+    let slot = seat.slot().clone();
+    let main = plan.function.clone();
+    let generation = Arc::new(Generation::new(Made { id, slot, instance, checked, main, time }));
+    rack.started(&generation);
+    Ok(generation)
 }
 
 impl Loads {

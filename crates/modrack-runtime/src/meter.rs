@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use modrack_core::{Phase, SlotName};
+use modrack_core::{Copies, Phase, SlotName};
 
 /// The figures of one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub struct SlotStats {
     pub start: Figures,
     /// Calls, while they were measured.
     pub call: Figures,
+    /// How often an instance broke and was given up, with what it had in memory.
+    pub lost: u64,
+    /// Tables that were copied on their way in and out.
+    pub copies: Copies,
 }
 
 /// How often something was done, and how long it took.
@@ -48,6 +52,7 @@ pub(crate) struct Meters {
     load: Meter,
     start: Meter,
     calls: [Shard; SHARDS],
+    lost: AtomicU64,
 }
 
 const SHARDS: usize = 8;
@@ -87,8 +92,13 @@ impl Meters {
         meter.record(time, done);
     }
 
+    /// Notes that an instance was given up.
+    pub(crate) fn lost(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What was noted until now.
-    pub(crate) fn stats(&self, slot: &SlotName) -> SlotStats {
+    pub(crate) fn stats(&self, slot: &SlotName, copies: Copies) -> SlotStats {
         SlotStats {
             slot: slot.clone(),
             find: self.find.figures(),
@@ -96,6 +106,8 @@ impl Meters {
             load: self.load.figures(),
             start: self.start.figures(),
             call: self.calls.iter().map(|shard| shard.0.figures()).fold(Figures::default(), Figures::with),
+            lost: self.lost.load(Ordering::Relaxed),
+            copies,
         }
     }
 }
@@ -162,7 +174,7 @@ mod tests {
             meters.record(Phase::Call, Duration::from_millis(ms), ms != 6);
         }
         std::thread::scope(|s| s.spawn(|| meters.record(Phase::Call, Duration::ZERO, true)).join().unwrap());
-        let stats = meters.stats(&SlotName::undeclared("a"));
+        let stats = meters.stats(&SlotName::undeclared("a"), Copies::default());
         assert_eq!(stats.load, Figures::default());
         assert_eq!((stats.call.count, stats.call.errors), (4, 1));
         assert_eq!(stats.call.mean(), Duration::from_millis(3));

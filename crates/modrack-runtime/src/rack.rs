@@ -13,13 +13,14 @@ use indexmap::IndexMap;
 use modrack_core::contract::Contracts;
 use modrack_core::plan::{RackPlan, SlotPlan, SlotRef};
 use modrack_core::{
-    Backend, BackendName, Call, Description, Error, GenerationId, Instance, Origin, Phase, Result, SlotName,
-    Use, Value,
+    Backend, BackendName, Call, Chain, Description, Error, GenerationId, Instance, Origin, Phase, Result,
+    SlotName, Use, Value,
 };
 
 use crate::catalog::Catalog;
 use crate::cell::TableCell;
 use crate::error;
+use crate::events::{Event, Observer};
 use crate::functions::FunctionId;
 use crate::generation::{Generation, Made};
 use crate::load::{self, Loads};
@@ -42,7 +43,8 @@ pub(crate) struct RackCore {
     plan: RackPlan,
     root: PathBuf,
     contracts: Contracts,
-    backends: Vec<Arc<dyn Backend>>,
+    backends: Arc<[Arc<dyn Backend>]>,
+    observer: Arc<Observer>,
     cell: TableCell,
     catalog: OnceLock<Catalog>,
     loads: Loads,
@@ -71,7 +73,8 @@ impl Rack {
             plan,
             root,
             contracts,
-            backends,
+            backends: backends.into(),
+            observer: Arc::default(),
             cell: TableCell::new(SlotTable::new(seats)),
             catalog: OnceLock::new(),
             loads: Loads::default(),
@@ -219,7 +222,7 @@ impl Rack {
 
     /// What happened to each slot until now, and how long it took; `use` texts where slots are named included.
     pub fn stats(&self) -> Vec<SlotStats> {
-        self.0.table().seats().map(|seat| seat.slot().meters.stats(seat.slot().name())).collect()
+        self.0.table().seats().map(|seat| seat.slot().stats()).collect()
     }
 
     /// Everything that can be known to be wrong without running a module, slots first, in their order.
@@ -257,6 +260,12 @@ impl Rack {
         self.0.backend(name)
     }
 
+    /// Has `tell` told what happens in the rack, on the threads on which it happens. A rack has one observer:
+    /// false when there is one already.
+    pub fn observe(&self, tell: impl Fn(&Event) + Send + Sync + 'static) -> bool {
+        self.0.observer.set(tell)
+    }
+
     /// Stops every generation, the last started first. The rack starts nothing any more.
     ///
     /// Gives what the modules' own shutdowns failed with.
@@ -280,6 +289,38 @@ impl RackCore {
         id: FunctionId,
         call: Call<'_>,
     ) -> Result<Value> {
+        if scope::is_inside() {
+            return self.call_nested(slot, id, call);
+        }
+        self.call_here(slot, id, call)
+    }
+
+    /// Calls a function on behalf of a module: one call deeper, and bounded as the calls that led here are.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::TooDeep`]; else what the call failed with.
+    pub(crate) fn call_nested(
+        self: &Arc<Self>,
+        slot: &Arc<SlotCore>,
+        id: FunctionId,
+        call: Call<'_>,
+    ) -> Result<Value> {
+        // Each backend wants room of its own below the call, which nobody can ask it for.
+        const ROOM: usize = 768 << 10;
+        if stacker::remaining_stack().is_some_and(|left| left < ROOM) {
+            return Err(error::no_stack(slot.name()));
+        }
+        let (deadline, cancel) = Chain::bounds();
+        let call = Call {
+            deadline: call.deadline.into_iter().chain(deadline).min(),
+            cancel: call.cancel.or(cancel.as_ref()),
+            ..call
+        };
+        Chain::deeper(|| self.call_here(slot, id, call)).unwrap_or_else(|| Err(error::too_deep(slot.name())))
+    }
+
+    #[inline]
+    fn call_here(self: &Arc<Self>, slot: &Arc<SlotCore>, id: FunctionId, call: Call<'_>) -> Result<Value> {
         scope::within(&self.cell, |table| {
             if let Some(seat) = table.seat(slot.index())
                 && let Some(generation) = seat.generation()
@@ -427,7 +468,11 @@ impl RackCore {
         &self.contracts
     }
 
-    pub(crate) fn backends(&self) -> &[Arc<dyn Backend>] {
+    pub(crate) fn observer(&self) -> &Arc<Observer> {
+        &self.observer
+    }
+
+    pub(crate) fn backends(&self) -> &Arc<[Arc<dyn Backend>]> {
         &self.backends
     }
 
@@ -491,7 +536,7 @@ impl Drop for RackCore {
 }
 
 /// Runs `wait` inside the `let_go` of each backend.
-fn let_go(backends: &[Arc<dyn Backend>], wait: &mut dyn FnMut()) {
+pub(crate) fn let_go(backends: &[Arc<dyn Backend>], wait: &mut dyn FnMut()) {
     match backends.split_first() {
         None => wait(),
         Some((backend, others)) => backend.let_go(&mut || let_go(others, wait)),
@@ -506,5 +551,7 @@ fn alike(one: &SlotPlan, other: &SlotPlan) -> bool {
         && one.contract == other.contract
         && one.needs == other.needs
         && one.limits == other.limits
+        && one.allow == other.allow
+        && one.instances == other.instances
         && one.errors == other.errors
 }

@@ -43,6 +43,12 @@ pub(crate) fn within<R>(cell: &TableCell, run: impl FnOnce(&SlotTable) -> R) -> 
     run(&now)
 }
 
+/// Whether this thread is in a call into any rack.
+#[inline]
+pub(crate) fn is_inside() -> bool {
+    CURRENT.get().cell != 0
+}
+
 /// Runs `run` with all calls of this thread into the cell's rack resolving through `table`, which the caller
 /// keeps pinned.
 pub(crate) fn with_table<R>(cell: &TableCell, table: &SlotTable, run: impl FnOnce() -> R) -> R {

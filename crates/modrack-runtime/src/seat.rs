@@ -12,7 +12,7 @@ use modrack_core::{BackendName, CopyMeter, Description, Error, Origin, Place, Sl
 
 use crate::functions::FunctionNames;
 use crate::generation::Generation;
-use crate::meter::Meters;
+use crate::meter::{Meters, SlotStats};
 
 /// What of a slot outlives every generation.
 pub(crate) struct SlotCore {
@@ -84,6 +84,11 @@ impl SlotCore {
     /// Whether it has a name of its own: whether it is more than a `use` text where a slot is named.
     pub(crate) fn is_named(&self) -> bool {
         self.named
+    }
+
+    /// What happened to it until now.
+    pub(crate) fn stats(&self) -> SlotStats {
+        self.meters.stats(&self.name, self.copies.copies())
     }
 
     /// Its place in every table.

@@ -40,7 +40,7 @@ impl Service for SlotService {
                 rack.with_generation(&self.slot, call.deadline, |generation| generation.bind(function))?
             }
         };
-        rack.call(&self.slot, id, call)
+        rack.call_nested(&self.slot, id, call)
     }
 
     fn attribute(&self, name: &str) -> Result<Value> {

@@ -152,7 +152,7 @@ impl Slot {
 
     /// What happened to it until now, and how long it took.
     pub fn stats(&self) -> SlotStats {
-        self.core.meters.stats(self.core.name())
+        self.core.stats()
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
         let given = plan.params_for(description.constructor.as_ref());
         let params = backend.check_params(&description, &given, &injected);
         faults.extend(params.into_iter().map(|error| blame_params(seat, error.phase(Phase::Check))));
+        faults.extend(crate::guards::check(seat, &**backend, &description));
         faults.extend(backend.check_requires(&description).into_iter().map(|error| blame(error, "use")));
     }
     let mut checked =

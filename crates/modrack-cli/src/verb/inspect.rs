@@ -2,8 +2,8 @@
 
 use modrack_core::contract::Contract;
 use modrack_core::{
-    AttributeInfo, BackendName, Description, Entry, Error, FunctionInfo, Instances, Manifest, Param,
-    ParamKind, Signature, Takes, Type,
+    AttributeInfo, BackendName, Description, Entry, Error, FunctionInfo, Manifest, Param, ParamKind,
+    Signature, Takes, Type,
 };
 use modrack_runtime::Slot;
 use serde_json::{Map as JsonMap, Value as Json, json};
@@ -77,7 +77,7 @@ impl Seen<'_> {
         line("contract", Some(self.contract_line(paint)));
         line("main", self.main.as_ref().map(|main| format!("{main}()")));
         line("requires", Some(about.manifest.requires.join(", ")));
-        line("instances", about.manifest.instances.map(instances));
+        line("instances", about.manifest.instances.map(|i| i.to_string()));
         line("takes", about.manifest.takes.map(|takes| takes_word(takes).to_owned()));
         line("formats", Some(about.manifest.formats.join(", ")));
         line("hash", about.hash.as_ref().map(|hash| hash.short().to_owned()));
@@ -228,15 +228,6 @@ fn entry(entry: &Entry) -> String {
     }
 }
 
-fn instances(instances: Instances) -> String {
-    match instances {
-        Instances::Shared => "shared".to_owned(),
-        Instances::One => "one".to_owned(),
-        Instances::Pool(size) => format!("pool({size})"),
-        Instances::PerCall => "per-call".to_owned(),
-    }
-}
-
 fn takes_word(takes: Takes) -> &'static str {
     match takes {
         Takes::Row => "row",
@@ -369,7 +360,7 @@ fn manifest(manifest: &Manifest) -> Json {
     set("contract", manifest.contract.clone().map(Json::from));
     set("function", manifest.function.clone().map(Json::from));
     set("requires", (!manifest.requires.is_empty()).then(|| json!(manifest.requires)));
-    set("instances", manifest.instances.map(|i| instances(i).into()));
+    set("instances", manifest.instances.map(|i| i.to_string().into()));
     set("takes", manifest.takes.map(|takes| takes_word(takes).into()));
     set("formats", (!manifest.formats.is_empty()).then(|| json!(manifest.formats)));
     for (key, value) in &manifest.other {

@@ -149,10 +149,29 @@ static LIMITS: Object = Object {
             Duration,
             "How long one call may take: `10s`, `50ms`, `2m`. Python modules are stopped as well as Python can be, at the next bytecode",
         ),
-        later("memory", "How much memory a module may hold"),
-        later("output", "How large a result may be"),
+        key(
+            "memory",
+            Bytes,
+            "How much memory an instance may hold: `256MiB`. WebAssembly components are kept to it; for others it is an error, unless `enforce: best-effort`",
+        ),
+        key(
+            "output",
+            Bytes,
+            "How large a result may be: `64MiB`. A WebAssembly component is stopped before; for others the result is measured when it is there, and refused",
+        ),
         later("concurrency", "How many calls may run at once"),
         later("queue", "How many calls may wait"),
+    ]],
+};
+
+static ALLOW: Object = Object {
+    name: "allow",
+    shown: "`allow`",
+    keys: &[&[
+        key("read", Many(&Text), "Files and folders that it may read"),
+        key("write", Many(&Text), "Files and folders that it may write"),
+        key("net", Many(&Text), "Hosts that it may reach: `HOST` or `HOST:PORT`"),
+        key("env", Many(&Text), "Variables of the environment that it may see"),
     ]],
 };
 
@@ -198,6 +217,12 @@ const FILLING: &[Key] = &[
     ),
     key("limits", Fields(&LIMITS), "Bounds on its calls"),
     key(
+        "instances",
+        Text,
+        "How its instances serve calls: `shared`, `one` (a call at a time), `pool(4)`, `per-call`; without it as the module says, else `shared`",
+    ),
+    key("allow", Fields(&ALLOW), "What the module may reach; what its language cannot guard is an error"),
+    key(
         "enforce",
         Words(&[("best-effort", true)]),
         "`best-effort` does without the guards that the module's language cannot give, instead of refusing",
@@ -217,7 +242,6 @@ const SLOT_LATER: &[Key] = &[
     later("isolation", "Where the module runs"),
     later("workers", "How many processes run it"),
     later("python", "An interpreter of its own"),
-    later("allow", "What the module may reach"),
     later("scope", "How long an instance lives"),
     later("builtin", "A service that is built in"),
     later("url", "Where a service that is built in finds its data"),

@@ -10,7 +10,7 @@ use super::node::{At, Node, NodeValue, Trail};
 use super::report::{Report, bad_value};
 use super::{Allow, Limits, SlotPlan, units};
 use crate::contract::ContractRef;
-use crate::{Code, Error, Language, OnError, OnErrors, SlotName, Use};
+use crate::{Code, Error, Instances, Language, OnError, OnErrors, SlotName, Use};
 
 /// Reads a slot. `None` when it cannot be told what fills it, which is reported.
 pub(crate) fn slot(
@@ -52,8 +52,8 @@ pub(crate) fn slot(
         contract,
         needs: Vec::new(),
         limits: limits.unwrap_or_default().or(defaults),
-        allow: Allow::default(),
-        instances: None,
+        allow: node.get("allow").map(allow).unwrap_or_default(),
+        instances: node.get("instances").and_then(|said| instances(said, &trail.key("instances"), report)),
         errors,
         lazy: node.get("lazy").and_then(Node::as_bool).unwrap_or_default(),
         best_effort: node.get("enforce").is_some(),
@@ -84,7 +84,45 @@ pub(crate) fn limits_of(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>)
             }
         }
     });
-    Limits { time, ..Limits::default() }
+    let mut bytes = |key: &str| bytes_of(node.get(key)?, &trail.key(key), report);
+    Limits { time, memory: bytes("memory"), output: bytes("output") }
+}
+
+/// Reads a number of bytes above zero.
+fn bytes_of(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Option<u64> {
+    let written = node.as_written()?;
+    let bytes = units::bytes(written).filter(|&bytes| bytes > 0).and_then(|bytes| u64::try_from(bytes).ok());
+    if bytes.is_none() {
+        let error = bad_value(
+            format!("`{written}` is not a number of bytes"),
+            "Write a number above zero and its unit: `64MiB`, `512kB`",
+        );
+        report.add(node.at, trail, error);
+    }
+    bytes
+}
+
+/// Reads what a module may reach.
+fn allow(node: &Node) -> Allow {
+    let texts = |key: &str| {
+        let items = node.get(key)?.one_or_many();
+        Some(items.iter().filter_map(Node::as_text).map(|text| text.to_string()).collect())
+    };
+    Allow { read: texts("read"), write: texts("write"), net: texts("net"), env: texts("env") }
+}
+
+/// Reads how instances serve calls.
+fn instances(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Option<Instances> {
+    let text = node.as_text()?;
+    let instances = Instances::parse(text);
+    if instances.is_none() {
+        let error = bad_value(
+            format!("{} cannot be `{text}`", trail.name()),
+            format!("Write one of `shared`, `one`, `pool(N)` with up to {}, and `per-call`", Instances::MOST),
+        );
+        report.add(node.at, trail, error);
+    }
+    instances
 }
 
 /// Reads decisions about errors: a word for all, or a mapping by kind and class.
@@ -173,7 +211,7 @@ fn key_places(node: &Node, trail: &Trail<'_>, report: &Report<'_>) -> IndexMap<S
     for entry in node.entries() {
         let trail = trail.key(&entry.key);
         places.insert(entry.key.to_string(), report.place(entry.node.at, &trail));
-        if matches!(&*entry.key, "params" | "needs" | "limits") {
+        if matches!(&*entry.key, "params" | "needs" | "limits" | "allow") {
             for inner in entry.node.entries() {
                 let key = format!("{}.{}", entry.key, inner.key);
                 places.insert(key, report.place(inner.key_at, &trail.key(&inner.key)));

@@ -300,11 +300,11 @@ fn bytes_that_are_no_text_are_named() {
         Yaml,
         b"rack: 1\r\nslots:\r\n  a: ./a.py\r\n  b: { nope: 1 }\r\n",
         expect![[r#"
-        rack.yaml:4:3 slots.b: `b` has no `use` [M0111]
-            hint: Say what fills the slot: `use: ./x.py`
-        rack.yaml:4:8 slots.b.nope: `nope` is not a key of a slot [M0104]
-            hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `enforce`, `function`, `errors` and `lazy`
-    "#]],
+            rack.yaml:4:3 slots.b: `b` has no `use` [M0111]
+                hint: Say what fills the slot: `use: ./x.py`
+            rack.yaml:4:8 slots.b.nope: `nope` is not a key of a slot [M0104]
+                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors` and `lazy`
+        "#]],
     );
 }
 

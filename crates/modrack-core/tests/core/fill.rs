@@ -280,9 +280,9 @@ fn what_the_command_line_sets_is_checked() {
         SET,
         &["slots.a.width=5"],
         expect![[r#"
-        --set slots.a.width: `width` is not a key of a slot [M0104]
-            hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `enforce`, `function`, `errors` and `lazy`
-    "#]],
+            --set slots.a.width: `width` is not a key of a slot [M0104]
+                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors` and `lazy`
+        "#]],
     );
     check_set(
         "rack: 1\nslots:\n  a: { use: ./a.py, widht: 1 }\n",

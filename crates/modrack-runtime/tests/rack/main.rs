@@ -4,6 +4,8 @@
 mod calls;
 mod catalog;
 mod find;
+mod guards;
+mod instances;
 mod loading;
 mod slots;
 

@@ -1,0 +1,246 @@
+//! One or several instances of a module that each take one call at a time.
+//!
+//! A call checks an instance out, and gives it back when it has ended. The first instance is there from the start;
+//! the others are started when they are first needed, by the call that needs them, and so is what takes the place
+//! of one that broke.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use modrack_core::{
+    Call, Cancel, Chain, Error, Footprint, Function, Instance, Instances, Phase, Result, Signature, State,
+    Value,
+};
+
+use super::Recipe;
+use super::places::Places;
+use super::waits::{self, Until, Why};
+use crate::error;
+use crate::functions::{ByFunction, FunctionId, FunctionNames};
+
+/// The instances, behind one.
+pub(super) struct Pooled(Arc<Pool>);
+
+struct Pool {
+    recipe: Recipe,
+    policy: Instances,
+    places: Arc<Places>,
+    seated: Box<[ArcSwapOption<Seated>]>,
+    names: Vec<String>,
+    functions: FunctionNames,
+    stopped: AtomicBool,
+}
+
+/// An instance in its place, with the functions that were asked of it.
+struct Seated {
+    instance: Arc<dyn Instance>,
+    functions: ByFunction<Arc<dyn Function>>,
+}
+
+/// A function of whichever instance is checked out.
+struct PooledFunction {
+    pool: Arc<Pool>,
+    id: FunctionId,
+    name: String,
+    signature: Option<Signature>,
+}
+
+/// An instance that is checked out, until this goes.
+struct Turn<'a> {
+    pool: &'a Pool,
+    at: usize,
+}
+
+impl Pooled {
+    /// `count` places, with `first` in the first of them.
+    pub(super) fn make(
+        recipe: Recipe,
+        first: Arc<dyn Instance>,
+        count: u32,
+        policy: Instances,
+    ) -> Arc<dyn Instance> {
+        let places = Arc::new(Places::new(recipe.slot.name().clone(), count));
+        let seated: Box<[_]> = (0..places.count()).map(|_| ArcSwapOption::empty()).collect();
+        let names = first.names();
+        seated[0].store(Some(Arc::new(Seated { instance: first, functions: ByFunction::default() })));
+        let (functions, stopped) = (FunctionNames::default(), AtomicBool::new(false));
+        Arc::new(Self(Arc::new(Pool { recipe, policy, places, seated, names, functions, stopped })))
+    }
+}
+
+impl Pool {
+    /// Checks an instance out; waits in the queue if none is free.
+    #[inline]
+    fn turn(&self, deadline: Option<Instant>, cancel: Option<&Cancel>) -> Result<Turn<'_>> {
+        let at = match self.places.take() {
+            Some(at) => at,
+            None => self.queue(deadline, cancel)?,
+        };
+        let turn = Turn { pool: self, at };
+        if self.stopped.load(Ordering::Acquire) { Err(error::stopped()) } else { Ok(turn) }
+    }
+
+    #[cold]
+    fn queue(&self, deadline: Option<Instant>, cancel: Option<&Cancel>) -> Result<usize> {
+        let (outer_deadline, outer_cancel) = Chain::bounds();
+        let until = Until {
+            deadline: deadline.into_iter().chain(outer_deadline).min(),
+            cancel: cancel.or(outer_cancel.as_ref()),
+            stopped: &|| self.stopped.load(Ordering::Acquire),
+        };
+        self.wait(&until).map_err(|why| match why {
+            Why::Circle(slots) => error::reentered(&slots, self.policy),
+            Why::Late => error::queue_late(self.policy),
+            Why::Cancelled => error::cancelled(),
+            Why::Stopped => error::stopped(),
+        })
+    }
+
+    fn wait(&self, until: &Until<'_>) -> Result<usize, Why> {
+        let ticket = waits::enter(&self.places)?;
+        let mut got = Err(Why::Stopped);
+        self.recipe.waiting(&mut || got = waits::wait(&self.places, ticket, until));
+        got
+    }
+}
+
+impl Turn<'_> {
+    /// Runs `run` with the instance that is checked out, started now if there is none; gives it up if it
+    /// broke.
+    fn run<R>(&self, run: impl FnOnce(&Seated) -> Result<R>) -> Result<R> {
+        let place = &self.pool.seated[self.at];
+        let mut seated = place.load();
+        if seated.is_none() {
+            let instance = self.pool.recipe.start()?;
+            place.store(Some(Arc::new(Seated { instance, functions: ByFunction::default() })));
+            seated = place.load();
+        }
+        let Some(seated) = &*seated else { return Err(error::internal("An instance went from its place")) };
+        let done = run(seated);
+        if let Err(why) = &done
+            && seated.instance.broken()
+        {
+            place.store(None);
+            self.pool.recipe.give_up(&*seated.instance, why);
+        }
+        done
+    }
+}
+
+impl Drop for Turn<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.pool.places.give_back(self.at);
+    }
+}
+
+impl Seated {
+    /// The function called `name`, found once.
+    #[inline]
+    fn function(&self, id: FunctionId, name: &str) -> Result<&Arc<dyn Function>> {
+        match self.functions.get(id) {
+            Some(function) => Ok(function),
+            None => {
+                let function = self.instance.function(name)?;
+                self.functions.fill(id, function).ok_or_else(error::too_many_functions)
+            }
+        }
+    }
+}
+
+impl Function for PooledFunction {
+    fn call(&self, call: Call<'_>) -> Result<Value> {
+        let turn = self.pool.turn(call.deadline, call.cancel)?;
+        turn.run(|seated| {
+            let function = seated.function(self.id, &self.name)?;
+            Chain::bounded(&call, || function.call(call))
+        })
+    }
+
+    fn signature(&self) -> Option<&Signature> {
+        self.signature.as_ref()
+    }
+}
+
+impl Instance for Pooled {
+    fn function(&self, name: &str) -> Result<Arc<dyn Function>> {
+        let pool = &self.0;
+        let (id, signature) = pool.turn(None, None)?.run(|seated| {
+            let function = seated.instance.function(name)?;
+            let id = pool.functions.add(name);
+            let signature = function.signature().cloned();
+            seated.functions.fill(id, function);
+            Ok((id, signature))
+        })?;
+        Ok(Arc::new(PooledFunction { pool: pool.clone(), id, name: name.to_owned(), signature }))
+    }
+
+    fn attribute(&self, name: &str) -> Result<Value> {
+        if self.0.policy != Instances::One {
+            return Err(error::no_attributes(name, self.0.policy));
+        }
+        self.0.turn(None, None)?.run(|seated| seated.instance.attribute(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.names.clone()
+    }
+
+    fn export_state(&self) -> Result<Option<State>> {
+        if self.0.policy != Instances::One {
+            return Err(error::no_state(self.0.policy));
+        }
+        self.0.turn(None, None)?.run(|seated| seated.instance.export_state())
+    }
+
+    fn stop(&self, within: Duration) -> Result<()> {
+        let pool = &self.0;
+        if pool.stopped.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        waits::wake(&pool.places);
+        // Each place once: what is in a call may not be shut down meanwhile. They are never given back.
+        let deadline = Instant::now().checked_add(within);
+        let until = Until { deadline, cancel: None, stopped: &|| false };
+        let mut failed = Vec::new();
+        for _ in 0..pool.places.count() {
+            let at = match pool.places.take() {
+                Some(at) => at,
+                None => match pool.wait(&until) {
+                    Ok(at) => at,
+                    Err(_) => {
+                        failed.push(error::still_called(pool.places.held()));
+                        break;
+                    }
+                },
+            };
+            if let Some(seated) = pool.seated[at].swap(None)
+                && let Err(why) = seated.instance.stop(within)
+            {
+                failed.push(pool.recipe.blame(why, Phase::Stop));
+            }
+        }
+        Error::all(failed).map_or(Ok(()), Err)
+    }
+
+    fn footprint(&self) -> Footprint {
+        let mut all = Footprint::default();
+        for seated in &self.0.seated {
+            if let Some(seated) = &*seated.load() {
+                let one = seated.instance.footprint();
+                all.bytes = all.bytes.into_iter().chain(one.bytes).reduce(|sum, more| sum + more);
+                all.kept += one.kept;
+                all.hash = all.hash.or(one.hash);
+            }
+        }
+        all.calls = self.0.places.held() as u64;
+        all
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,164 @@
+//! Who waits for which places, in the whole process: the queues, and the waits that would never end.
+//!
+//! A chain of calls that waits holds the places that it came through. When each place that it wants is held by a
+//! chain that waits in turn, and so on back to it, nobody would ever go on: that is re-entry, or two chains that
+//! want each other's places, and it is refused before the wait begins. No foreign code runs under the lock.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use modrack_core::{Cancel, Chain, SlotName};
+
+use super::places::Places;
+
+/// Why a wait ended without a place.
+pub(super) enum Why {
+    /// It would have closed this circle of slots, the wanted one first.
+    Circle(Vec<SlotName>),
+    /// The deadline has passed.
+    Late,
+    /// The caller gave up.
+    Cancelled,
+    /// There is nothing to wait for any more.
+    Stopped,
+}
+
+/// A wait, until when and whether it is still wanted.
+pub(super) struct Until<'a> {
+    /// When it must have ended.
+    pub(super) deadline: Option<Instant>,
+    /// How its caller can give it up.
+    pub(super) cancel: Option<&'a Cancel>,
+    /// Whether there is nothing to wait for any more.
+    pub(super) stopped: &'a dyn Fn() -> bool,
+}
+
+/// How long a wait goes without looking whether its caller gave up: that is a flag, which wakes nobody.
+const SLICE: Duration = Duration::from_millis(20);
+
+struct Waiting {
+    ticket: u64,
+    chain: u64,
+    places: Arc<Places>,
+}
+
+#[derive(Default)]
+struct Waits {
+    next: u64,
+    /// In the order in which they came.
+    all: Vec<Waiting>,
+}
+
+static WAITS: Mutex<Waits> = Mutex::new(Waits { next: 0, all: Vec::new() });
+
+/// Registers this thread's chain as waiting for a place.
+///
+/// # Errors
+/// [`Why::Circle`] when the wait would never end.
+pub(super) fn enter(places: &Arc<Places>) -> Result<u64, Why> {
+    let mut waits = lock();
+    // Before anything is looked at: who gives a place back from now on sees that somebody waits.
+    places.waiting.fetch_add(1, Ordering::SeqCst);
+    let ticket = waits.next;
+    waits.next += 1;
+    waits.all.push(Waiting { ticket, chain: Chain::id(), places: places.clone() });
+    match waits.circle(places) {
+        None => Ok(ticket),
+        Some(slots) => {
+            waits.leave(ticket);
+            Err(Why::Circle(slots))
+        }
+    }
+}
+
+/// Waits for a place; call it with everything let go of.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn wait(places: &Places, ticket: u64, until: &Until<'_>) -> Result<usize, Why> {
+    let mut waits = lock();
+    loop {
+        let first = waits.all.iter().find(|w| std::ptr::eq(&*w.places, places)).map(|w| w.ticket);
+        // Under the lock: who looks for circles never sees a chain both wait and hold what it waited for.
+        let got = if first == Some(ticket) { places.take_any() } else { None };
+        let now = Instant::now();
+        let ended = if let Some(at) = got {
+            Some(Ok(at))
+        } else if (until.stopped)() {
+            Some(Err(Why::Stopped))
+        } else if until.cancel.is_some_and(Cancel::is_cancelled) {
+            Some(Err(Why::Cancelled))
+        } else if until.deadline.is_some_and(|deadline| now >= deadline) {
+            Some(Err(Why::Late))
+        } else {
+            None
+        };
+        if let Some(ended) = ended {
+            waits.leave(ticket);
+            drop(waits);
+            places.changed.notify_all();
+            return ended;
+        }
+        let left = until.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let slice = match (left, until.cancel) {
+            (Some(left), Some(_)) => Some(left.min(SLICE)),
+            (None, Some(_)) => Some(SLICE),
+            (left, None) => left,
+        };
+        waits = match slice {
+            Some(slice) => {
+                places.changed.wait_timeout(waits, slice).unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => places.changed.wait(waits).unwrap_or_else(PoisonError::into_inner),
+        };
+    }
+}
+
+/// Has those who wait for a place look again.
+#[cold]
+pub(super) fn wake(places: &Places) {
+    // Nobody is between looking and waiting while the lock is held.
+    drop(lock());
+    places.changed.notify_all();
+}
+
+impl Waits {
+    fn leave(&mut self, ticket: u64) {
+        if let Some(at) = self.all.iter().position(|waiting| waiting.ticket == ticket) {
+            let waiting = self.all.remove(at);
+            waiting.places.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The slots that would wait for each other for good if this thread's chain waited for `places`.
+    fn circle(&self, places: &Places) -> Option<Vec<SlotName>> {
+        let me = Chain::id();
+        // A chain waits for one thing at a time; those that may go on are struck out until none is left to.
+        let mut stuck: HashMap<u64, &Arc<Places>> = self.all.iter().map(|w| (w.chain, &w.places)).collect();
+        loop {
+            let free = stuck.iter().find(|(_, wanted)| {
+                wanted.holders().any(|holder| holder == 0 || !stuck.contains_key(&holder))
+            });
+            match free.map(|(&chain, _)| chain) {
+                Some(chain) => drop(stuck.remove(&chain)),
+                None => break,
+            }
+        }
+        stuck.get(&me)?;
+        // The way round, for the message: from what is wanted to what its holder wants, and so on.
+        let mut slots = vec![places.slot().clone()];
+        let mut holder = places.holders().next();
+        while let Some(chain) = holder.filter(|&chain| chain != me) {
+            let Some(wanted) = stuck.remove(&chain) else { break };
+            slots.push(wanted.slot().clone());
+            holder = wanted.holders().next();
+        }
+        Some(slots)
+    }
+}
+
+fn lock() -> MutexGuard<'static, Waits> {
+    WAITS.lock().unwrap_or_else(PoisonError::into_inner)
+}
