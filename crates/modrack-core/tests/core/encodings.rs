@@ -95,6 +95,14 @@ params.minutes = 60
 fn toml_is_read_with_its_places() {
     check(
         Toml,
+        "rack = 1\n[slots.a]\nuse = \"./a.py\"\nparams = { x = inf, y = -1e400 }\n",
+        expect![[r#"
+        rack.toml:4:25: `-1e400` is beyond what a number of 64 bits holds [M0112]
+            hint: Put it in quotes to have it as text
+    "#]],
+    );
+    check(
+        Toml,
         "rack = 1\n[slots.a]\nuse = \"./a.py\"\nlazi = true\n",
         expect![[r#"
         rack.toml:4:1 slots.a.lazi: `lazi` is not a key of a slot [M0104]
