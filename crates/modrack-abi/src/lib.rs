@@ -1,14 +1,19 @@
 //! The C interface between modrack and native modules: the tables, values and rules that both sides share.
 //!
-//! Types alone: nothing here allocates, calls or loads. `include/modrack.h` is made from these files by
+//! Types alone, without features: nothing allocates, calls or loads. `include/modrack.h` is made from these files by
 //! `cargo xtask codegen`, so what stands here is written in the few forms that it reads.
 #![doc = include_str!("../../../docs/native-modules.md")]
 #![no_std]
+
+#[cfg(feature = "arrow")]
+extern crate std;
 
 mod arrow;
 mod host;
 mod module;
 mod note;
+#[cfg(feature = "arrow")]
+pub mod table;
 mod value;
 
 pub use arrow::{ArrowArray, ArrowSchema, Table};

@@ -6,11 +6,9 @@
 
 mod capsule;
 mod cells;
-mod check;
 mod columns;
 mod error;
 mod fit;
-mod memory;
 mod moments;
 mod rows;
 mod shape;

@@ -7,24 +7,19 @@
 
 use std::ffi::CStr;
 use std::ptr::NonNull;
-use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::ffi::from_ffi_and_data_type;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{
-    Array, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchOptions, StructArray, make_array,
-};
-use arrow_data::ArrayData;
+use arrow_array::{Array, RecordBatch, RecordBatchIterator, StructArray};
 use arrow_data::ffi::FFI_ArrowArray;
 use arrow_schema::ffi::FFI_ArrowSchema;
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
+use modrack_abi::table;
 use modrack_core::{Error, Result};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
-use super::{check, error};
+use super::error;
 
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
@@ -113,8 +108,7 @@ fn read_schema(capsule: &Bound<'_, PyAny>, class: &str) -> Result<DataType> {
 }
 
 fn data_type(schema: &FFI_ArrowSchema, class: &str) -> Result<DataType> {
-    check::schema(schema).map_err(|lie| error::bad_table(class, &lie))?;
-    DataType::try_from(schema).map_err(|e| error::unfit(class, &e))
+    table::data_type(schema).map_err(|why| error::refused(class, &why))
 }
 
 fn take_array(capsule: &Bound<'_, PyAny>, class: &str) -> Result<FFI_ArrowArray> {
@@ -142,7 +136,7 @@ fn pointer_in<T>(capsule: &Bound<'_, PyAny>, name: &'static CStr, class: &str) -
 
 fn read_stream(mut stream: FFI_ArrowArrayStream, class: &str) -> Result<Imported> {
     let (Some(get_schema), Some(get_next)) = (stream.get_schema(), stream.get_next()) else {
-        return Err(error::bad_table(class, &"its stream lacks what every stream has".into()));
+        return Err(error::bad_table(class, "its stream lacks what every stream has"));
     };
     let mut schema = FFI_ArrowSchema::empty();
     // SAFETY: the stream was moved to us and is not released; `schema` is empty and ours to be filled.
@@ -175,85 +169,11 @@ fn last_error(stream: &mut FFI_ArrowArrayStream) -> Option<String> {
 }
 
 fn to_batch(array: FFI_ArrowArray, data_type: &DataType, class: &str) -> Result<RecordBatch> {
-    let schema = schema_of(data_type, class)?;
-    check::array(&array, data_type).map_err(|lie| error::bad_table(class, &lie))?;
-    // SAFETY: the array has the buffers and children that its type asks for, in mapped memory; the order of
-    // its offsets, its text and its keys are checked next, before anything reads by them.
-    let data = unsafe { from_ffi_and_data_type(array, data_type.clone()) };
-    let data = data.map_err(|e| error::unfit(class, &e))?;
-    data.validate_full().map_err(|e| error::bad_table(class, &said(&e)))?;
-    if data.null_count() > 0 {
-        return Err(error::bad_table(class, &"some of its rows are null as a whole".into()));
-    }
-    let rows = StructArray::from(data);
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-    let (_, columns, _) = rows.into_parts();
-    let columns = columns.iter().map(with_own_nulls).collect::<Result<_, _>>();
-    let columns = columns.map_err(|e| error::unfit(class, &e))?;
-    RecordBatch::try_new_with_options(schema, columns, &options).map_err(|e| error::unfit(class, &e))
+    table::to_batch(array, data_type).map_err(|why| error::refused(class, &why))
 }
 
-/// A column that says itself which of its cells have no value: a dictionary may leave that to its values, which
-/// not all who read or write columns look at. So do dictionaries within it.
-fn with_own_nulls(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    match has_dictionary(column.data_type()) {
-        true => Ok(make_array(data_with_own_nulls(column.to_data())?)),
-        false => Ok(Arc::clone(column)),
-    }
-}
-
-fn data_with_own_nulls(data: ArrayData) -> Result<ArrayData, ArrowError> {
-    if !has_dictionary(data.data_type()) {
-        return Ok(data);
-    }
-    let parts: Result<Vec<_>, _> = data.child_data().iter().cloned().map(data_with_own_nulls).collect();
-    let data = data.into_builder().child_data(parts?).build()?;
-    let column = make_array(data.clone());
-    match column.as_any_dictionary_opt() {
-        Some(dictionary) if dictionary.values().null_count() > 0 => {
-            data.into_builder().nulls(column.logical_nulls()).build()
-        }
-        _ => Ok(data),
-    }
-}
-
-/// Whether a column of this type has dictionaries in it.
-fn has_dictionary(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(..) => true,
-        DataType::List(field)
-        | DataType::LargeList(field)
-        | DataType::FixedSizeList(field, _)
-        | DataType::ListView(field)
-        | DataType::LargeListView(field)
-        | DataType::Map(field, _) => has_dictionary(field.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| has_dictionary(field.data_type())),
-        _ => false,
-    }
-}
-
-/// The columns of a table, all of them such as may be null: what is known of one batch is not promised of
-/// the next.
 fn schema_of(data_type: &DataType, class: &str) -> Result<SchemaRef> {
-    let DataType::Struct(fields) = data_type else {
-        return Err(error::not_rows(class, data_type));
-    };
-    let fields: Vec<Field> = fields.iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
-    for (at, field) in fields.iter().enumerate() {
-        if fields[..at].iter().any(|f| f.name() == field.name()) {
-            let lie = format!("two of its columns are called `{}`", field.name());
-            return Err(error::bad_table(class, &lie));
-        }
-    }
-    Ok(Arc::new(Schema::new(fields)))
-}
-
-/// What an error of arrow-rs says, without the words in which it says of what sort it is.
-fn said(error: &ArrowError) -> String {
-    match error {
-        ArrowError::InvalidArgumentError(text) | ArrowError::CDataInterface(text) => text.clone(),
-        other => other.to_string(),
-    }
+    table::schema_of(data_type).map_err(|why| error::refused(class, &why))
 }
 
 fn cannot_export(error: ArrowError) -> PyErr {

@@ -3,12 +3,20 @@
 //! Messages are made here and nowhere else in `arrow`.
 
 use arrow_schema::ArrowError;
+use modrack_abi::table::Refusal;
 use modrack_core::{Code, Error, Place};
 
-use super::check::Lie;
+/// A table that cannot be taken.
+pub(super) fn refused(class: &str, why: &Refusal) -> Error {
+    match why {
+        Refusal::Lie(lie) => bad_table(class, lie),
+        Refusal::Unfit(error) => unfit(class, error),
+        Refusal::NotRows(data_type) => not_rows(class, data_type),
+    }
+}
 
 /// A table whose parts contradict each other.
-pub(super) fn bad_table(class: &str, lie: &Lie) -> Error {
+pub(super) fn bad_table(class: &str, lie: &str) -> Error {
     Error::new(Code::BadTable, format!("The `{class}` contradicts itself: {lie}"))
         .hint("The library that made it exports it wrongly; make a new table of its data")
 }
@@ -26,7 +34,7 @@ pub(super) fn bad_capsule(class: &str, wanted: &str) -> Error {
 }
 
 /// An array that is a column, where rows were asked for.
-pub(super) fn not_rows(class: &str, data_type: &arrow_schema::DataType) -> Error {
+fn not_rows(class: &str, data_type: &arrow_schema::DataType) -> Error {
     Error::new(Code::BadTable, format!("The `{class}` is a column of {data_type}, not rows of columns"))
         .hint("Give a record batch or a table")
 }

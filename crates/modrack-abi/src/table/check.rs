@@ -6,49 +6,23 @@
 
 #![expect(unsafe_code, reason = "the C data interface is read through raw pointers")]
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::CStr;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
 
 use arrow_data::ffi::FFI_ArrowArray;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{DataType, UnionMode};
 
 use super::memory::is_mapped;
+use crate::{ArrowArray as RawArray, ArrowSchema as RawSchema};
 
 /// What is wrong with an array, in words that go on after the name of the column.
 pub(super) type Lie = String;
 
 /// Nested types deeper than this are refused.
 const DEPTH: usize = 64;
-
-/// An array as the C data interface lays it out. `FFI_ArrowArray` keeps its fields to itself and asserts on
-/// what is to be checked here.
-#[repr(C)]
-struct RawArray {
-    length: i64,
-    null_count: i64,
-    offset: i64,
-    n_buffers: i64,
-    n_children: i64,
-    buffers: *const *const u8,
-    children: *const *const RawArray,
-    dictionary: *const RawArray,
-    release: Option<unsafe extern "C" fn(*mut RawArray)>,
-    private_data: *mut c_void,
-}
-
-/// A schema as the C data interface lays it out.
-#[repr(C)]
-struct RawSchema {
-    format: *const c_char,
-    name: *const c_char,
-    metadata: *const c_char,
-    flags: i64,
-    n_children: i64,
-    children: *const *const RawSchema,
-    dictionary: *const RawSchema,
-    release: Option<unsafe extern "C" fn(*mut RawSchema)>,
-    private_data: *mut c_void,
-}
 
 const _: () = assert!(size_of::<RawArray>() == size_of::<FFI_ArrowArray>());
 const _: () = assert!(size_of::<RawSchema>() == size_of::<FFI_ArrowSchema>());
@@ -208,11 +182,13 @@ impl<'a> Buffers<'a> {
         if count == 0 {
             return Ok(Self(&[]));
         }
-        if raw.buffers.is_null() || !is_mapped(raw.buffers.cast(), count * size_of::<*const u8>()) {
+        if raw.buffers.is_null()
+            || !is_mapped(raw.buffers.cast::<u8>().cast_const(), count * size_of::<*const u8>())
+        {
             return Err("it has no buffers".into());
         }
         // SAFETY: the table is not null, mapped over its whole length, and lives as long as the array.
-        Ok(Self(unsafe { std::slice::from_raw_parts(raw.buffers, count) }))
+        Ok(Self(unsafe { std::slice::from_raw_parts(raw.buffers.cast::<*const u8>().cast_const(), count) }))
     }
 
     /// Checks that buffer `index` has `bytes` bytes.
@@ -275,22 +251,22 @@ fn expect_children<T>(children: Vec<&T>, count: usize) -> Result<Vec<&T>, Lie> {
 }
 
 /// The children of an array or a schema: pointers that are there, none of them null.
-fn children<'a, T>(count: i64, table: *const *const T) -> Result<Vec<&'a T>, Lie> {
+fn children<'a, T>(count: i64, table: *mut *mut T) -> Result<Vec<&'a T>, Lie> {
     let Some(count) = usize::try_from(count).ok().filter(|c| *c < isize::MAX as usize / 64) else {
         return Err(format!("it claims {count} parts"));
     };
     if count == 0 {
         return Ok(Vec::new());
     }
-    if table.is_null() || !is_mapped(table.cast(), count * size_of::<*const T>()) {
+    if table.is_null() || !is_mapped(table.cast::<u8>().cast_const(), count * size_of::<*const T>()) {
         return Err(format!("it claims {count} parts that are not there"));
     }
     // SAFETY: the table is not null and mapped over its whole length.
-    let pointers = unsafe { std::slice::from_raw_parts(table, count) };
+    let pointers = unsafe { std::slice::from_raw_parts(table.cast_const(), count) };
     pointers
         .iter()
         .map(|pointer| {
-            if pointer.is_null() || !is_mapped(pointer.cast(), size_of::<T>()) {
+            if pointer.is_null() || !is_mapped(pointer.cast::<u8>().cast_const(), size_of::<T>()) {
                 return Err("one of its parts is not there".into());
             }
             // SAFETY: the pointer is not null, its memory is mapped, and the interface promises what it is.

@@ -1,7 +1,7 @@
 //! Whether memory that another library points at is there at all.
 //!
 //! The C data interface passes pointers without lengths; the lengths follow from what the array claims. This is
-//! the one place that asks the system about them, and the crate's only code that depends on the platform.
+//! the one place that asks the system about them, and the only code here that depends on the platform.
 
 #![expect(unsafe_code, reason = "asking the system about an address is a call into libc")]
 
@@ -12,7 +12,7 @@ const PAGE: usize = 4096;
 ///
 /// Memory that is mapped may still belong to something else: this finds claims that are absurd, not every lie.
 #[cfg(target_os = "linux")]
-pub(super) fn is_mapped(start: *const u8, bytes: usize) -> bool {
+pub fn is_mapped(start: *const u8, bytes: usize) -> bool {
     if bytes == 0 {
         return true;
     }
@@ -27,6 +27,6 @@ pub(super) fn is_mapped(start: *const u8, bytes: usize) -> bool {
 
 /// Whether all of `bytes` bytes from `start` can lie in an address space.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn is_mapped(start: *const u8, bytes: usize) -> bool {
+pub fn is_mapped(start: *const u8, bytes: usize) -> bool {
     start.addr() >= PAGE && start.addr().checked_add(bytes).is_some_and(|end| end < 1 << 47)
 }
