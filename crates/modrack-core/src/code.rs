@@ -149,6 +149,9 @@ codes! {
     BadContract = "M0310", Config, "A contract's WIT is wrong";
     UnknownContract = "M0311", Config, "A contract that is not known";
     NoMainFunction = "M0312", Mismatch, "It is not clear which function is the main one";
+    NotAComponent = "M0313", Broken, "A core WebAssembly module, not a component";
+    BadComponent = "M0314", Broken, "A WebAssembly component that is damaged";
+    ImportNotGiven = "M0315", Mismatch, "The component imports what it is not given";
 
     // Loading and starting it.
     ImportFailed = "M0401", Broken, "The module failed while it was loaded";

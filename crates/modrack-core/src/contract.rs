@@ -4,13 +4,15 @@ mod built_in;
 mod fit;
 mod set;
 mod wit;
+mod world;
 
 use std::fmt;
 
 use semver::{Version, VersionReq};
 
 pub use set::Contracts;
-pub use wit::{Signatures, signatures};
+pub use wit::{Signatures, pair, shared_name, signatures, target};
+pub use world::{Exported, InterfaceName, doc as world_doc, exports};
 
 use crate::{Description, Error, FunctionInfo, Result};
 

@@ -13,6 +13,7 @@ mod describe;
 mod error;
 mod foreign;
 mod guard;
+mod log;
 pub mod manifest;
 mod name;
 mod origin;
@@ -33,6 +34,7 @@ pub use describe::{
 pub use error::{Cause, Error, Phase, Place, Result};
 pub use foreign::{Foreign, ForeignObject, Items};
 pub use guard::{Copies, CopyMeter, Guard, Guards, TableCopies};
+pub use log::{Log, LogLevel, LogLine};
 pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};
 pub use origin::{Attr, Language, Origin, Use};
 pub use signature::{Field, Param, ParamKind, Signature, Type};

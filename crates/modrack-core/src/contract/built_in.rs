@@ -20,6 +20,9 @@ pub(super) struct BuiltIn {
 /// The types and functions that all contracts share.
 pub(super) const TYPES: (&str, &str) = ("modrack/types.wit", include_str!("../../../../contracts/types.wit"));
 
+/// What modrack does for modules.
+const HOST: (&str, &str) = ("host", include_str!("../../../../contracts/host.wit"));
+
 macro_rules! built_in {
     ($($name:literal: $($tells:literal)|+,)*) => {
         /// All of them, in the order in which they are listed.
@@ -46,9 +49,9 @@ built_in! {
     "source-transform": "rewrite",
 }
 
-/// The name and the WIT of each.
+/// The name and the WIT of each, and of what modules may import.
 pub(super) fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().map(|built_in| (built_in.name, built_in.text))
+    ALL.iter().map(|built_in| (built_in.name, built_in.text)).chain([HOST])
 }
 
 impl BuiltIn {
@@ -80,5 +83,12 @@ mod tests {
                 main.into_iter().chain(contract.alternatives.iter().flatten().map(String::as_str)).collect();
             assert_eq!(tells, built_in.tells);
         }
+    }
+
+    #[test]
+    fn a_module_may_import_what_the_host_does() {
+        let text = "package a:b;\nworld module { import modrack:host/host@1.0.0; export run: func(); }\n";
+        let read = wit::signatures(text).unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(read.functions.len(), 1);
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use semver::Version;
 use wit_parser::{
     Function, InterfaceId, Package, PackageId, PackageName, Resolve, ResolveErrorKind, SourceMap, Span,
-    Type as Wit, TypeDefKind, UnresolvedPackageGroup, WorldId, WorldItem,
+    Type as Wit, TypeDefKind, TypeId, TypeOwner, UnresolvedPackageGroup, WorldId, WorldItem,
 };
 
 use super::{Contract, ContractFunction};
@@ -200,7 +200,20 @@ fn interface_functions<'r>(resolve: &'r Resolve, interface: InterfaceId, into: &
     into.extend(resolve.interfaces[interface].functions.values().filter(|f| f.kind.resource().is_none()));
 }
 
-fn function_info(resolve: &Resolve, function: &Function) -> FunctionInfo {
+/// What a function gives: one that may fail with the `error` of `modrack:types` gives its value, as one does that
+/// raises or panics.
+fn result_of(resolve: &Resolve, ty: &Wit) -> Type {
+    if let Wit::Id(id) = ty
+        && let TypeDefKind::Result(result) = &resolve.types[target(resolve, *id)].kind
+        && let Some(Wit::Id(error)) = &result.err
+        && shared_name(resolve, target(resolve, *error)) == Some("error")
+    {
+        return result.ok.as_ref().map_or(Type::Null, |ty| type_of(resolve, ty));
+    }
+    type_of(resolve, ty)
+}
+
+pub(super) fn function_info(resolve: &Resolve, function: &Function) -> FunctionInfo {
     let count = function.params.len();
     let params = function.params.iter().enumerate().map(|(index, param)| {
         let ty = type_of(resolve, &param.ty);
@@ -213,7 +226,7 @@ fn function_info(resolve: &Resolve, function: &Function) -> FunctionInfo {
         name: snake(function.item_name()),
         signature: Signature {
             params: params.collect(),
-            result: function.result.map_or(Type::Null, |ty| type_of(resolve, &ty)),
+            result: function.result.map_or(Type::Null, |ty| result_of(resolve, &ty)),
             result_annotation: None,
             is_async: false,
             is_generator: false,
@@ -271,7 +284,11 @@ fn type_of(resolve: &Resolve, ty: &Wit) -> Type {
         TypeDefKind::Stream(item) => Type::Stream(or_null(item)),
         TypeDefKind::Future(item) => *or_null(item),
         TypeDefKind::Handle(wit_parser::Handle::Own(of) | wit_parser::Handle::Borrow(of)) => {
-            Type::Resource(resolve.types[*of].name.clone().unwrap_or_default())
+            let of = target(resolve, *of);
+            match items(resolve, of) {
+                Some(item) => Type::Stream(Box::new(item)),
+                None => Type::Resource(resolve.types[of].name.clone().unwrap_or_default()),
+            }
         }
         TypeDefKind::Resource => Type::Resource(def.name.clone().unwrap_or_default()),
         TypeDefKind::Unknown => Type::Any,
@@ -279,22 +296,45 @@ fn type_of(resolve: &Resolve, ty: &Wit) -> Type {
 }
 
 /// `value` and `table` of `modrack:types`, which stand for what WIT cannot say.
-fn shared_type(resolve: &Resolve, id: wit_parser::TypeId) -> Option<Type> {
-    let def = &resolve.types[id];
-    let wit_parser::TypeOwner::Interface(interface) = def.owner else { return None };
-    let package = &resolve.packages[resolve.interfaces[interface].package?];
-    if (package.name.namespace.as_str(), package.name.name.as_str()) != ("modrack", "types") {
-        return None;
-    }
-    match def.name.as_deref()? {
+fn shared_type(resolve: &Resolve, id: TypeId) -> Option<Type> {
+    match shared_name(resolve, id)? {
         "value" => Some(Type::Any),
         "table" => Some(Type::Table),
         _ => None,
     }
 }
 
+/// The name of a type that `modrack:types` defines: `value`, `table`, `error`.
+pub fn shared_name(resolve: &Resolve, id: TypeId) -> Option<&str> {
+    let def = &resolve.types[id];
+    let TypeOwner::Interface(interface) = def.owner else { return None };
+    let package = &resolve.packages[resolve.interfaces[interface].package?];
+    let shared = (package.name.namespace.as_str(), package.name.name.as_str()) == ("modrack", "types");
+    if shared { def.name.as_deref() } else { None }
+}
+
+/// The type behind its other names.
+pub fn target(resolve: &Resolve, mut id: TypeId) -> TypeId {
+    while let TypeDefKind::Type(Wit::Id(next)) = resolve.types[id].kind {
+        id = next;
+    }
+    id
+}
+
+/// What a resource gives one after the other: it has a method `next` that takes nothing and gives an option.
+fn items(resolve: &Resolve, resource: TypeId) -> Option<Type> {
+    let def = &resolve.types[resource];
+    let TypeOwner::Interface(interface) = def.owner else { return None };
+    let next = format!("[method]{}.next", def.name.as_deref()?);
+    let next = resolve.interfaces[interface].functions.get(&next)?;
+    match result_of(resolve, next.result.as_ref()?) {
+        Type::Option(item) if next.params.len() == 1 => Some(*item),
+        _ => None,
+    }
+}
+
 /// The value's type of a `tuple<string, T>`: a list of those is a mapping.
-fn pair(resolve: &Resolve, item: &Wit) -> Option<Wit> {
+pub fn pair(resolve: &Resolve, item: &Wit) -> Option<Wit> {
     let Wit::Id(id) = item else { return None };
     match &resolve.types[*id].kind {
         TypeDefKind::Tuple(tuple) => match tuple.types.as_slice() {
@@ -355,6 +395,6 @@ fn plain(version: &Version) -> Version {
     Version { build: semver::BuildMetadata::EMPTY, ..version.clone() }
 }
 
-fn snake(name: &str) -> String {
+pub(super) fn snake(name: &str) -> String {
     name.replace('-', "_")
 }
