@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -401,3 +403,40 @@ def test_what_runs_after_the_end_can_import(modrack: Modrack) -> None:
     ran = modrack("call", "./ends.py", "execute")
     told = "True ['execute', 'late'] True part"
     assert ran.stderr.splitlines() == [f"thread {told}", f"atexit {told}"], ran.show()
+
+
+def test_what_nobody_uses_goes_from_the_store(modrack: Modrack) -> None:
+    """Once a day, after thirty days; what child processes ask for, when no process is there that has any."""
+    store = modrack.folder / ".modrack" / "python"
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  m: ./m.py\n")
+    link = "link-0123456789ab/_modrack/__init__.py"
+    long_ago = time.time() - 40 * 24 * 60 * 60
+    runs = 0
+
+    def run_with_old_files() -> set[str]:
+        nonlocal runs
+        runs += 1
+        for name in ("code/old", "code/new", "content/old", "generations/old", "content/new", link):
+            (store / name).parent.mkdir(parents=True, exist_ok=True)
+            (store / name).touch()
+            if not name.endswith("new"):
+                os.utime(store / name, (long_ago, long_ago))
+        modrack.write("m.py", f"def give() -> int:\n    return {runs}\n")
+        assert modrack("call", "m", "give").json == runs
+        return {
+            name
+            for name in ("code/old", "code/new", "content/old", "generations/old", "content/new", link)
+            if (store / name).exists()
+        }
+
+    store.mkdir(parents=True)
+    with (store / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        assert run_with_old_files() == {"code/new", "content/old", "generations/old", "content/new", link}
+    assert "code/old" in run_with_old_files(), "it was looked at today"
+    os.utime(store / ".swept", (long_ago, long_ago))
+    assert run_with_old_files() == {"code/new", "content/new"}
+    for file in (store / "code").iterdir():
+        os.utime(file, (long_ago, long_ago))
+    assert modrack("call", "m", "give").json == runs
+    assert [file for file in (store / "code").iterdir() if file.stat().st_mtime > long_ago + 60], "it was used"

@@ -365,7 +365,7 @@ def test_what_is_put_aside_does_not_change_with_its_lists(modrack: Modrack) -> N
         "def transform(row):\n    yield row\n    yield row\n",
         "def transform(row):\n    tags = row['tags']\n    return [{'tags': tags}, {'tags': tags}]\n",
         "kept = []\ndef transform(row):\n    kept.append(row['tags'])\n    return [dict(row), dict(row)]\n",
-        "kept = []\ndef transform(row):\n    kept.append(([1],))\n    return [{'tags': kept[0][0]}, {'tags': kept[0][0]}]\n",
+        "kept = ([1],)\ndef transform(row):\n    return [{'tags': kept[0]}, {'tags': kept[0]}]\n",
     ],
 )
 def test_rows_share_no_lists(modrack: Modrack, stage: str) -> None:

@@ -355,8 +355,10 @@ def test_a_schema_is_held_before_a_row_stage(modrack: Modrack) -> None:
     [
         ("pa.StructArray.from_arrays([words], names=['w'])", [{"w": "a"}, {"w": None}, {"w": None}]),
         ("pa.ListArray.from_arrays([0, 1, 2, 3], words)", [["a"], [None], [None]]),
-        ("pa.ListArray.from_arrays([0, 1, 3, 3], pa.StructArray.from_arrays([words], names=['w']))",
-         [[{"w": "a"}], [{"w": None}, {"w": None}], []]),
+        (
+            "pa.ListArray.from_arrays([0, 1, 3, 3], pa.StructArray.from_arrays([words], names=['w']))",
+            [[{"w": "a"}], [{"w": None}, {"w": None}], []],
+        ),
     ],
     ids=["struct", "list", "list of structs"],
 )

@@ -2,7 +2,9 @@
 //!
 //! Content decides, never a time stamp: compiled code is found by the hash of its source and the interpreter's
 //! own number, and is taken only when its own hash is right. All of it is a cache: what cannot be written is
-//! done without, what is damaged is made again.
+//! done without, what is damaged is made again, what is not used for long goes ([`sweep`]).
+
+mod sweep;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::modules;
+
+pub(crate) use sweep::{hold, is_there, read};
 
 /// A source file as it was read, once.
 #[derive(Clone, Debug)]
@@ -77,7 +81,11 @@ impl Store {
                 content.extend_from_slice(MAGIC);
                 content.extend_from_slice(blake3::hash(payload).as_bytes());
                 content.extend_from_slice(payload);
-                write(&file, &content);
+                if write(&file, &content)
+                    && let Some(folder) = self.folder.as_deref()
+                {
+                    sweep::sweep(folder);
+                }
             }
         }
         Ok(code)
@@ -86,12 +94,12 @@ impl Store {
     /// Keeps the content of `source`; whether it is kept.
     pub(crate) fn keep(&self, source: &Source) -> bool {
         let Some(file) = self.content_file(&source.hash) else { return false };
-        file.is_file() || write(&file, &source.bytes)
+        is_there(&file) || write(&file, &source.bytes)
     }
 
     /// The content that was kept under `hash`; none when it is not there, or damaged.
     pub(crate) fn content(&self, hash: &str) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.content_file(hash)?).ok()?;
+        let bytes = read(&self.content_file(hash)?)?;
         (blake3::hash(&bytes).to_hex().as_str() == hash).then_some(bytes)
     }
 
@@ -139,7 +147,7 @@ fn interpreter(py: Python<'_>) -> Option<&'static str> {
 }
 
 fn read_code<'py>(py: Python<'py>, file: &Path, path: &str) -> Option<Bound<'py, PyAny>> {
-    let content = fs::read(file).ok()?;
+    let content = read(file)?;
     let payload = content.strip_prefix(MAGIC.as_slice())?;
     let (hash, payload) = payload.split_at_checked(blake3::OUT_LEN)?;
     if blake3::hash(payload).as_bytes() != hash {

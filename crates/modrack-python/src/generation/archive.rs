@@ -82,7 +82,7 @@ pub(super) fn restore(py: Python<'_>, name: &str) -> PyResult<Option<Arc<Generat
     let Some(folder) = lock(&FOLDER).clone() else { return Ok(None) };
     let parts: Vec<&str> = name.split('.').take(3).collect();
     let prefix = parts.join(".");
-    let Ok(bytes) = std::fs::read(manifest_file(&folder, &prefix)) else { return Ok(None) };
+    let Some(bytes) = store::read(&manifest_file(&folder, &prefix)) else { return Ok(None) };
     let loads = modules::get(py, intern!(py, "marshal"))?.getattr(intern!(py, "loads"))?;
     let Some(written) = loads.call1((PyBytes::new(py, &bytes),)).ok().and_then(|w| Written::of(&w)) else {
         return Ok(None);
@@ -130,6 +130,7 @@ impl Written {
 /// What Python raised.
 #[pyfunction(name = "_resume")]
 pub(crate) fn resume(py: Python<'_>, folder: PathBuf) -> PyResult<()> {
+    store::hold(&folder);
     *lock(&FOLDER) = Some(folder);
     super::install(py)
 }
@@ -150,7 +151,10 @@ fn folder_of(py: Python<'_>, kept: &Store) -> PyResult<Option<PathBuf>> {
     let name = blake3::hash(text.as_bytes()).to_hex();
     let link = folder.join(format!("link-{}", &name[..12]));
     let file = link.join(FAMILY).join("__init__.py");
-    if !file.is_file() && !store::write(&file, text.as_bytes()) {
+    // Before anything is written: from here on nobody takes it away.
+    let _ = std::fs::create_dir_all(&folder);
+    store::hold(&folder);
+    if !store::is_there(&file) && !store::write(&file, text.as_bytes()) {
         return Ok(None);
     }
     let path = modules::get(py, intern!(py, "sys"))?.getattr(intern!(py, "path"))?;
