@@ -3,7 +3,7 @@
 use modrack_runtime::{Figures, SlotStats};
 use serde_json::{Map, Value as Json, json};
 
-use crate::style::{Paint, grouped, span};
+use crate::style::{Paint, counted, grouped, span};
 use crate::table::Table;
 
 /// The figures for people: a line for each slot and phase in which something happened.
@@ -28,6 +28,29 @@ pub(crate) fn table(stats: &[SlotStats], paint: Paint) -> String {
     table.render(paint)
 }
 
+/// Beside the figures: instances that were lost, and the tables that were copied between languages.
+pub(crate) fn notes(stats: &[SlotStats]) -> String {
+    let mut text = String::new();
+    for slot in stats.iter().filter(|slot| slot.copies.tables > 0) {
+        let (tables, bytes) = (counted(slot.copies.tables, "table"), counted(slot.copies.bytes, "byte"));
+        text.push_str(&format!("copied into and out of `{}`: {tables}, {bytes}\n", slot.slot));
+    }
+    if text.is_empty() {
+        text.push_str("no table was copied between modules\n");
+    }
+    text
+}
+
+/// What is to be said of the instances that were lost, if any were.
+pub(crate) fn lost(stats: &[SlotStats]) -> Vec<String> {
+    let lost = stats.iter().filter(|slot| slot.lost > 0);
+    let line = |slot: &SlotStats| {
+        let instances = counted(slot.lost, "instance");
+        format!("slot `{}` lost {instances}, which broke in a call, with what was in memory", slot.slot)
+    };
+    lost.map(line).collect()
+}
+
 /// The figures as JSON, times in seconds.
 pub(crate) fn document(stats: &[SlotStats]) -> Json {
     let each = |slot: &SlotStats| {
@@ -45,6 +68,8 @@ pub(crate) fn document(stats: &[SlotStats]) -> Json {
                 }),
             );
         }
+        fields.insert("lost".into(), slot.lost.into());
+        fields.insert("copies".into(), json!({ "tables": slot.copies.tables, "bytes": slot.copies.bytes }));
         Json::Object(fields)
     };
     Json::Array(stats.iter().map(each).collect())

@@ -71,6 +71,8 @@ pub(crate) fn record(error: &Error) -> Json {
             "message": cause.message,
             "notes": cause.notes,
             "traceback": cause.traceback,
+            "slot": cause.slot.as_ref().map(|slot| slot.as_str()),
+            "module": cause.module,
         })).collect::<Vec<_>>(),
         "traceback": error.traceback_text(),
         "hint": error.hint_text(),
@@ -153,9 +155,16 @@ fn chain(text: &mut String, cause: &Cause, paint: Paint) {
     };
     let said = near_text(&said);
     let mut lines = said.lines();
-    text.push_str(&format!("  {} {}\n", paint.strong("caused by:"), lines.next().unwrap_or_default()));
+    let slot = cause.slot.as_ref().map_or_else(String::new, |slot| format!("  (slot: {slot})"));
+    text.push_str(&format!("  {} {}{slot}\n", paint.strong("caused by:"), lines.next().unwrap_or_default()));
     for line in lines.chain(cause.notes.iter().flat_map(|note| note.lines())) {
         text.push_str(&format!("             {line}\n"));
+    }
+    // What another module's language says of itself stands with it; one's own stands in the failure's.
+    let theirs = cause.traceback.as_deref().filter(|_| cause.slot.is_some());
+    for line in theirs.map(near_text).unwrap_or_default().trim_end().lines() {
+        text.push_str(format!("             {} {line}", paint.rule("|")).trim_end());
+        text.push('\n');
     }
 }
 
@@ -212,7 +221,7 @@ mod tests {
                 class: "KeyError".into(),
                 message: "'name'".into(),
                 notes: vec!["row 7".into()],
-                traceback: None,
+                ..Cause::default()
             })
             .traceback("Traceback (most recent call last):\n  File \"x.py\", line 3, in upper\n")
             .hint("Give it some text");

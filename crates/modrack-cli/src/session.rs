@@ -152,6 +152,9 @@ impl Session {
     /// Stops the rack's modules and gives the verb's own outcome, unless only stopping failed.
     pub(crate) fn close(&mut self, rack: &Rack, done: Outcome) -> Outcome {
         self.tell_figures(rack);
+        for lost in crate::figures::lost(&rack.stats()) {
+            self.output.say(&format!("warning: {lost}\n"));
+        }
         let failed = Error::all(rack.stop());
         match (done, failed) {
             (Ok(_), Some(error)) => Err(error.into()),

@@ -212,44 +212,46 @@ fn inspect_shows_a_module_without_running_it() {
     here.check_cli(
         &["inspect", "upper"],
         &expect![[r#"
-        exit status 0
-        --- stdout
-        upper  ./modules/upper.py:Upper
-          Makes text loud.
+            exit status 0
+            --- stdout
+            upper  ./modules/upper.py:Upper
+              Makes text loud.
 
-          module      modules/upper.py:Upper
-          backend     python
-          entry       class Upper
-          version     1.2.0
-          contract    transform@1.0.0 fits
-          main        transform()
-          takes       row
-          hash        de92808dc848
-          files       modules/upper.py
+              module      modules/upper.py:Upper
+              backend     python
+              entry       class Upper
+              version     1.2.0
+              contract    transform@1.0.0 fits
+              main        transform()
+              instances   shared
+              copies      of a table: none
+              takes       row
+              hash        de92808dc848
+              files       modules/upper.py
 
-        Parameters
-          column: str = "text"
+            Parameters
+              column: str = "text"
 
-        Functions
-          transform(row: dict) -> dict  main
-              Takes one row and gives it back.
+            Functions
+              transform(row: dict) -> dict  main
+                  Takes one row and gives it back.
 
-        Attributes
-          column
+            Attributes
+              column
 
-        Guarded by the host
-          exceptions, panics, traps       yes
-          exit, abort, segfault           Python's own exits
-          time limit                      best effort, at the next bytecode
-          memory limit                    no
-          Arrow buffers that lie          lengths checked
-          files, network, environment     no
-    "#]],
+            Guarded by the host
+              exceptions, panics, traps       yes
+              exit, abort, segfault           Python's own exits
+              time limit                      best effort, at the next bytecode
+              memory limit                    no
+              Arrow buffers that lie          lengths checked
+              files, network, environment     no
+        "#]],
     );
     here.check_cli(&["inspect", "modules/upper.py", "--json"], &expect![[r#"
         exit status 0
         --- stdout
-        {"slot":"modules/upper.py","use":"modules/upper.py","module":"modules/upper.py","name":"upper","backend":"python","entry":"class Upper","version":"1.2.0","doc":"Makes text loud.","contract":"transform@1.0.0","fits":true,"misfits":[],"main":"transform","params":[{"name":"column","type":"text","annotation":"str","kind":"either","default":"\"text\"","required":false}],"functions":[{"name":"transform","signature":"(row: dict) -> dict","params":[{"name":"row","type":"map<any>","annotation":"dict","kind":"either","default":null,"required":true}],"result":"map<any>","async":false,"generator":false,"doc":"Takes one row and gives it back.","file":"modules/upper.py","line":12}],"attributes":[{"name":"column","annotation":null,"value":null,"line":10}],"classes":[{"name":"Upper","bases":[],"doc":"Makes text loud.","methods":[{"name":"transform","signature":"(row: dict) -> dict","params":[{"name":"row","type":"map<any>","annotation":"dict","kind":"either","default":null,"required":true}],"result":"map<any>","async":false,"generator":false,"doc":"Takes one row and gives it back.","file":"modules/upper.py","line":12}],"attributes":[{"name":"column","annotation":null,"value":null,"line":10}],"params":[{"name":"column","type":"text","annotation":"str","kind":"either","default":"\"text\"","required":false}]}],"manifest":{"version":"1.2.0","takes":"row"},"open":false,"guards":{"exceptions":"yes","exits":"Python's own exits","time":"best effort, at the next bytecode","memory":"no","tables":"lengths checked","access":"no"},"hash":"de92808dc84877df107336fa3d17b04cf01c6d913b47ac6c61033e2cea1d3021","files":["modules/upper.py"]}
+        {"slot":"modules/upper.py","use":"modules/upper.py","module":"modules/upper.py","name":"upper","backend":"python","entry":"class Upper","version":"1.2.0","doc":"Makes text loud.","contract":"transform@1.0.0","fits":true,"misfits":[],"main":"transform","params":[{"name":"column","type":"text","annotation":"str","kind":"either","default":"\"text\"","required":false}],"functions":[{"name":"transform","signature":"(row: dict) -> dict","params":[{"name":"row","type":"map<any>","annotation":"dict","kind":"either","default":null,"required":true}],"result":"map<any>","async":false,"generator":false,"doc":"Takes one row and gives it back.","file":"modules/upper.py","line":12}],"attributes":[{"name":"column","annotation":null,"value":null,"line":10}],"classes":[{"name":"Upper","bases":[],"doc":"Makes text loud.","methods":[{"name":"transform","signature":"(row: dict) -> dict","params":[{"name":"row","type":"map<any>","annotation":"dict","kind":"either","default":null,"required":true}],"result":"map<any>","async":false,"generator":false,"doc":"Takes one row and gives it back.","file":"modules/upper.py","line":12}],"attributes":[{"name":"column","annotation":null,"value":null,"line":10}],"params":[{"name":"column","type":"text","annotation":"str","kind":"either","default":"\"text\"","required":false}]}],"instances":"shared","table_copies":"none","manifest":{"version":"1.2.0","takes":"row"},"open":false,"guards":{"exceptions":"yes","exits":"Python's own exits","time":"best effort, at the next bytecode","memory":"no","tables":"lengths checked","access":"no"},"hash":"de92808dc84877df107336fa3d17b04cf01c6d913b47ac6c61033e2cea1d3021","files":["modules/upper.py"]}
     "#]]);
 }
 

@@ -77,6 +77,10 @@ pub struct Cause {
     pub notes: Vec<String>,
     /// Its own traceback.
     pub traceback: Option<String>,
+    /// The slot in which it happened, where that is another than the failure's.
+    pub slot: Option<SlotName>,
+    /// The module in which it happened, where that is another than the failure's.
+    pub module: Option<String>,
 }
 
 impl Error {
@@ -151,6 +155,22 @@ impl Error {
     /// Adds a link to the chain of causes, after those that are there.
     pub fn cause(self, cause: Cause) -> Self {
         self.edit(|f| f.causes.push(cause))
+    }
+
+    /// Says that another failure led to it, as when a module fails because a slot that it called has: that one
+    /// is a link of the chain, with its slot, module and traceback, and what led to it follows.
+    pub fn caused_by(self, other: &Self) -> Self {
+        self.edit(|f| {
+            f.causes.push(Cause {
+                class: other.0.classes.first().cloned().unwrap_or_else(|| other.code().to_string()),
+                message: other.0.message.clone(),
+                notes: Vec::new(),
+                traceback: other.0.traceback.clone(),
+                slot: other.0.slot.clone(),
+                module: other.0.module.clone(),
+            });
+            f.causes.extend(other.0.causes.iter().cloned());
+        })
     }
 
     /// Keeps the exception itself, for a caller of the same backend that may want to catch it.
@@ -316,3 +336,23 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_another_led_to_keeps_what_both_said() {
+        let link = |class: &str| Cause { class: class.to_owned(), ..Cause::default() };
+        let slot = SlotName::undeclared("inner");
+        let inner =
+            Error::new(Code::Raised, "It trapped").classes(vec!["trap".into()]).slot(&slot).module("m");
+        let inner = inner.traceback("at 0x1").cause(link("deeper"));
+        let outer = Error::new(Code::Raised, "It failed").cause(link("near")).caused_by(&inner);
+        let told: Vec<_> = outer.causes().iter().map(|cause| cause.class.as_str()).collect();
+        assert_eq!(told, ["near", "trap", "deeper"]);
+        let trap = &outer.causes()[1];
+        assert_eq!((&*trap.message, trap.traceback.as_deref()), ("It trapped", Some("at 0x1")));
+        assert_eq!((trap.slot.as_ref(), trap.module.as_deref()), (Some(&slot), Some("m")));
+    }
+}

@@ -94,7 +94,10 @@ pub(crate) fn prepare(rack: &Rack, pipeline: &PipelinePlan, cancel: &Cancel) -> 
     let mut first = 0;
     while let Some((name, stage)) = left.next() {
         let mut stages = vec![stage];
-        while let Some((_, stage)) = left.next_if(|(other, _)| *other == name) {
+        // A backend recognises its own instances alone, and runs stages together only where all are such.
+        let direct = stages[0].pin.is_direct();
+        let alike = |(other, next): &(BackendName, Seated)| *other == name && next.pin.is_direct() == direct;
+        while let Some((_, stage)) = left.next_if(alike) {
             stages.push(stage);
         }
         let many = stages.len();

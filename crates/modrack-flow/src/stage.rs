@@ -211,7 +211,7 @@ impl Stage {
         let pin = &self.seated.pin;
         let deadline = self.seated.seat.spec.time.and_then(|time| Instant::now().checked_add(time));
         let call = Call { deadline, cancel: Some(cancel), ..Call::new(positional) };
-        pin.within(|| function.call(call)).map_err(|why| pin.blame(why))
+        pin.run(function, call)
     }
 
     fn each_row(&mut self, at: usize, flow: &Flow, cancel: &Cancel, step: &mut Step) -> Result<()> {

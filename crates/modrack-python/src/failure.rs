@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use modrack_core::{Cause, Code, Error, Foreign, Phase, Place};
+use modrack_core::{Cause, Code, Error, Foreign, Kind, Phase, Place};
 use pyo3::exceptions::{
     PyAttributeError, PyImportError, PyKeyboardInterrupt, PyModuleNotFoundError, PyRecursionError,
     PySyntaxError, PySystemExit,
@@ -60,10 +60,30 @@ pub(crate) fn of(py: Python<'_>, error: &PyErr, doing: Doing<'_>) -> Error {
     if let Some(text) = rendered(py, error, true) {
         told = told.traceback(text);
     }
+    // What a slot that was called failed with, told by whoever wrote that module.
+    if let Some(carried) = service::carried(py, error) {
+        told = told.caused_by(&carried);
+    }
     for cause in causes(py, error) {
         told = told.cause(cause);
     }
+    if let Some(carried) = carried_on_the_way(py, error) {
+        told = told.caused_by(&carried);
+    }
     told
+}
+
+/// What a slot failed with that an exception was raised because of.
+fn carried_on_the_way(py: Python<'_>, error: &PyErr) -> Option<Error> {
+    let mut next = led_to(py, error);
+    for _ in 0..CAUSES {
+        let cause = next?;
+        if let Some(carried) = service::carried(py, &cause) {
+            return Some(carried);
+        }
+        next = led_to(py, &cause);
+    }
+    None
 }
 
 /// Code, message, classes, place and hint.
@@ -77,7 +97,22 @@ fn head(py: Python<'_>, error: &PyErr, doing: Doing<'_>) -> Error {
     } else {
         broken(py, error, doing, &class, &said)
     };
-    let mut failure = failure.classes(classes(py, error));
+    let mut classes = classes(py, error);
+    let mut failure = failure;
+    if let Some(carried) = service::carried(py, error) {
+        // A limit that was reached in a slot that it called was reached in this call too.
+        if matches!(doing, Doing::Call(_))
+            && matches!(carried.kind(), Kind::Timeout | Kind::Limit | Kind::Cancelled)
+        {
+            let what = failure.message().to_owned();
+            failure = match carried.hint_text() {
+                Some(hint) => Error::new(carried.code(), what).hint(hint),
+                None => Error::new(carried.code(), what),
+            };
+        }
+        classes.extend(carried.class_names().iter().cloned());
+    }
+    let mut failure = failure.classes(classes);
     if let Some(phase) = phase(doing) {
         failure = failure.phase(phase);
     }
@@ -321,6 +356,7 @@ fn link(py: Python<'_>, error: &PyErr) -> Cause {
         message: message(py, error),
         notes: notes(error.value(py)),
         traceback: rendered(py, error, false),
+        ..Cause::default()
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use modrack_core::{Args, Call, Code, Error, Results, Service, Text, Value};
 use pyo3::exceptions::{PyAttributeError, PyException, PyKeyboardInterrupt};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -37,6 +38,22 @@ pub(crate) struct ServiceProxy {
 struct ServiceFunction {
     service: Arc<dyn Service>,
     name: String,
+}
+
+/// The failure that a `ModrackError` stands for, whole: what it says of itself is only a part.
+#[pyclass(frozen, name = "Failure", module = "modrack")]
+struct Carried(Error);
+
+/// The attribute that keeps it.
+const CARRIED: &str = "__failure__";
+
+/// The failure of another slot that an exception stands for.
+pub(crate) fn carried(py: Python<'_>, error: &PyErr) -> Option<Error> {
+    if !error.is_instance_of::<ModrackError>(py) {
+        return None;
+    }
+    let carried = error.value(py).getattr(intern!(py, CARRIED)).ok()?;
+    Some(carried.cast::<Carried>().ok()?.get().0.clone())
 }
 
 /// Whether somebody in Python waits on the current thread for what is being called: an exception is kept for
@@ -129,7 +146,8 @@ pub(crate) fn to_pyerr(py: Python<'_>, error: &Error) -> PyErr {
         .and_then(|()| value.setattr("message", error.message()))
         .and_then(|()| value.setattr("hint", error.hint_text()))
         .and_then(|()| value.setattr("slot", error.slot_name().map(|slot| slot.as_str())))
-        .and_then(|()| value.setattr("module", error.module_name()));
+        .and_then(|()| value.setattr("module", error.module_name()))
+        .and_then(|()| value.setattr(intern!(py, CARRIED), Bound::new(py, Carried(error.clone()))?));
     match told {
         Ok(()) => raised,
         Err(failed) => failed,

@@ -20,12 +20,19 @@ use modrack_core::plan::SlotPlan;
 pub(crate) use measured::measured;
 pub(crate) use recipe::Recipe;
 
+use measured::Measured;
 use per_call::PerCall;
 use pooled::Pooled;
 
 /// How the slot's instances serve calls: as its plan says, else as its module does.
 pub(crate) fn policy(plan: &SlotPlan, description: &Description) -> Instances {
     plan.instances.or(description.manifest.instances).unwrap_or_default()
+}
+
+/// Whether an instance is ours, with those of its backend behind it.
+pub(crate) fn is_ours(instance: &dyn Instance) -> bool {
+    let any = instance.as_any();
+    any.is::<Pooled>() || any.is::<PerCall>() || any.is::<Measured>()
 }
 
 /// What fills a slot by this policy. The first instance is started now; failing to is failing to load.

@@ -23,6 +23,7 @@ use crate::error;
 use crate::events::{Event, Observer};
 use crate::functions::FunctionId;
 use crate::generation::{Generation, Made};
+use crate::instances;
 use crate::load::{self, Loads};
 use crate::meter::SlotStats;
 use crate::scope;
@@ -178,6 +179,10 @@ impl Rack {
         let aside = Seat::new(Arc::new(SlotCore::new(name.clone(), 0, true)), plan.clone());
         let checked = Arc::new(verify::examine(rack, &aside, &origin, description));
         let time = rack.plan.defaults.time;
+        let instance = match rack.plan.defaults.output {
+            Some(most) => instances::measured(instance, most),
+            None => instance,
+        };
         let (seat, new) = rack.add(&name, true, |core| {
             let seat = Seat::new(core, plan);
             seat.found().set(Some(Arc::new(found)));

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use modrack_core::contract::Contract;
 use modrack_core::plan::SlotPlan;
 use modrack_core::{
-    BackendName, Description, Error, Function, GenerationId, Instance, OnErrors, Origin, Phase, Result,
-    Service, SlotName, Value,
+    BackendName, Call, Chain, Description, Error, Function, GenerationId, Instance, Instances, OnErrors,
+    Origin, Phase, Result, Service, SlotName, TableCopies, Value,
 };
 
 use crate::bound::Bound;
 use crate::generation::Generation;
+use crate::instances;
 use crate::main_function;
 use crate::meter::SlotStats;
 use crate::rack::RackCore;
@@ -95,6 +96,22 @@ impl Slot {
         })
     }
 
+    /// How its instances serve calls.
+    ///
+    /// # Errors
+    /// A failure of phase find or check.
+    pub fn instances(&self) -> Result<Instances> {
+        Ok(instances::policy(&self.plan, &*self.describe()?))
+    }
+
+    /// How often a table is copied on its way into and out of its module.
+    ///
+    /// # Errors
+    /// A failure of phase find.
+    pub fn table_copies(&self) -> Result<TableCopies> {
+        Ok(self.rack.backend(self.backend()?).map_or(TableCopies::None, |backend| backend.table_copies()))
+    }
+
     /// Everything that is wrong with the slot and can be known without running its module.
     pub fn check(&self) -> Vec<Error> {
         let faults = self.rack.with_seat(&self.core, |seat| {
@@ -162,6 +179,21 @@ impl Pin {
         self.generation.instance()
     }
 
+    /// Whether [`Pin::instance`] is the backend's own, for it to recognise; else others stand behind it, or its
+    /// results are measured.
+    pub fn is_direct(&self) -> bool {
+        !instances::is_ours(&**self.instance())
+    }
+
+    /// Calls a function that [`Pin::function`] gave, with what bounds the call noted for those that come of
+    /// it, and says whose its failure is.
+    ///
+    /// # Errors
+    /// What the call failed with.
+    pub fn run(&self, function: &dyn Function, call: Call<'_>) -> Result<Value> {
+        self.within(|| Chain::bounded(&call, || function.call(call))).map_err(|why| self.blame(why))
+    }
+
     /// Its number.
     pub fn generation(&self) -> GenerationId {
         self.generation.id()
@@ -189,7 +221,7 @@ impl Pin {
     ///
     /// # Errors
     /// What the call failed with, or that there is no such function.
-    pub fn call(&self, name: Option<&str>, call: modrack_core::Call<'_>) -> Result<Value> {
+    pub fn call(&self, name: Option<&str>, call: Call<'_>) -> Result<Value> {
         let id = self.generation.bind(name)?;
         self.within(|| self.generation.call(self.generation.entry(id)?, call))
     }

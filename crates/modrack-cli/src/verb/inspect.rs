@@ -3,7 +3,7 @@
 use modrack_core::contract::Contract;
 use modrack_core::{
     AttributeInfo, BackendName, Description, Entry, Error, FunctionInfo, Manifest, Param, ParamKind,
-    Signature, Takes, Type,
+    Signature, TableCopies, Takes, Type,
 };
 use modrack_runtime::Slot;
 use serde_json::{Map as JsonMap, Value as Json, json};
@@ -77,7 +77,11 @@ impl Seen<'_> {
         line("contract", Some(self.contract_line(paint)));
         line("main", self.main.as_ref().map(|main| format!("{main}()")));
         line("requires", Some(about.manifest.requires.join(", ")));
-        line("instances", about.manifest.instances.map(|i| i.to_string()));
+        line("instances", self.slot.instances().ok().map(|i| i.to_string()));
+        line(
+            "copies",
+            self.slot.table_copies().ok().map(|copies| format!("of a table: {}", copies.as_str())),
+        );
         line("takes", about.manifest.takes.map(|takes| takes_word(takes).to_owned()));
         line("formats", Some(about.manifest.formats.join(", ")));
         line("hash", about.hash.as_ref().map(|hash| hash.short().to_owned()));
@@ -173,6 +177,8 @@ impl Seen<'_> {
                 "attributes": class.attributes.iter().map(attribute).collect::<Vec<_>>(),
                 "params": class.constructor.as_ref().map(params),
             })).collect::<Vec<_>>(),
+            "instances": self.slot.instances().ok().map(|i| i.to_string()),
+            "table_copies": self.slot.table_copies().ok().map(TableCopies::as_str),
             "manifest": manifest(&about.manifest),
             "open": about.open,
             "guards": guards_document(about.backend),

@@ -70,7 +70,7 @@ pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
         }
         if let Some(stats) = &stats {
             let text = figures::table(stats, session.output.paint);
-            session.output.figures(&format!("\n{text}"));
+            session.output.figures(&format!("\n{text}{}", figures::notes(stats)));
         }
     }
     session.close(&rack, done)

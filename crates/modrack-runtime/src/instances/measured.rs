@@ -12,7 +12,7 @@ use modrack_core::{Call, Footprint, Function, Instance, Result, Results, Signatu
 use crate::error;
 
 /// The instance, measured.
-struct Measured {
+pub(super) struct Measured {
     inner: Arc<dyn Instance>,
     most: u64,
 }
