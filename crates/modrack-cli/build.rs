@@ -1,4 +1,4 @@
-//! Reads the versions of what is linked from the lock file, for `modrack version`.
+//! Reads the versions of what is linked from the lock file, for `modrack version`, and says how the command is linked.
 
 use std::path::Path;
 use std::{env, fs};
@@ -29,4 +29,17 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-env=MODRACK_LINKED={}", linked.join(","));
     println!("cargo::rustc-env=MODRACK_TARGET={}", env::var("TARGET").unwrap_or_default());
+    link();
+}
+
+/// Has the linker give the command an address of its own.
+///
+/// A program that may stand anywhere has each of its tables of functions written anew whenever it starts, and the
+/// command often starts only to give its place to an interpreter. Libraries, stack and heap are placed at random all
+/// the same.
+fn link() {
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
+    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
+        println!("cargo::rustc-link-arg-bin=modrack=-no-pie");
+    }
 }

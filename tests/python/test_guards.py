@@ -132,6 +132,32 @@ def test_a_module_that_puts_things_in_order_when_interrupted(
     assert (modrack.folder / "in-order").exists(), stderr
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+def test_a_call_that_goes_on_when_interrupted(modrack: Modrack, sent: signal.Signals) -> None:
+    """One signal ends it all the same: a call that is not wanted any more is told again, in another way."""
+    modrack.write(
+        "module.py",
+        """\
+        def stay():
+            open("begun", "w").close()
+            while True:
+                try:
+                    while True:
+                        pass
+                except KeyboardInterrupt:
+                    pass
+        """,
+    )
+    run = modrack.start("call", "./module.py", "stay")
+    until = time.monotonic() + HANGS_AFTER
+    while not (modrack.folder / "begun").exists() and run.poll() is None and time.monotonic() < until:
+        os.sched_yield()
+    run.send_signal(sent)
+    stdout, stderr = run.communicate(timeout=HANGS_AFTER)
+    assert (run.returncode, stdout) == (130, ""), stderr
+    assert "[M0801]" in stderr
+
+
 def test_a_thread_that_holds_the_process_up(modrack: Modrack) -> None:
     """Whoever waits for a thread that a module left behind can still end the process."""
     modrack.write(

@@ -96,7 +96,9 @@ impl Interrupt {
 
     /// The word that what runs is not wanted any more.
     pub(crate) fn cancel(&self) -> Cancel {
-        Cancel::from(Arc::clone(&self.flag))
+        let flag = Arc::clone(&self.flag);
+        // Where nobody watches for signals, nobody tells the backends.
+        if self.handle.is_some() { Cancel::told(flag) } else { Cancel::from(flag) }
     }
 
     /// `failure`, unless it came of a signal: then just that.

@@ -40,7 +40,10 @@ pub struct Call<'a> {
 
 /// A caller's word that it no longer wants what it asked for. Clones speak of the same word.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+    is_told: bool,
+}
 
 impl<'a> Call<'a> {
     /// A call with arguments by position, no deadline and no way to give up.
@@ -52,18 +55,30 @@ impl<'a> Call<'a> {
 impl From<Arc<AtomicBool>> for Cancel {
     /// A word that is also given by setting `flag`, which a signal handler may do.
     fn from(flag: Arc<AtomicBool>) -> Self {
-        Self(flag)
+        Self { flag, is_told: false }
     }
 }
 
 impl Cancel {
+    /// A word that is given by setting `flag`, of which the backends are told then, with
+    /// [`Backend::wake`](crate::Backend::wake) or [`Backend::interrupt`](crate::Backend::interrupt): none has to
+    /// keep looking for it.
+    pub fn told(flag: Arc<AtomicBool>) -> Self {
+        Self { flag, is_told: true }
+    }
+
+    /// Whether the backends are told when the word is given.
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
     /// Gives up. What runs is told at the next point at which its backend can tell it.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.flag.store(true, Ordering::Release);
     }
 
     /// Whether the caller has given up.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.flag.load(Ordering::Acquire)
     }
 }

@@ -99,10 +99,12 @@ impl Backend for PythonBackend {
     }
 
     fn interrupt(&self) {
+        watch::look();
         Python::attach(threads::interrupt);
     }
 
     fn wake(&self) {
+        watch::look();
         // Up to 3.12 a signal that came to another thread is only noted, and the main thread looks no sooner
         // than it is asked to let somebody else in.
         Python::attach(|_| ());

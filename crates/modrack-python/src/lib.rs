@@ -26,7 +26,9 @@ mod vector;
 mod waiter;
 mod watch;
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 pub use backend::{PythonBackend, PythonSettings};
 pub use convert::{from_python, mapping, to_python};
@@ -39,7 +41,17 @@ pub use service::ModrackError;
 /// # Errors
 /// What Python raised.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<arrow::Table>()?;
-    module.add("ModrackError", module.py().get_type::<ModrackError>())?;
+    module.add_function(wrap_pyfunction!(class, module)?)?;
     module.add_function(wrap_pyfunction!(generation::resume, module)?)
+}
+
+/// The module's classes, each made when somebody asks for it: most runs need none.
+#[pyfunction]
+#[pyo3(name = "__getattr__")]
+fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
+    match name {
+        "Table" => Ok(py.get_type::<arrow::Table>()),
+        "ModrackError" => Ok(py.get_type::<ModrackError>()),
+        _ => Err(PyAttributeError::new_err(format!("module 'modrack_py' has no attribute '{name}'"))),
+    }
 }

@@ -70,8 +70,6 @@ const LINGER: Duration = Duration::from_millis(500);
 pub(crate) fn begin(py: Python<'_>, deadline: Option<Instant>, cancel: Option<&Cancel>) -> Watch {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    // The class is made here, where it can be: the watcher only takes it.
-    let _ = stopped_class(py);
     let call = Call {
         id,
         thread: threads::current(py),
@@ -80,8 +78,26 @@ pub(crate) fn begin(py: Python<'_>, deadline: Option<Instant>, cancel: Option<&C
         given_up: None,
         told: None,
     };
+    let needs_watcher = call.needs_watcher();
     let mut calls = calls();
     calls.push_back(call);
+    // Under the lock: a word that is given from here on is followed by a `look` that finds the call.
+    if needs_watcher || cancel.is_some_and(Cancel::is_cancelled) {
+        wake_watcher(calls);
+    }
+    Watch { id, ended: false }
+}
+
+/// Has the watcher look at what is watched, if anything is: a caller that tells of its word has given it.
+pub(crate) fn look() {
+    let calls = calls();
+    if !calls.is_empty() {
+        wake_watcher(calls);
+    }
+}
+
+/// Wakes the watcher, or starts it. Given the calls, so that it cannot end meanwhile.
+fn wake_watcher(calls: MutexGuard<'_, VecDeque<Call>>) {
     let starts = !WATCHING.swap(true, Ordering::AcqRel);
     drop(calls);
     if starts {
@@ -92,7 +108,13 @@ pub(crate) fn begin(py: Python<'_>, deadline: Option<Instant>, cancel: Option<&C
     } else {
         CHANGED.notify_one();
     }
-    Watch { id, ended: false }
+}
+
+impl Call {
+    /// Whether only the watcher can see that the call is to end.
+    fn needs_watcher(&self) -> bool {
+        self.deadline.is_some() || self.cancel.as_ref().is_some_and(|cancel| !cancel.is_told())
+    }
 }
 
 impl Watch {
