@@ -1,0 +1,168 @@
+//! The code of the native form: a safe entry for each function, the table, the note.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use crate::function::{Access, Function};
+use crate::manifest;
+use crate::module::{Home, Module};
+use crate::params::Taken;
+use crate::types::Passed;
+
+pub(crate) fn code(module: &Module) -> TokenStream {
+    let krate = &module.said.krate;
+    let native = quote!(#krate::__private::native);
+    let (kept, create) = create(module, &native);
+    let entries =
+        module.functions.iter().enumerate().map(|(at, function)| entry(module, at, function, &native));
+    let rows = module.functions.iter().enumerate().map(|(at, function)| {
+        let (entry, name) = (format_ident!("Entry{at}"), &function.name);
+        quote!(#native::function::<#entry>(#name))
+    });
+    let count = module.functions.len();
+    let head = manifest::text(module, &manifest::wit(module));
+    let params = match &module.create {
+        Some(create) => create.takes.manifest(krate),
+        None => Taken::Nothing.manifest(krate),
+    };
+    quote! {
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            type Kept = #kept;
+
+            struct Creates;
+
+            #create
+
+            #(#entries)*
+
+            static FUNCTIONS: [#native::abi::Function; #count] = [#(#rows),*];
+
+            #[unsafe(export_name = "modrack_module_v1")]
+            static MODULE: #native::abi::Module = #native::module::<Creates>(&FUNCTIONS);
+
+            const TEXTS: &[&str] = &[#head, #params];
+            const SIZE: usize = #krate::__private::length(TEXTS);
+            const SAID: [u8; SIZE] = #krate::__private::joined(TEXTS);
+
+            #[used]
+            #[cfg_attr(target_os = "linux", unsafe(link_section = ".note.modrack"))]
+            static NOTE: #native::abi::Note<SIZE> = #native::abi::Note::new(match ::core::str::from_utf8(&SAID) {
+                ::core::result::Result::Ok(said) => said,
+                ::core::result::Result::Err(_) => ::core::panic!("texts make a text"),
+            });
+        };
+    }
+}
+
+/// What an instance is kept in, and what makes one.
+fn create(module: &Module, native: &TokenStream) -> (TokenStream, TokenStream) {
+    let krate = &module.said.krate;
+    let Home::State(state) = &module.home else {
+        let create = quote! {
+            impl #native::Create for Creates {
+                type Kept = ();
+
+                fn create(given: #krate::Fields<'_>) -> #krate::Result<()> {
+                    #krate::__private::known(given, &[])
+                }
+            }
+        };
+        return (quote!(()), create);
+    };
+    let keeper = if module.is_shared() { quote!(Shared) } else { quote!(Once) };
+    let made = match &module.create {
+        Some(create) => {
+            let call = create.takes.call(&module.home.path(&create.ident), krate);
+            quote!(#native::Made::made(#call))
+        }
+        None if module.functions.iter().any(|function| function.receiver.is_some()) => {
+            let default = quote_spanned!(state.span()=> <#state as ::core::default::Default>::default());
+            quote! {{
+                #krate::__private::known(given, &[])?;
+                ::core::result::Result::Ok(#default)
+            }}
+        }
+        // No function has the state, so there is none.
+        None => {
+            let create = quote! {
+                impl #native::Create for Creates {
+                    type Kept = ();
+
+                    fn create(given: #krate::Fields<'_>) -> #krate::Result<()> {
+                        #krate::__private::known(given, &[])
+                    }
+                }
+            };
+            return (quote!(()), create);
+        }
+    };
+    let kept = quote_spanned!(state.span()=> #native::#keeper<#state>);
+    let create = quote! {
+        impl #native::Create for Creates {
+            type Kept = Kept;
+
+            fn create(given: #krate::Fields<'_>) -> #krate::Result<Kept> {
+                let made: #krate::Result<#state> = #made;
+                ::core::result::Result::Ok(#native::#keeper::new(made?))
+            }
+        }
+    };
+    (kept, create)
+}
+
+fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) -> TokenStream {
+    let krate = &module.said.krate;
+    let entry = format_ident!("Entry{at}");
+    let path = module.home.path(&function.ident);
+    let names: Vec<&str> = function.args.iter().map(|arg| arg.name.as_str()).collect();
+    let least = function.least();
+    let count = match function.args.last() {
+        Some(last) if last.is_rest => quote!(args.at_least(#least, &[#(#names),*])?;),
+        _ => quote!(args.count(#least, &[#(#names),*])?;),
+    };
+    let mut reads = TokenStream::new();
+    let mut passed = Vec::new();
+    let state = function.receiver.map(|access| match access {
+        Access::Shared => {
+            reads.extend(quote!(let state = kept.state()?;));
+            quote!(&*state)
+        }
+        Access::Only => {
+            reads.extend(quote!(let mut state = kept.state()?;));
+            quote!(&mut *state)
+        }
+    });
+    passed.extend(state);
+    for (index, arg) in function.args.iter().enumerate() {
+        let variable = format_ident!("arg{index}");
+        let Passed { read, by } = Passed::of(&arg.ty);
+        let name = &arg.name;
+        reads.extend(match arg.is_rest {
+            true => quote_spanned!(arg.ty.span()=> let #variable = #native::rest(args, #index, #name)?;),
+            false => {
+                quote_spanned!(arg.ty.span()=> let #variable = #native::arg::<#read>(args, #index, #name)?;)
+            }
+        });
+        passed.push(quote!(#by #variable));
+    }
+    let span = function.ident.span();
+    let give = quote_spanned!(span=> let done = reply.give(#path(#(#passed),*)););
+    quote! {
+        struct #entry;
+
+        impl #native::Entry for #entry {
+            type Kept = Kept;
+
+            #[inline]
+            fn call(kept: &Kept, args: #native::Args<'_>, reply: &mut #native::Reply<'_>) -> #krate::Result<()> {
+                let _ = kept;
+                #count
+                #reads
+                #give
+                done
+            }
+        }
+    }
+}
