@@ -14,8 +14,13 @@
 /* The head of a table of this type. */
 #define MODRACK_HEAD(type) {sizeof(type), MODRACK_ABI_MAJOR, MODRACK_ABI_MINOR}
 
-/* How many entries an array has, and the size of one: for functions and attributes. */
-#define MODRACK_ENTRIES(array) (array), sizeof(array) / sizeof((array)[0]), sizeof((array)[0])
+/* The functions and attributes of a module, as arrays. */
+#define MODRACK_FUNCTIONS(array)                                                                    \
+    .functions = (array), .function_count = sizeof(array) / sizeof((array)[0]),                     \
+    .function_size = sizeof((array)[0])
+#define MODRACK_ATTRIBUTES(array)                                                                   \
+    .attributes = (array), .attribute_count = sizeof(array) / sizeof((array)[0]),                   \
+    .attribute_size = sizeof((array)[0])
 
 /* What the module says of itself, once in a library: MODRACK_NOTE("name = \"late\"\n"); */
 #define MODRACK_NOTE(said)                                                                          \

@@ -77,6 +77,11 @@ impl Cancel {
         self.flag.store(true, Ordering::Release);
     }
 
+    /// The word itself, for who cannot ask for it otherwise.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
     /// Whether the caller has given up.
     pub fn is_cancelled(&self) -> bool {
         self.flag.load(Ordering::Acquire)

@@ -152,6 +152,12 @@ codes! {
     NotAComponent = "M0313", Broken, "A core WebAssembly module, not a component";
     BadComponent = "M0314", Broken, "A WebAssembly component that is damaged";
     ImportNotGiven = "M0315", Mismatch, "The component imports what it is not given";
+    NotALibrary = "M0316", Broken, "The file is not a shared library for this machine";
+    NotAModule = "M0317", Mismatch, "A shared library that is no module";
+    AbiVersion = "M0318", Mismatch, "A library for another version of the interface";
+    BadModuleTable = "M0319", Broken, "A library's table of functions is wrong";
+    LibraryConflict = "M0320", Mismatch, "Two libraries of one name in one process";
+    DependencyMissing = "M0321", Broken, "A library needs what is not there";
 
     // Loading and starting it.
     ImportFailed = "M0401", Broken, "The module failed while it was loaded";
@@ -178,6 +184,7 @@ codes! {
     OutputTooLarge = "M0512", Limit, "The result is larger than it may be";
     MemoryLimit = "M0513", Limit, "The module wants more memory than it may have";
     TooDeep = "M0514", Limit, "Calls between slots are nested too deep";
+    RulesBroken = "M0515", Broken, "The module broke a rule of its interface";
 
     // Data and pipelines.
     SourceMissing = "M0601", NotFound, "The source is not there";

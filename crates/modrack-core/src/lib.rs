@@ -10,13 +10,16 @@ mod chain;
 pub mod code;
 pub mod contract;
 mod describe;
+pub mod elf;
 mod error;
+mod fits;
 mod foreign;
 mod guard;
 mod log;
 pub mod manifest;
 mod name;
 mod origin;
+mod params;
 pub mod plan;
 mod signature;
 mod stage;
@@ -32,11 +35,13 @@ pub use describe::{
     AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest, is_lifecycle,
 };
 pub use error::{Cause, Error, Phase, Place, Result};
+pub use fits::misfit;
 pub use foreign::{Foreign, ForeignObject, Items};
 pub use guard::{Copies, CopyMeter, Guard, Guards, TableCopies};
 pub use log::{Log, LogLevel, LogLine};
 pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};
 pub use origin::{Attr, Language, Origin, Use};
+pub use params::check_params;
 pub use signature::{Field, Param, ParamKind, Signature, Type};
 pub use stage::{
     Fed, OnError, OnErrors, Rejected, RowPlace, StageCounts, StageRun, StageSeat, StageSpec, Takes,

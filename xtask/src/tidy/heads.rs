@@ -6,7 +6,8 @@ use super::{Complaint, TextFile};
 const LONGEST: usize = 800;
 
 /// The crates that may have `unsafe` code.
-const MAY_BE_UNSAFE: &[&str] = &["crates/modrack-abi", "crates/modrack-python", "crates/modrack-sdk"];
+const MAY_BE_UNSAFE: &[&str] =
+    &["crates/modrack-abi", "crates/modrack-native", "crates/modrack-python", "crates/modrack-sdk"];
 
 /// Holds the rules of source files.
 pub(super) fn check(files: &[TextFile]) -> Vec<Complaint> {

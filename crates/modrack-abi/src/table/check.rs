@@ -96,7 +96,7 @@ fn check_values(
     if let Some(width) = data_type.primitive_width() {
         return buffers.check(1, end.saturating_mul(width));
     }
-    let only_child = || children(raw.n_children, raw.children).and_then(|c| expect_children(c, 1));
+    let only_child = || parts(raw, 1);
     match data_type {
         DataType::Null => Ok(()),
         DataType::Boolean => buffers.check(1, end.div_ceil(8)),
@@ -133,7 +133,7 @@ fn check_values(
             check_child(only_child()?[0], field.data_type(), items, depth)
         }
         DataType::Struct(fields) => {
-            let children = expect_children(children(raw.n_children, raw.children)?, fields.len())?;
+            let children = parts(raw, fields.len())?;
             children.iter().zip(fields).try_for_each(|(child, field)| {
                 check_child(child, field.data_type(), end, depth)
                     .map_err(|lie| format!("in `{}`, {lie}", field.name()))
@@ -243,10 +243,11 @@ impl<'a> Buffers<'a> {
     }
 }
 
-fn expect_children<T>(children: Vec<&T>, count: usize) -> Result<Vec<&T>, Lie> {
-    match children.len() == count {
-        true => Ok(children),
-        false => Err(format!("it has {} parts where its type has {count}", children.len())),
+/// The parts of an array, exactly as many as its type has.
+fn parts(raw: &RawArray, count: usize) -> Result<Vec<&RawArray>, Lie> {
+    match usize::try_from(raw.n_children) == Ok(count) {
+        true => children(raw.n_children, raw.children),
+        false => Err(format!("it has {} parts where its type has {count}", raw.n_children)),
     }
 }
 

@@ -1,0 +1,126 @@
+//! The backend itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use modrack_core::elf::MAGIC;
+use modrack_core::{
+    Backend, BackendName, Description, Error, Guards, Map, Origin, Result, SlotName, Start, Started, Text,
+    check_params,
+};
+
+use crate::instance::{Made, NativeInstance};
+use crate::library::Library;
+use crate::{error, read};
+
+/// What takes the lines that modules write to the log.
+pub(crate) type LogSink = Arc<dyn Fn(&LogLine<'_>) + Send + Sync>;
+
+/// What the native backend is told about a rack.
+#[derive(Clone)]
+pub struct NativeSettings {
+    /// The folder that paths in messages are shown against: the rack's.
+    pub root: PathBuf,
+    /// The folder for the copies that are loaded. Without one they are in a folder for temporary files, and gone
+    /// as soon as they are loaded.
+    pub store: Option<PathBuf>,
+    /// What takes the lines that modules write to the log.
+    pub log: Arc<dyn Fn(&LogLine<'_>) + Send + Sync>,
+}
+
+/// A line that a module writes to the log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLine<'a> {
+    /// The slot that the module fills.
+    pub slot: &'a SlotName,
+    /// How much it matters, from 0 (trace) to 4 (error).
+    pub level: u32,
+    /// What it says.
+    pub message: &'a str,
+}
+
+/// Loads shared libraries.
+pub struct NativeBackend {
+    settings: NativeSettings,
+}
+
+impl NativeBackend {
+    /// A backend for a rack.
+    pub fn new(settings: NativeSettings) -> Self {
+        Self { settings }
+    }
+
+    fn path<'o>(&self, origin: &'o Origin) -> Result<&'o Path> {
+        match origin {
+            Origin::File { path, attr: None } => Ok(path),
+            Origin::File { path, attr: Some(attr) } => Err(error::no_attr(path, &attr.to_string())),
+            other => Err(error::wrong_origin(&other.to_string())),
+        }
+    }
+}
+
+impl Backend for NativeBackend {
+    fn name(&self) -> BackendName {
+        BackendName::Native
+    }
+
+    fn describe(&self, origin: &Origin) -> Result<Description> {
+        let path = self.path(origin)?;
+        let read = read::read(path, &self.settings.root)?;
+        let said = read.said;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = stem.strip_prefix(std::env::consts::DLL_PREFIX).filter(|s| !s.is_empty()).unwrap_or(&stem);
+        Ok(Description {
+            name: said.manifest.name.clone().unwrap_or_else(|| stem.to_owned()),
+            version: said.manifest.version.clone(),
+            backend: Some(BackendName::Native),
+            doc: said.doc.or_else(|| said.manifest.description.clone()),
+            open: said.functions.is_none(),
+            functions: said.functions.unwrap_or_default(),
+            attributes: said.attributes,
+            constructor: if read.has_note { Some(said.constructor.unwrap_or_default()) } else { None },
+            manifest: said.manifest,
+            hash: Some(read.hash),
+            files: read.parts.into_iter().map(|part| part.path).collect(),
+            ..Description::default()
+        })
+    }
+
+    fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
+        first.is_some_and(|first| first.starts_with(MAGIC)) && read::is_ours(path)
+    }
+
+    fn check_params(&self, description: &Description, params: &Map, injected: &[Text]) -> Vec<Error> {
+        check_params(description, params, injected)
+    }
+
+    fn guards(&self) -> Guards {
+        Guards::LATE
+    }
+
+    fn start(&self, start: Start<'_>) -> Result<Started> {
+        let begun = Instant::now();
+        let path = self.path(start.origin)?;
+        let root = start.root;
+        let read = read::read(path, root)?;
+        if start.description.hash.as_ref().is_some_and(|hash| *hash != read.hash) {
+            return Err(error::changed(path, root));
+        }
+        let mut params = read.said.defaults.clone();
+        params.extend(start.params.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let library = Library::load(read, path, root, self.settings.store.as_deref())?;
+        let load = begun.elapsed();
+        let begun = Instant::now();
+        let instance = NativeInstance::start(Made {
+            library,
+            shown: error::shown(path, root),
+            slot: start.slot.clone(),
+            params,
+            services: start.services,
+            log: Arc::clone(&self.settings.log),
+            version: start.description.version.as_ref().map(ToString::to_string),
+        })?;
+        Ok(Started { instance: Arc::new(instance), load, start: begun.elapsed() })
+    }
+}

@@ -1,0 +1,115 @@
+//! What a call of a module fails with: the module's own words, with their class and causes, or what of the
+//! interface's rules it broke.
+
+use modrack_abi::{STATUS_BAD_ARGUMENTS, STATUS_CANCELLED, STATUS_FAILED, STATUS_PANICKED, STATUS_TIMED_OUT};
+use modrack_core::{Cause, Code, Error, Map, Phase, Value};
+
+/// A module that did what no module may.
+pub(crate) fn broken_rule(function: &str, what: &str) -> Error {
+    Error::new(Code::RulesBroken, format!("`{function}` {what}"))
+        .hint("docs/native-modules.md has the rules; the module's author has to mend it")
+        .phase(Phase::Call)
+}
+
+/// The failure that a module tells by a status and an error.
+pub(crate) fn told(function: &str, status: i32, error: &Value) -> Error {
+    let said = Said::of(error);
+    let own = said.map.and_then(|map| text(map, "code")).and_then(Code::parse);
+    let (code, class, silent) = match status {
+        STATUS_FAILED => (own.unwrap_or(Code::Raised), Some("error"), "failed and does not say why"),
+        STATUS_PANICKED => (Code::Raised, Some("panic"), "panicked"),
+        STATUS_BAD_ARGUMENTS => (Code::BadArguments, None, "does not take these arguments"),
+        STATUS_CANCELLED => (Code::Cancelled, None, "was given up"),
+        STATUS_TIMED_OUT => (Code::TimedOut, None, "was not done in time"),
+        other => {
+            return broken_rule(function, &format!("returned the status {other}, which there is not"));
+        }
+    };
+    let message = match said.message {
+        Some(message) if status == STATUS_PANICKED => format!("`{function}` panicked: {message}"),
+        Some(message) => message.to_owned(),
+        None => format!("`{function}` {silent}"),
+    };
+    let mut error = Error::new(code, message).phase(Phase::Call);
+    let named = said.map.map(classes).unwrap_or_default();
+    if status == STATUS_PANICKED {
+        error = error.classes(vec!["panic".to_owned()]);
+    } else if !named.is_empty() {
+        error = error.classes(named);
+    } else if let Some(class) = class.filter(|_| code == Code::Raised) {
+        error = error.classes(vec![class.to_owned()]);
+    }
+    let Some(map) = said.map else { return error };
+    if let Some(hint) = text(map, "hint") {
+        error = error.hint(hint);
+    }
+    if let Some(traceback) = text(map, "traceback") {
+        error = error.traceback(traceback);
+    }
+    let Some(Value::List(causes)) = map.get("causes") else { return error };
+    causes.iter().filter_map(Value::as_map).fold(error, |error, map| {
+        let owned = |key| text(map, key).map(str::to_owned);
+        error.cause(Cause {
+            class: owned("class").unwrap_or_default(),
+            message: owned("message").unwrap_or_default(),
+            traceback: owned("traceback"),
+            ..Cause::default()
+        })
+    })
+}
+
+/// A failure as a module is told it: what it hands back unchanged is the same failure again.
+pub(crate) fn to_value(error: &Error) -> Value {
+    let texts = |texts: &[String]| Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect());
+    let mut map = Map::new();
+    let mut set = |key: &'static str, value: Option<Value>| {
+        if let Some(value) = value {
+            map.insert(modrack_core::Text::from_static(key), value);
+        }
+    };
+    set("code", Some(Value::from(error.code().as_str())));
+    set("kind", Some(Value::from(error.kind().as_str())));
+    set("message", Some(Value::from(error.message())));
+    set("class", error.class_names().first().map(|class| Value::from(class.as_str())));
+    set("classes", Some(texts(error.class_names())));
+    set("hint", error.hint_text().map(Value::from));
+    set("traceback", error.traceback_text().map(Value::from));
+    let cause = |cause: &Cause| {
+        let mut map = Map::new();
+        map.insert("class".into(), Value::from(cause.class.as_str()));
+        map.insert("message".into(), Value::from(cause.message.as_str()));
+        if let Some(traceback) = &cause.traceback {
+            map.insert("traceback".into(), Value::from(traceback.as_str()));
+        }
+        Value::from(map)
+    };
+    set("causes", Some(Value::List(error.causes().iter().map(cause).collect())));
+    Value::from(map)
+}
+
+/// What an error says: text, or a map with a message.
+struct Said<'e> {
+    message: Option<&'e str>,
+    map: Option<&'e Map>,
+}
+
+impl<'e> Said<'e> {
+    fn of(error: &'e Value) -> Self {
+        match error {
+            Value::Text(message) => Self { message: Some(message), map: None },
+            Value::Map(map) => Self { message: text(map, "message"), map: Some(map) },
+            _ => Self { message: None, map: None },
+        }
+    }
+}
+
+fn text<'m>(map: &'m Map, key: &str) -> Option<&'m str> {
+    map.get(key).and_then(Value::as_text)
+}
+
+fn classes(map: &Map) -> Vec<String> {
+    if let Some(Value::List(classes)) = map.get("classes") {
+        return classes.iter().filter_map(Value::as_text).map(str::to_owned).collect();
+    }
+    text(map, "class").map(|class| vec![class.to_owned()]).unwrap_or_default()
+}

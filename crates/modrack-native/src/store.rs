@@ -1,0 +1,80 @@
+//! Copies of libraries, each under the hash of its content: what is loaded is never what somebody edits.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{env, io, process};
+
+use modrack_core::Result;
+
+use crate::error;
+use crate::read::Read;
+
+/// The copies of a library and of what belongs to it.
+pub(crate) struct Copies {
+    folder: PathBuf,
+    /// The library itself.
+    pub(crate) library: PathBuf,
+    is_temporary: bool,
+}
+
+impl Copies {
+    /// Makes the copies in `store`, or without one in a folder that goes away with this value.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::ModuleUnreadable`] when they cannot be written.
+    pub(crate) fn make(read: &Read, store: Option<&Path>) -> Result<Self> {
+        let folder = match store {
+            Some(store) => store.join(read.hash.as_str()),
+            None => temporary().map_err(|why| error::cannot_store(&env::temp_dir(), &why))?,
+        };
+        let library = folder.join(read.parts.first().map_or(Path::new(""), |part| &part.place));
+        let copies = Self { library, is_temporary: store.is_none(), folder };
+        for part in &read.parts {
+            let place = copies.folder.join(&part.place);
+            write(&place, &part.content).map_err(|why| error::cannot_store(&copies.folder, &why))?;
+        }
+        Ok(copies)
+    }
+}
+
+impl Drop for Copies {
+    fn drop(&mut self) {
+        if self.is_temporary {
+            // What is loaded stays mapped without its file; a file that cannot be taken away harms nobody.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Has `content` stand at `place`, whole or not at all. What stands there already is read, not believed.
+fn write(place: &Path, content: &[u8]) -> io::Result<()> {
+    if fs::read(place).is_ok_and(|held| held == content) {
+        return Ok(());
+    }
+    let folder = place.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder)?;
+    let draft = folder.join(format!(".{}-{}", process::id(), count()));
+    let written = fs::write(&draft, content).and_then(|()| fs::rename(&draft, place));
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+/// A new folder that nobody else may look into.
+fn temporary() -> io::Result<PathBuf> {
+    loop {
+        let folder = env::temp_dir().join(format!("modrack-{}-{}", process::id(), count()));
+        match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
+            done => return done.map(|()| folder),
+        }
+    }
+}
+
+fn count() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,122 @@
+//! Loading: copies by content, private dependencies, libraries that cannot be had twice, what the loader refuses.
+
+use std::fs;
+use std::path::Path;
+
+use modrack_core::Value;
+use modrack_native::{NativeBackend, NativeSettings};
+
+use crate::{BEGIN, Lab, call, failed, show};
+
+fn answer(lab: &Lab, name: &str, number: i64) -> std::path::PathBuf {
+    lab.module(name, &["f"], &format!("F(f) {{ UNUSED; GIVE(modrack_int({number})); }}"), "")
+}
+
+#[test]
+fn what_is_loaded_is_a_copy_and_stays_as_it_was() {
+    let lab = Lab::new();
+    let path = answer(&lab, "x.so", 1);
+    let first = lab.start(&path).unwrap();
+    // The same name with other content is another library.
+    answer(&lab, "x.so", 2);
+    let second = lab.start(&path).unwrap();
+    assert_eq!(call(&first, "f", &[]).unwrap(), Value::Int(1));
+    assert_eq!(call(&second, "f", &[]).unwrap(), Value::Int(2));
+    let (one, two) = (first.footprint(), second.footprint());
+    assert_ne!(one.hash, two.hash);
+    assert!(one.kept > 0 && one.kept == one.bytes.unwrap());
+    for hash in [one.hash.unwrap(), two.hash.unwrap()] {
+        assert!(lab.path(".modrack/native").join(hash.as_str()).join("x.so").is_file());
+    }
+}
+
+#[test]
+fn a_copy_that_somebody_put_there_is_not_believed() {
+    let lab = Lab::new();
+    let path = answer(&lab, "x.so", 31);
+    let hash = lab.describe(&path).unwrap().hash.unwrap();
+    let copy = lab.path(".modrack/native").join(hash.as_str()).join("x.so");
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::write(&copy, "not what the hash says").unwrap();
+    assert_eq!(call(&lab.start(&path).unwrap(), "f", &[]).unwrap(), Value::Int(31));
+}
+
+#[test]
+fn without_a_store_nothing_is_left_behind() {
+    let mut lab = Lab::new();
+    lab.backend = NativeBackend::new(NativeSettings {
+        root: lab.folder.path().to_owned(),
+        store: None,
+        log: std::sync::Arc::new(|_| {}),
+    });
+    let path = answer(&lab, "x.so", 41);
+    let instance = lab.start(&path).unwrap();
+    assert_eq!(call(&instance, "f", &[]).unwrap(), Value::Int(41));
+    let mine = format!("modrack-{}-", std::process::id());
+    let left = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+    assert!(!left.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(&mine)));
+    assert!(!lab.path(".modrack").exists());
+}
+
+/// Builds `folder/x.so`, which gives what its own `libNAME.so` in `search` says.
+fn with_helper(lab: &Lab, folder: &str, name: &str, search: &str, number: i64) -> std::path::PathBuf {
+    let helper = Path::new(folder).join(search).join(format!("lib{name}.so"));
+    fs::create_dir_all(lab.path(folder)).unwrap();
+    fs::create_dir_all(lab.path(folder).join(search)).unwrap();
+    let helper = helper.to_str().unwrap().to_owned();
+    let soname = format!("-Wl,-soname,lib{name}.so");
+    lab.build_with(&helper, &format!("int {name}(void) {{ return {number}; }}"), &[&soname]);
+    let source = format!(
+        "{BEGIN}int {name}(void); F(f) {{ UNUSED; GIVE(modrack_int({name}())); }}\n{}",
+        show(&["f"], "")
+    );
+    let run_path = format!("-Wl,-rpath,$ORIGIN/{search}");
+    lab.build_with(&format!("{folder}/x.so"), &source, &[&helper, &run_path])
+}
+
+#[test]
+fn private_dependencies_are_copied_along() {
+    for (at, search) in [".", "deps", "../shared/lib"].iter().enumerate() {
+        let lab = Lab::new();
+        let name = format!("along{at}");
+        let path = with_helper(&lab, "one", &name, search, 7);
+        let about = lab.describe(&path).unwrap();
+        assert_eq!(about.files.len(), 2);
+        let instance = lab.start(&path).unwrap();
+        // The helper that was copied serves, whatever becomes of the one beside the module.
+        fs::remove_dir_all(lab.path("one")).unwrap();
+        assert_eq!(call(&instance, "f", &[]).unwrap(), Value::Int(7));
+        assert!(instance.footprint().kept > fs::metadata(lab.path(".modrack")).map_or(0, |_| 0));
+    }
+}
+
+#[test]
+fn two_versions_with_a_helper_of_one_name_are_refused() {
+    let lab = Lab::new();
+    let first = with_helper(&lab, "one", "conflicting", ".", 1);
+    let second = with_helper(&lab, "two", "conflicting", ".", 2);
+    let same = with_helper(&lab, "three", "conflicting", ".", 1);
+    assert_eq!(call(&lab.start(&first).unwrap(), "f", &[]).unwrap(), Value::Int(1));
+    let Err(error) = lab.start(&second) else { panic!("it was loaded") };
+    assert_eq!(
+        crate::line(&error),
+        "M0320: `two/x.so` needs its own `libconflicting.so`, but another library of that name is loaded already, for \
+         `one/x.so`"
+    );
+    assert!(error.hint_text().unwrap().contains("isolation: process"));
+    assert_eq!(call(&lab.start(&same).unwrap(), "f", &[]).unwrap(), Value::Int(1));
+}
+
+#[test]
+fn what_is_needed_and_is_not_there_is_named() {
+    let lab = Lab::new();
+    let path = with_helper(&lab, "one", "gone", ".", 1);
+    fs::remove_file(lab.path("one/libgone.so")).unwrap();
+    assert_eq!(
+        failed(lab.start(&path)),
+        "M0321: `one/x.so` cannot be loaded: libgone.so: cannot open shared object file: No such file or directory"
+    );
+    let source = "int nowhere(void); F(f) { UNUSED; GIVE(modrack_int(nowhere())); }";
+    let path = lab.module("y.so", &["f"], source, "");
+    assert_eq!(failed(lab.start(&path)), "M0321: `y.so` cannot be loaded: undefined symbol: nowhere");
+}
