@@ -123,3 +123,31 @@ def test_calls_too_deep_are_refused_and_the_stack_survives(modrack: Modrack) -> 
         "rack: 1\nslots:\n  inner: { use: ./deep.py }\n  outer: { use: ./deep.py, needs: { via: inner } }\n"
     )
     modrack.fails("M0514", "call", "outer", "begin")
+
+
+def test_a_coroutine_does_not_wait_for_the_instance_it_is_in(modrack: Modrack) -> None:
+    """A call goes on as one chain on the thread that runs coroutines, and on threads with their context."""
+    (modrack.folder / "one.py").write_text(
+        "import asyncio\n"
+        "class One:\n"
+        "    async def here(self, back):\n        return back.again()\n"
+        "    async def there(self, back):\n        return await asyncio.to_thread(back.again)\n"
+        "    def again(self) -> int:\n        return 1\n"
+    )
+    (modrack.folder / "begin.py").write_text(
+        "class Begin:\n"
+        "    def __init__(self, one):\n        self.one = one\n"
+        "    def here(self):\n        return self.one.here(self.one)\n"
+        "    def there(self):\n        return self.one.there(self.one)\n"
+    )
+    for instances, code in [("one", "M0511"), ("pool(2)", None)]:
+        (modrack.folder / "rack.yaml").write_text(
+            f"rack: 1\nslots:\n  one: {{ use: ./one.py, instances: {instances} }}\n"
+            "  begin: { use: ./begin.py, needs: { one: one } }\n"
+        )
+        for function in ("here", "there"):
+            if code is None:
+                assert modrack("--json", "call", "begin", function).json == 1
+            else:
+                ran = modrack("--json", "call", "begin", function, code=1).json["error"]
+                assert "M0511" in ran["message"]

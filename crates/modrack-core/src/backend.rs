@@ -161,8 +161,8 @@ pub trait Instance: Send + Sync {
 
     /// Whether it can answer no more calls: its last call left it as nobody can vouch for, as a trap does.
     ///
-    /// Asked after each call that failed. The runtime stops such an instance and starts another in its place;
-    /// its state is lost.
+    /// Asked after each call that failed, unless the instance is shared: nobody could stop one under other
+    /// calls. The runtime stops such an instance and starts another in its place; its state is lost.
     fn broken(&self) -> bool {
         false
     }

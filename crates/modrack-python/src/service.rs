@@ -14,6 +14,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::convert::{kept, to_python};
 use crate::handle::PyHandle;
+use crate::waiter;
 
 pyo3::create_exception!(
     modrack,
@@ -79,11 +80,12 @@ impl ServiceProxy {
         if name.starts_with("__") {
             return Err(absent(&self.service, name));
         }
-        if self.service.has_function(name).map_err(|error| to_pyerr(py, &error))? {
+        let known = waiter::as_it_began(py, || self.service.has_function(name));
+        if known.map_err(|error| to_pyerr(py, &error))? {
             let function = ServiceFunction { service: Arc::clone(&self.service), name: name.to_owned() };
             return Ok(Bound::new(py, function)?.into_any());
         }
-        match self.service.attribute(name) {
+        match waiter::as_it_began(py, || self.service.attribute(name)) {
             Ok(value) => to_python(py, &value).map_err(|error| to_pyerr(py, &error)),
             Err(error) if matches!(error.code(), Code::UnknownAttribute | Code::UnknownFunction) => {
                 Err(absent(&self.service, name))
@@ -169,7 +171,7 @@ fn call<'py>(
     let args = Args { positional: &positional, named: &named };
     let call = Call { args, results: Results::Kept, ..Call::default() };
     let depth = Depth::deeper();
-    let answer = service.call(name, call);
+    let answer = waiter::as_it_began(py, || service.call(name, call));
     drop(depth);
     match answer {
         Ok(value) => to_python(py, &value).map_err(|error| to_pyerr(py, &error)),

@@ -3,9 +3,10 @@
 //! Who called waits without holding the interpreter, in slices short enough to notice a signal, a deadline or
 //! a caller that gave up.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use modrack_core::Cancel;
+use modrack_core::{Cancel, Chain};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -27,6 +28,33 @@ pub(crate) struct Until<'a> {
 
 /// How long a wait goes without looking round.
 const SLICE: Duration = Duration::from_millis(50);
+
+/// The chain of calls that a coroutine goes on with, as its context keeps it; none once its call has ended, for
+/// what the coroutine leaves running belongs to no call.
+#[pyclass(frozen, name = "Chain", module = "modrack")]
+struct LedHere(Mutex<Option<Chain>>);
+
+/// Runs `run` as part of the chain of calls that the current coroutine goes on with; as it is outside of one.
+pub(crate) fn as_it_began<R>(py: Python<'_>, run: impl FnOnce() -> R) -> R {
+    match led_here(py) {
+        Some(chain) => chain.within(run),
+        None => run(),
+    }
+}
+
+fn led_here(py: Python<'_>) -> Option<Chain> {
+    if !LOOP.is_made(py) {
+        return None;
+    }
+    let kept = LOOP.get(py, "chain").ok()?.call_method0(intern!(py, "get")).ok()?;
+    kept.cast::<LedHere>().ok()?.get().chain().clone()
+}
+
+impl LedHere {
+    fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Whether `object` is to be awaited.
 pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
@@ -57,11 +85,13 @@ pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
 pub(crate) fn wait<'py>(awaitable: &Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
     let py = awaitable.py();
     prepare(py);
-    let future = LOOP.get(py, "submit")?.call1((awaitable,)).inspect_err(|_| {
+    let led_here = Bound::new(py, LedHere(Mutex::new(Some(Chain::here()))))?;
+    let future = LOOP.get(py, "submit")?.call1((awaitable, &led_here)).inspect_err(|_| {
         // Python warns of a coroutine that goes without having been begun.
         let _ = awaitable.call_method0(intern!(py, "close"));
     })?;
     let answer = listen(&future, until);
+    led_here.get().chain().take();
     if answer.is_err() {
         // Nobody waits for it any more; a future that has ended is left as it is. An exception that was put
         // into this thread meanwhile may come out of the first try.

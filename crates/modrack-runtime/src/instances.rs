@@ -9,7 +9,7 @@ mod per_call;
 mod places;
 mod pooled;
 mod recipe;
-mod waits;
+pub(crate) mod waits;
 
 use std::sync::Arc;
 

@@ -10,11 +10,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::Instant;
 
-use modrack_core::{Error, Guard, Result, Service, SlotName};
+use modrack_core::{Chain, Error, Guard, Result, Service, SlotName};
 
 use crate::error;
 use crate::generation::{Generation, Made};
-use crate::instances::{self, Recipe};
+use crate::instances::{self, Recipe, waits};
 use crate::rack::RackCore;
 use crate::seat::Seat;
 use crate::service::SlotService;
@@ -34,6 +34,7 @@ struct State {
 /// A load that is under way.
 struct Running {
     owner: ThreadId,
+    chain: u64,
     attempt: Arc<Attempt>,
 }
 
@@ -57,8 +58,8 @@ enum Part {
     Done(Arc<Generation>),
     /// Load it.
     Own(Arc<Attempt>),
-    /// Wait for who loads it.
-    Wait(Arc<Attempt>),
+    /// Wait for who loads it; and the ticket of the wait.
+    Wait(Arc<Attempt>, u64),
 }
 
 /// What fills `seat`, loaded now if nothing does. A wait for somebody else's load ends at `until`.
@@ -86,13 +87,15 @@ pub(crate) fn generation(
                 Err(_) => seat.forget(),
             }
             rack.loads().end(seat);
+            waits::load_ended(seat.slot().name());
             attempt.end(outcome.clone());
             outcome
         }
-        Part::Wait(attempt) => {
+        Part::Wait(attempt, ticket) => {
             let mut outcome = None;
             rack.waiting(&mut || outcome = attempt.wait(until));
             rack.loads().waited();
+            waits::leave_load(ticket);
             outcome.unwrap_or_else(|| Err(error::late_load().slot(seat.slot().name())))
         }
     }
@@ -155,12 +158,15 @@ impl Loads {
             if let Some(slots) = state.cycle(seat.id(), me) {
                 return Err(error::load_cycle(&slots));
             }
+            // Whoever loads it may itself wait for an instance that this chain of calls is in.
+            let slot = seat.slot().name();
+            let ticket = waits::enter_load(slot, running.chain).map_err(|slots| error::load_cycle(&slots))?;
             let attempt = running.attempt.clone();
             state.threads.entry(me).or_default().waiting = Some(seat.id());
-            return Ok(Part::Wait(attempt));
+            return Ok(Part::Wait(attempt, ticket));
         }
         let attempt = Arc::<Attempt>::default();
-        state.running.insert(seat.id(), Running { owner: me, attempt: attempt.clone() });
+        state.running.insert(seat.id(), Running { owner: me, chain: Chain::id(), attempt: attempt.clone() });
         let loading = (seat.id(), seat.slot().name().clone());
         state.threads.entry(me).or_default().loading.push(loading);
         Ok(Part::Own(attempt))

@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import concurrent.futures
+import contextvars
 import os
 import threading
 
@@ -34,17 +35,22 @@ def _run(loop):
             pass
 
 
-async def _await(awaitable):
+# The chain of calls that a coroutine goes on with; threads that it starts with its context see it too.
+chain = contextvars.ContextVar("modrack_chain", default=None)
+
+
+async def _await(awaitable, led_here):
+    chain.set(led_here)
     return await awaitable
 
 
-def submit(awaitable):
+def submit(awaitable, led_here):
     loop = _start()
     if threading.current_thread() is _thread:
         if hasattr(awaitable, "close"):
             awaitable.close()
         raise RuntimeError("a coroutine cannot wait for another one without `await`")
-    return asyncio.run_coroutine_threadsafe(_await(awaitable), loop)
+    return asyncio.run_coroutine_threadsafe(_await(awaitable, led_here), loop)
 
 
 def listen(future, seconds):

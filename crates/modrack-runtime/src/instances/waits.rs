@@ -2,7 +2,8 @@
 //!
 //! A chain of calls that waits holds the places that it came through. When each place that it wants is held by a
 //! chain that waits in turn, and so on back to it, nobody would ever go on: that is re-entry, or two chains that
-//! want each other's places, and it is refused before the wait begins. No foreign code runs under the lock.
+//! want each other's places, and it is refused before the wait begins. A wait for a slot that another chain loads
+//! counts too. No foreign code runs under the lock.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -41,7 +42,15 @@ const SLICE: Duration = Duration::from_millis(20);
 struct Waiting {
     ticket: u64,
     chain: u64,
-    places: Arc<Places>,
+    wanted: Wanted,
+}
+
+/// What is waited for.
+enum Wanted {
+    /// Any of these places.
+    Place(Arc<Places>),
+    /// The end of a load of this slot, by this chain.
+    Load(SlotName, u64),
 }
 
 #[derive(Default)]
@@ -58,19 +67,35 @@ static WAITS: Mutex<Waits> = Mutex::new(Waits { next: 0, all: Vec::new() });
 /// # Errors
 /// [`Why::Circle`] when the wait would never end.
 pub(super) fn enter(places: &Arc<Places>) -> Result<u64, Why> {
-    let mut waits = lock();
     // Before anything is looked at: who gives a place back from now on sees that somebody waits.
     places.waiting.fetch_add(1, Ordering::SeqCst);
-    let ticket = waits.next;
-    waits.next += 1;
-    waits.all.push(Waiting { ticket, chain: Chain::id(), places: places.clone() });
-    match waits.circle(places) {
-        None => Ok(ticket),
-        Some(slots) => {
-            waits.leave(ticket);
-            Err(Why::Circle(slots))
+    lock().enter(Wanted::Place(places.clone())).map_err(Why::Circle)
+}
+
+/// Registers this thread's chain as waiting for the load of a slot that chain `owner` has begun.
+///
+/// # Errors
+/// The slots of a wait that would never end.
+pub(crate) fn enter_load(slot: &SlotName, owner: u64) -> Result<u64, Vec<SlotName>> {
+    lock().enter(Wanted::Load(slot.clone(), owner))
+}
+
+/// Notes that this thread's chain has ended the load of a slot: who waits for it will go on, though it has not yet.
+pub(crate) fn load_ended(slot: &SlotName) {
+    let me = Chain::id();
+    for waiting in &mut lock().all {
+        if let Wanted::Load(wanted, owner) = &mut waiting.wanted
+            && *owner == me
+            && wanted == slot
+        {
+            *owner = 0;
         }
     }
+}
+
+/// Ends a wait for a load.
+pub(crate) fn leave_load(ticket: u64) {
+    lock().leave(ticket);
 }
 
 /// Waits for a place; call it with everything let go of.
@@ -80,7 +105,7 @@ pub(super) fn enter(places: &Arc<Places>) -> Result<u64, Why> {
 pub(super) fn wait(places: &Places, ticket: u64, until: &Until<'_>) -> Result<usize, Why> {
     let mut waits = lock();
     loop {
-        let first = waits.all.iter().find(|w| std::ptr::eq(&*w.places, places)).map(|w| w.ticket);
+        let first = waits.all.iter().find(|w| w.wanted.is(places)).map(|w| w.ticket);
         // Under the lock: who looks for circles never sees a chain both wait and hold what it waited for.
         let got = if first == Some(ticket) { places.take_any() } else { None };
         let now = Instant::now();
@@ -124,36 +149,70 @@ pub(super) fn wake(places: &Places) {
     places.changed.notify_all();
 }
 
-impl Waits {
-    fn leave(&mut self, ticket: u64) {
-        if let Some(at) = self.all.iter().position(|waiting| waiting.ticket == ticket) {
-            let waiting = self.all.remove(at);
-            waiting.places.waiting.fetch_sub(1, Ordering::SeqCst);
+impl Wanted {
+    fn is(&self, places: &Places) -> bool {
+        matches!(self, Self::Place(wanted) if std::ptr::eq(&**wanted, places))
+    }
+
+    fn slot(&self) -> &SlotName {
+        match self {
+            Self::Place(places) => places.slot(),
+            Self::Load(slot, _) => slot,
         }
     }
 
-    /// The slots that would wait for each other for good if this thread's chain waited for `places`.
-    fn circle(&self, places: &Places) -> Option<Vec<SlotName>> {
+    /// The chains of which any could end the wait; 0 where it has ended.
+    fn holders(&self) -> Vec<u64> {
+        match self {
+            Self::Place(places) => places.holders().collect(),
+            Self::Load(_, owner) => vec![*owner],
+        }
+    }
+}
+
+impl Waits {
+    fn enter(&mut self, wanted: Wanted) -> Result<u64, Vec<SlotName>> {
+        let ticket = self.next;
+        self.next += 1;
+        self.all.push(Waiting { ticket, chain: Chain::id(), wanted });
+        match self.circle() {
+            None => Ok(ticket),
+            Some(slots) => {
+                self.leave(ticket);
+                Err(slots)
+            }
+        }
+    }
+
+    fn leave(&mut self, ticket: u64) {
+        if let Some(at) = self.all.iter().position(|waiting| waiting.ticket == ticket)
+            && let Wanted::Place(places) = self.all.remove(at).wanted
+        {
+            places.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The slots that would wait for each other for good, as this thread's chain waits for the last that was
+    /// entered.
+    fn circle(&self) -> Option<Vec<SlotName>> {
         let me = Chain::id();
         // A chain waits for one thing at a time; those that may go on are struck out until none is left to.
-        let mut stuck: HashMap<u64, &Arc<Places>> = self.all.iter().map(|w| (w.chain, &w.places)).collect();
+        let mut stuck: HashMap<u64, &Wanted> = self.all.iter().map(|w| (w.chain, &w.wanted)).collect();
         loop {
             let free = stuck.iter().find(|(_, wanted)| {
-                wanted.holders().any(|holder| holder == 0 || !stuck.contains_key(&holder))
+                wanted.holders().iter().any(|holder| *holder == 0 || !stuck.contains_key(holder))
             });
             match free.map(|(&chain, _)| chain) {
                 Some(chain) => drop(stuck.remove(&chain)),
                 None => break,
             }
         }
-        stuck.get(&me)?;
         // The way round, for the message: from what is wanted to what its holder wants, and so on.
-        let mut slots = vec![places.slot().clone()];
-        let mut holder = places.holders().next();
-        while let Some(chain) = holder.filter(|&chain| chain != me) {
-            let Some(wanted) = stuck.remove(&chain) else { break };
-            slots.push(wanted.slot().clone());
-            holder = wanted.holders().next();
+        let mut wanted = stuck.remove(&me)?;
+        let mut slots = vec![wanted.slot().clone()];
+        while let Some(next) = wanted.holders().first().and_then(|chain| stuck.remove(chain)) {
+            slots.push(next.slot().clone());
+            wanted = next;
         }
         Some(slots)
     }

@@ -219,6 +219,52 @@ fn calls_that_would_wait_for_each_other_for_good_are_refused() {
 }
 
 #[test]
+fn a_load_that_wants_the_instance_of_who_waits_for_it_is_refused() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a', instances: one }, b: { use: 'python:b' } }\n");
+    let [a, b] = ["a", "b"].map(|slot| rack.slot(slot).unwrap().service());
+    // `a` is in its instance, and `b` is being loaded, before either wants the other.
+    let gate = Gate::new();
+    let (in_a, in_b) = (gate.clone(), gate);
+    backend.module(
+        "a",
+        Script::new().function("quick", |_, _| Ok(Value::Null)).function("f", move |_, call| {
+            in_a.arrive();
+            in_a.arrived(2);
+            b.call(Some("f"), call)
+        }),
+    );
+    let once = Mutex::new(Some(()));
+    backend.module(
+        "b",
+        Script::new().function("f", |_, _| Ok(text("b"))).on_start(move |_| {
+            if once.lock().unwrap().take().is_none() {
+                return Ok(());
+            }
+            in_b.arrive();
+            in_b.arrived(2);
+            a.call(Some("quick"), Call::new(&[])).map(drop)
+        }),
+    );
+    let f = rack.slot("a").unwrap().function(Some("f")).unwrap();
+    rack.slot("a").unwrap().function(Some("quick")).unwrap();
+    let (called, loaded) = std::thread::scope(|scope| {
+        let loading = scope.spawn(|| rack.slot("b").unwrap().pin().map(drop));
+        let calling = scope.spawn(|| f.call(Call::new(&[])));
+        (calling.join().unwrap(), loading.join().unwrap())
+    });
+    // Who came second to wait is refused, and the other goes on or is told of it.
+    match (called, loaded) {
+        (Err(error), Ok(())) => assert_eq!(error.code(), Code::LoadCycle),
+        (Err(told), Err(error)) => {
+            assert_eq!((told.code(), error.code()), (Code::Reentered, Code::Reentered));
+        }
+        (Ok(value), Err(error)) => assert_eq!((value, error.code()), (text("b"), Code::Reentered)),
+        (Ok(_), Ok(())) => panic!("nobody was refused"),
+    }
+    assert_eq!(f.call(Call::new(&[])).unwrap(), text("b"));
+}
+
+#[test]
 fn an_instance_that_broke_is_replaced_and_its_state_reported_lost() {
     let check = |instances: &str, answers: [usize; 2]| {
         let script = Script::new().typed_function("f", None, |running, call| {
@@ -372,11 +418,21 @@ fn a_result_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn deep_calls_leave_room_on_a_small_stack() {
-    let rack = calling(&[("a", "shared", "a")]);
+fn deep_calls_leave_room_on_the_stack() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let next = rack.slot("a").unwrap().service();
+    // Sixty-four of these would want more than any thread has here.
+    let greedy = Script::new().function("f", move |_, call| {
+        let held = [0_u8; 128 << 10];
+        std::hint::black_box(&held);
+        let answer = next.call(Some("f"), call);
+        std::hint::black_box(&held);
+        answer
+    });
+    backend.module("a", greedy);
     let f = rack.slot("a").unwrap().function(Some("f")).unwrap();
-    let small = std::thread::Builder::new().stack_size(800 << 10);
-    let error = small.spawn(move || f.call(Call::new(&[])).unwrap_err()).unwrap().join().unwrap();
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let error = thread.spawn(move || f.call(Call::new(&[])).unwrap_err()).unwrap().join().unwrap();
     expect!["M0514: The thread's stack has no room for another call of a slot within a call"]
         .assert_eq(&format!("{}: {}", error.code(), error.message()));
 }
