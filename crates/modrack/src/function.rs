@@ -58,7 +58,8 @@ impl<A: IntoArgs, R: FromValue> Function<A, R> {
         &self.bound
     }
 
-    fn result(&self, call: Call<'_>) -> Result<R> {
+    /// The result of a call, as an `R`.
+    pub(crate) fn result(&self, call: Call<'_>) -> Result<R> {
         R::from_value(self.bound.call(call)?)
             .map_err(|error| error.slot(self.bound.slot()).phase(modrack_core::Phase::Call))
     }

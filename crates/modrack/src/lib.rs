@@ -6,6 +6,8 @@
 #![doc = include_str!("../../../docs/rust-api.md")]
 
 mod backends;
+#[cfg(feature = "async")]
+mod call_async;
 mod function;
 mod module;
 mod rack;
