@@ -10,6 +10,8 @@ mod backends;
 mod call_async;
 mod function;
 mod module;
+#[cfg(feature = "flow")]
+mod pipelines;
 mod rack;
 pub mod text;
 mod values;

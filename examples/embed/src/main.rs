@@ -29,7 +29,14 @@ fn main() -> Result<()> {
         in_folder("add.py", "def add(a: int, b: int) -> int:\n    return a + b\n", |path| add("python", path))?;
     }
     #[cfg(feature = "flow")]
-    println!("flow: {:?}", modrack::flow::FORMATS);
+    in_folder("rack.yaml", COPY, |path| {
+        let folder = std::path::Path::new(path).parent().expect("a file has a folder");
+        std::fs::write(folder.join("in.csv"), "item,price\npear,2\nplum,3\n").expect("the source");
+        let summary = Rack::open(path)?.run("copy", modrack::flow::RunOptions::default())?;
+        let written = std::fs::read_to_string(folder.join("out.json")).expect("the sink");
+        println!("flow: {} rows, {}", summary.rows_out, written.lines().collect::<Vec<_>>().join(" "));
+        Ok(())
+    })?;
     Ok(())
 }
 
@@ -49,8 +56,11 @@ const ADD_WAT: &str = r#"(component
   (core instance $i (instantiate $m))
   (func (export "add") (param "a" s64) (param "b" s64) (result s64) (canon lift (core func $i "add"))))"#;
 
+#[cfg(feature = "flow")]
+const COPY: &str = "rack: 1\npipelines: { copy: { source: { csv: in.csv }, sink: { json: out.json } } }\n";
+
 /// Runs `with` with the path of a file of this text, in a folder that is gone afterwards.
-#[cfg(any(feature = "python", feature = "wasm"))]
+#[cfg(any(feature = "flow", feature = "python", feature = "wasm"))]
 fn in_folder(name: &str, text: &str, with: impl FnOnce(&str) -> Result<()>) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("modrack-embed-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the module");
