@@ -11,6 +11,7 @@ mod figures;
 mod host;
 mod interrupt;
 mod json;
+mod log;
 mod output;
 mod progress;
 mod python_host;

@@ -12,6 +12,7 @@ use std::time::Instant;
 use modrack::text;
 use modrack_core::plan::{RackPlan, StatePlace};
 use modrack_core::{Backend, BackendName, Code, Error, Result};
+use modrack_native::{NativeBackend, NativeSettings};
 use modrack_pysource::{Reader, SourceOnly};
 use modrack_runtime::{Rack, Slot};
 use serde_json::{Value as Json, json};
@@ -97,13 +98,19 @@ impl Session {
     /// What the Python backend or the rack cannot be made of.
     pub(crate) fn open(&self, plan: RackPlan) -> Result<Rack> {
         let begun = Instant::now();
-        let backends: Vec<Arc<dyn Backend>> = match &self.host.python {
+        let native = NativeBackend::new(NativeSettings {
+            root: plan.root.clone(),
+            store: state(&plan).map(|folder| folder.join("native")),
+            log: crate::log::of(&self.output),
+        });
+        let mut backends: Vec<Arc<dyn Backend>> = match &self.host.python {
             Some(python) => vec![python(settings(&plan))?],
             None => vec![Arc::new(SourceOnly(Reader {
                 root: plan.root.clone(),
                 path: settings(&plan).path.into_iter().chain(python_host::libraries(&plan)).collect(),
             }))],
         };
+        backends.push(Arc::new(native));
         let file = plan.file.clone();
         let rack = Rack::open(plan, backends)?;
         if let Some(file) = file {

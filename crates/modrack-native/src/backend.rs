@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use modrack_core::elf::MAGIC;
 use modrack_core::{
-    Backend, BackendName, Description, Error, Guards, Map, Origin, Result, SlotName, Start, Started, Text,
+    Backend, BackendName, Description, Error, Guards, Log, Map, Origin, Result, Start, Started, Text,
     check_params,
 };
 
@@ -14,30 +14,16 @@ use crate::instance::{Made, NativeInstance};
 use crate::library::Library;
 use crate::{error, read};
 
-/// What takes the lines that modules write to the log.
-pub(crate) type LogSink = Arc<dyn Fn(&LogLine<'_>) + Send + Sync>;
-
 /// What the native backend is told about a rack.
-#[derive(Clone)]
+#[derive(Clone, Debug, Default)]
 pub struct NativeSettings {
     /// The folder that paths in messages are shown against: the rack's.
     pub root: PathBuf,
     /// The folder for the copies that are loaded. Without one they are in a folder for temporary files, and gone
     /// as soon as they are loaded.
     pub store: Option<PathBuf>,
-    /// What takes the lines that modules write to the log.
-    pub log: Arc<dyn Fn(&LogLine<'_>) + Send + Sync>,
-}
-
-/// A line that a module writes to the log.
-#[derive(Clone, Copy, Debug)]
-pub struct LogLine<'a> {
-    /// The slot that the module fills.
-    pub slot: &'a SlotName,
-    /// How much it matters, from 0 (trace) to 4 (error).
-    pub level: u32,
-    /// What it says.
-    pub message: &'a str,
+    /// Where the lines go that modules write to the log.
+    pub log: Log,
 }
 
 /// Loads shared libraries.
@@ -118,7 +104,7 @@ impl Backend for NativeBackend {
             slot: start.slot.clone(),
             params,
             services: start.services,
-            log: Arc::clone(&self.settings.log),
+            log: self.settings.log.clone(),
             version: start.description.version.as_ref().map(ToString::to_string),
         })?;
         Ok(Started { instance: Arc::new(instance), load, start: begun.elapsed() })

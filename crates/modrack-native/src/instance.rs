@@ -8,13 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use modrack_abi::{Output, STATUS_OK};
+use modrack_abi::{LEVEL_DEBUG, LEVEL_INFO, LEVEL_TRACE, LEVEL_WARN, Output, STATUS_OK};
 use modrack_core::{
-    Call, Code, Error, Footprint, Function, Instance, Map, Phase, Result, Service, SlotName, State, Text,
-    Value, nearest,
+    Call, Code, Error, Footprint, Function, Instance, Log, LogLevel, LogLine, Map, Phase, Result, Service,
+    SlotName, State, Text, Value, nearest,
 };
 
-use crate::backend::{LogLine, LogSink};
 use crate::context::{self, CallContext};
 use crate::failure;
 use crate::function::NativeFunction;
@@ -38,7 +37,7 @@ pub(crate) struct Inner {
     slot: SlotName,
     params: Map,
     services: Vec<(Text, Arc<dyn Service>)>,
-    log: LogSink,
+    log: Log,
     /// Calls under way.
     calls: AtomicU64,
     /// Something that went wrong where no call could say so, to be said by the next.
@@ -63,7 +62,7 @@ pub(crate) struct Made {
     /// What the configuration gives, with the defaults of what it leaves out.
     pub(crate) params: Map,
     pub(crate) services: Vec<(Text, Arc<dyn Service>)>,
-    pub(crate) log: LogSink,
+    pub(crate) log: Log,
     pub(crate) version: Option<String>,
 }
 
@@ -184,7 +183,14 @@ impl Inner {
 
     /// Writes a line to the log.
     pub(crate) fn log(&self, level: u32, message: &str) {
-        (self.log)(&LogLine { slot: &self.slot, level, message });
+        let level = match level {
+            LEVEL_TRACE => LogLevel::Trace,
+            LEVEL_DEBUG => LogLevel::Debug,
+            LEVEL_INFO => LogLevel::Info,
+            LEVEL_WARN => LogLevel::Warn,
+            _ => LogLevel::Error,
+        };
+        self.log.line(&LogLine { slot: Some(&self.slot), level, message });
     }
 
     /// Remembers a fault for the next call to say.

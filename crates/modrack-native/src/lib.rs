@@ -18,4 +18,4 @@ mod read;
 mod store;
 mod table;
 
-pub use backend::{LogLine, NativeBackend, NativeSettings};
+pub use backend::{NativeBackend, NativeSettings};

@@ -72,8 +72,7 @@ pub(crate) fn read(path: &Path, root: &Path) -> Result<Read> {
 pub(crate) fn is_ours(path: &Path) -> bool {
     let Ok(content) = fs::read(path) else { return true };
     let Ok(elf) = Elf::read(&content) else { return true };
-    elf.dynamic()
-        .map_or(true, |dynamic| dynamic.symbol(SYMBOL).is_some() || dynamic.python_module().is_none())
+    elf.dynamic().map_or(true, |dynamic| dynamic.python_module().is_none())
 }
 
 fn content(path: &Path, root: &Path) -> Result<Vec<u8>> {

@@ -6,7 +6,7 @@ use modrack_core::{
     Backend, BackendName, Description, Error, Guard, Guards, Map, Origin, Result, Start, Started, Text,
 };
 
-use crate::{Reader, check_params, error, is_python};
+use crate::{Reader, check_params, error, extension_module, is_python};
 
 /// What of a module that shares the process with its host Python can guard: it ends a call at the next bytecode.
 pub const GUARDS: Guards = Guards { time: Guard::BestEffort, ..Guards::LATE };
@@ -47,9 +47,10 @@ impl Backend for SourceOnly {
     }
 }
 
-/// Whether what stands at `path` is Python: a package's folder, or a file by its first bytes.
+/// Whether what stands at `path` is Python: a package's folder, an extension, or a file by its first bytes.
 pub fn recognises(path: &Path, first: Option<&[u8]>) -> bool {
     match first {
+        Some(bytes) if bytes.starts_with(modrack_core::elf::MAGIC) => extension_module(path).is_some(),
         Some(bytes) => is_python(bytes, path),
         None => path.join("__init__.py").is_file(),
     }

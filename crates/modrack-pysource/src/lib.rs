@@ -7,6 +7,7 @@ mod backend;
 mod class;
 mod entry;
 mod error;
+mod extension;
 mod extract;
 mod facts;
 mod function;
@@ -21,6 +22,7 @@ mod types;
 mod world;
 
 pub use backend::{GUARDS, SourceOnly, recognises};
+pub use extension::extension_module;
 pub use params::{Binding, StartPlan, bind, check_params, plan_start};
 pub use reader::Reader;
 pub use requires::check_requires;

@@ -11,6 +11,7 @@ use modrack_core::{
 use crate::class::Listed;
 use crate::entry::{self, Filling};
 use crate::error;
+use crate::extension;
 use crate::extract;
 use crate::manifest;
 use crate::parse;
@@ -51,6 +52,9 @@ impl Reader {
 
     fn file(&self, origin: &Origin, path: &Path) -> Result<Description> {
         let path = self.locate(path)?;
+        if let Some(described) = extension::describe(origin, &path)? {
+            return Ok(described);
+        }
         let world = World::round(&path, &self.root, &self.path);
         let unit = world.read(&path)?;
         let (files, hash) = world.content(&unit)?;

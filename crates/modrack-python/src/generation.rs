@@ -154,6 +154,36 @@ impl Generation {
         py.import(self.private(name))
     }
 
+    /// Loads the extension at `path` as the module `name`: its code is the process's, its names are private.
+    ///
+    /// # Errors
+    /// What loading it raised.
+    pub(crate) fn load_extension<'py>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        name: &str,
+        path: &Path,
+    ) -> PyResult<Bound<'py, PyModule>> {
+        let private = self.private(name);
+        let external = modules::get(py, intern!(py, "_frozen_importlib_external"))?;
+        let place = (&private, path.as_os_str());
+        let loader = external.getattr(intern!(py, "ExtensionFileLoader"))?.call1(place)?;
+        let named = PyDict::new(py);
+        named.set_item(intern!(py, "loader"), &loader)?;
+        let spec = external.getattr(intern!(py, "spec_from_file_location"))?.call(place, Some(&named))?;
+        let bootstrap = modules::get(py, intern!(py, "_frozen_importlib"))?;
+        let module = bootstrap.call_method1(intern!(py, "module_from_spec"), (spec,))?;
+        let modules = modules::all(py)?;
+        modules.set_item(&private, &module)?;
+        match loader.call_method1(intern!(py, "exec_module"), (&module,)) {
+            Ok(_) => Ok(module.cast_into::<PyModule>()?),
+            Err(raised) => {
+                modules.del_item(&private)?;
+                Err(raised)
+            }
+        }
+    }
+
     /// Takes the generation's names away, so that its memory can go when nobody holds it.
     ///
     /// Code that still runs, at the end of the process or in a thread, can import all the same: what was loaded is

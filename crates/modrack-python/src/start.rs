@@ -147,7 +147,10 @@ fn load<'py>(py: Python<'py>, store: &Store, start: &Start<'_>, shown: &str) -> 
         Origin::File { path, .. } => {
             let located = locate(path);
             let generation = new(located.home.clone(), hash.map_or("0", |hash| hash.short()))?;
-            let module = generation.load(py, &located);
+            let module = match modrack_pysource::extension_module(path) {
+                Some(name) => generation.load_extension(py, &name, path),
+                None => generation.load(py, &located),
+            };
             (generation, module)
         }
         Origin::Source { name, text, .. } => {

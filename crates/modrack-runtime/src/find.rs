@@ -66,8 +66,9 @@ pub(crate) fn backend_of(rack: &RackCore, path: &Path) -> Result<BackendName> {
         return recognised(rack, path, None).ok_or_else(|| error::nothing_loads(path, rack.root(), true));
     }
     let first = first_bytes(path).map_err(|why| error::unreadable(path, rack.root(), &why))?;
-    BackendName::by_content(&first)
-        .or_else(|| recognised(rack, path, Some(&first)))
+    // An extension of Python is a shared library too: who looks closer is asked first.
+    recognised(rack, path, Some(&first))
+        .or_else(|| BackendName::by_content(&first))
         .or_else(|| BackendName::by_ending(path))
         .ok_or_else(|| error::nothing_loads(path, rack.root(), false))
 }

@@ -13,6 +13,8 @@ pub(crate) fn of(plan: &RackPlan) -> Result<Vec<Arc<dyn Backend>>> {
     let backends: Vec<Arc<dyn Backend>> = vec![
         #[cfg(feature = "python")]
         python(plan)?,
+        #[cfg(feature = "native")]
+        native(plan),
     ];
     // Without any feature there is nothing to make of the plan.
     let _ = plan;
@@ -21,7 +23,6 @@ pub(crate) fn of(plan: &RackPlan) -> Result<Vec<Arc<dyn Backend>>> {
 
 #[cfg(feature = "python")]
 fn python(plan: &RackPlan) -> Result<Arc<dyn Backend>> {
-    use modrack_core::plan::StatePlace;
     use modrack_python::{PythonBackend, PythonSettings};
 
     let root = std::path::absolute(&plan.root).unwrap_or_else(|_| plan.root.clone());
@@ -29,11 +30,28 @@ fn python(plan: &RackPlan) -> Result<Arc<dyn Backend>> {
         Some(folders) => folders.iter().map(|folder| root.join(folder)).collect(),
         None => vec![root.clone()],
     };
-    let store = match &plan.state {
-        Some(StatePlace::Memory) => None,
-        Some(StatePlace::Folder(folder)) => Some(root.join(folder).join("python")),
-        // A rack without a file keeps nothing beside the program.
-        None => plan.file.as_ref().map(|_| root.join(".modrack").join("python")),
-    };
+    let store = state(plan, &root).map(|folder| folder.join("python"));
     Ok(PythonBackend::new(PythonSettings { root, path, store })?)
+}
+
+#[cfg(feature = "native")]
+fn native(plan: &RackPlan) -> Arc<dyn Backend> {
+    use modrack_native::{NativeBackend, NativeSettings};
+
+    let root = std::path::absolute(&plan.root).unwrap_or_else(|_| plan.root.clone());
+    let store = state(plan, &root).map(|folder| folder.join("native"));
+    Arc::new(NativeBackend::new(NativeSettings { root, store, ..NativeSettings::default() }))
+}
+
+/// The folder for what is kept between runs, if anything is.
+#[cfg(any(feature = "native", feature = "python"))]
+fn state(plan: &RackPlan, root: &std::path::Path) -> Option<std::path::PathBuf> {
+    use modrack_core::plan::StatePlace;
+
+    match &plan.state {
+        Some(StatePlace::Memory) => None,
+        Some(StatePlace::Folder(folder)) => Some(root.join(folder)),
+        // A rack without a file keeps nothing beside the program.
+        None => plan.file.as_ref().map(|_| root.join(".modrack")),
+    }
 }

@@ -1,7 +1,7 @@
 //! Loads modules written in Python, Rust and WebAssembly by name while a program runs.
 //!
 //! This crate is the one Rust API of modrack; everything else is behind it. Its features pick what is
-//! compiled: `flow` for pipelines, `python` for Python modules; without them it is the rack alone, with
+//! compiled: `native` (default) for shared libraries, `flow` for pipelines, `python` for Python modules; without them it is the rack alone, with
 //! modules of the program's own.
 #![doc = include_str!("../../../docs/rust-api.md")]
 
@@ -24,6 +24,8 @@ pub use modrack_core::{
 };
 #[cfg(feature = "flow")]
 pub use modrack_flow as flow;
+#[cfg(feature = "native")]
+pub use modrack_native as native;
 #[cfg(feature = "python")]
 pub use modrack_python as python;
 pub use modrack_runtime::{Bound, Catalog, CatalogEntry, Figures, SlotStats};

@@ -194,7 +194,7 @@ fn guards(backend: BackendName) -> Vec<(&'static str, &'static str)> {
         BackendName::Python => {
             ["yes", "Python's own exits", "best effort, at the next bytecode", "no", "lengths checked", "no"]
         }
-        BackendName::Native => ["yes", "no", "no, reported late", "no", "no", "no"],
+        BackendName::Native => ["yes", "no", "no, reported late", "no", "lengths checked", "no"],
         BackendName::Wasm => ["yes", "yes", "yes", "yes", "yes", "denied unless allowed"],
         BackendName::Process => [
             "yes",

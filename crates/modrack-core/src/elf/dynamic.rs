@@ -105,8 +105,11 @@ impl<'d> Dynamic<'d> {
         })
     }
 
-    /// The name of the Python module that the library is an extension for, if it is one.
+    /// The name of the Python module that the library is an extension for, if it is one and no module of ours.
     pub fn python_module(&self) -> Option<&'d str> {
+        if self.symbols.iter().any(|symbol| symbol.name.starts_with("modrack_module_v")) {
+            return None;
+        }
         let functions = self.symbols.iter().filter(|symbol| symbol.is_function);
         functions.filter_map(|symbol| symbol.name.strip_prefix("PyInit_")).next()
     }

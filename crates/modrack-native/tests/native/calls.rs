@@ -247,7 +247,7 @@ fn a_module_asks_the_host_for_log_configuration_time_and_other_slots() {
     assert_eq!(call(&instance, "through", &[Value::Int(41)]).unwrap(), Value::Int(42));
     assert_eq!(call(&instance, "config", &[]).unwrap(), Value::from("value"));
     assert_eq!(call(&instance, "says", &[]).unwrap(), Value::Bool(true));
-    assert_eq!(*lab.said.lock().unwrap(), ["slot 3: heard"]);
+    assert_eq!(*lab.said.lock().unwrap(), ["slot warn: heard"]);
     // The failure of the other slot comes through whole.
     let error = call(&instance, "through", &[Value::Int(1), Value::Null]).unwrap_err();
     assert_eq!(crate::line(&error), "M0504: It broke");

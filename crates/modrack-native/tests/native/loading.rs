@@ -47,7 +47,7 @@ fn without_a_store_nothing_is_left_behind() {
     lab.backend = NativeBackend::new(NativeSettings {
         root: lab.folder.path().to_owned(),
         store: None,
-        log: std::sync::Arc::new(|_| {}),
+        log: modrack_core::Log::default(),
     });
     let path = answer(&lab, "x.so", 41);
     let instance = lab.start(&path).unwrap();

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 
 use modrack_core::plan::{Allow, Limits};
 use modrack_core::{
-    Args, Backend, Call, CopyMeter, Description, Error, GenerationId, Instance, Map, Origin, Result, Service,
-    SlotName, Start, Text, Value,
+    Args, Backend, Call, CopyMeter, Description, Error, GenerationId, Instance, Log, Map, Origin, Result,
+    Service, SlotName, Start, Text, Value,
 };
 use modrack_native::{NativeBackend, NativeSettings};
 
@@ -43,8 +43,9 @@ impl Lab {
         let backend = NativeBackend::new(NativeSettings {
             root: folder.path().to_owned(),
             store: Some(folder.path().join(".modrack/native")),
-            log: Arc::new(move |line| {
-                heard.lock().unwrap().push(format!("{} {}: {}", line.slot, line.level, line.message));
+            log: Log::new(move |line| {
+                let slot = line.slot.map_or("", SlotName::as_str);
+                heard.lock().unwrap().push(format!("{slot} {}: {}", line.level.as_str(), line.message));
             }),
         });
         Self { folder, backend, said }
