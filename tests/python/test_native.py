@@ -129,3 +129,56 @@ def test_an_extension_and_a_library_in_one_rack(modrack: Modrack) -> None:
     modrack("check", "--load")
     assert modrack("call", "d", "twice", "2").json == 4
     assert modrack("call", "c", "add", "2", "2").json == 4
+
+
+SAME = """
+#include "modrack.h"
+
+/* Takes the table over that it is given, and gives it back. */
+static struct ArrowSchema schema;
+static struct ArrowArray array;
+static modrack_table table = { &schema, &array };
+
+static int32_t same(void *self, const modrack_context *context, const modrack_value *args,
+                    size_t count, modrack_output *output) {
+    (void)self; (void)context; (void)count;
+    const modrack_table *given = args[0].payload.table;
+    schema = *given->schema;
+    given->schema->release = NULL;
+    array = *given->array;
+    given->array->release = NULL;
+    output->value = args[0];
+    output->value.payload.table = &table;
+    return MODRACK_OK;
+}
+
+static const modrack_function functions[] = { {MODRACK_STR("same"), same} };
+MODRACK_EXPORT const modrack_module modrack_module_v1 = {
+    .head = MODRACK_HEAD(modrack_module), MODRACK_FUNCTIONS(functions),
+};
+"""
+
+
+def test_a_table_goes_from_python_to_a_library_and_back_without_a_copy(modrack: Modrack) -> None:
+    """Its column lies where it lay."""
+    pytest.importorskip("pyarrow")
+    build(modrack, "same.so", SAME, ROOT / "include")
+    modrack.write(
+        "tables.py",
+        """\
+        import pyarrow as pa
+
+
+        class Tables:
+            def __init__(self, same):
+                self.same = same
+
+            def run(self):
+                given = pa.record_batch({"n": pa.array(range(1000), pa.int64())})
+                back = pa.record_batch(self.same.same(given))
+                return given.equals(back) and given["n"].buffers()[1].address == back["n"].buffers()[1].address
+        """,
+    )
+    slots = "slots:\n  same: { use: ./same.so }\n  tables: { use: ./tables.py, needs: { same: same } }\n"
+    modrack.write("rack.yaml", f"rack: 1\n{slots}")
+    assert modrack("call", "tables", "run").json is True

@@ -89,13 +89,19 @@ impl Backend for NativeBackend {
         let begun = Instant::now();
         let path = self.path(start.origin)?;
         let root = start.root;
-        let read = read::read(path, root)?;
-        if start.description.hash.as_ref().is_some_and(|hash| *hash != read.hash) {
-            return Err(error::changed(path, root));
-        }
-        let mut params = read.said.defaults.clone();
+        // Content that is in the process already need not be read again: another instance of it is cheap.
+        let library = match start.description.hash.as_ref().and_then(Library::loaded) {
+            Some(library) => library,
+            None => {
+                let read = read::read(path, root)?;
+                if start.description.hash.as_ref().is_some_and(|hash| *hash != read.hash) {
+                    return Err(error::changed(path, root));
+                }
+                Library::load(read, path, root, self.settings.store.as_deref())?
+            }
+        };
+        let mut params = library.defaults.clone();
         params.extend(start.params.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let library = Library::load(read, path, root, self.settings.store.as_deref())?;
         let load = begun.elapsed();
         let begun = Instant::now();
         let instance = NativeInstance::start(Made {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use modrack_core::{ContentHash, Error, FunctionInfo, Result};
+use modrack_core::{ContentHash, Error, FunctionInfo, Map, Result};
 
 use crate::read::Read;
 use crate::store::Copies;
@@ -21,6 +21,8 @@ pub(crate) struct Library {
     pub(crate) is_thread_safe: bool,
     /// What it says of its functions.
     pub(crate) functions: Vec<FunctionInfo>,
+    /// What parameters that are not given are.
+    pub(crate) defaults: Map,
 }
 
 /// What is in the process by our doing.
@@ -39,13 +41,18 @@ fn process() -> MutexGuard<'static, Process> {
 }
 
 impl Library {
+    /// The library of this content, if the process has it.
+    pub(crate) fn loaded(hash: &ContentHash) -> Option<Arc<Self>> {
+        process().by_hash.get(hash.as_str()).cloned()
+    }
+
     /// The library, loaded now unless the process has it.
     ///
     /// # Errors
     /// A failure of phase load.
     pub(crate) fn load(read: Read, path: &Path, root: &Path, store: Option<&Path>) -> Result<Arc<Self>> {
-        if let Some(there) = process().by_hash.get(read.hash.as_str()) {
-            return Ok(Arc::clone(there));
+        if let Some(there) = Self::loaded(&read.hash) {
+            return Ok(there);
         }
         let taken = take_names(&read, path, root)?;
         let loaded = Self::load_now(read, path, root, store);
@@ -81,6 +88,7 @@ impl Library {
             bytes: read.parts.iter().map(|part| part.content.len() as u64).sum(),
             is_thread_safe: read.is_thread_safe,
             functions,
+            defaults: read.said.defaults,
         })
     }
 }

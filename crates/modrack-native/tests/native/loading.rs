@@ -31,6 +31,19 @@ fn what_is_loaded_is_a_copy_and_stays_as_it_was() {
 }
 
 #[test]
+fn another_instance_of_a_loaded_library_needs_no_file() {
+    let lab = Lab::new();
+    let path = answer(&lab, "x.so", 11);
+    let origin = modrack_core::Origin::File { path: path.clone(), attr: None };
+    let description = modrack_core::Backend::describe(&lab.backend, &origin).unwrap();
+    let first = lab.start(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let second = lab.start_described(&origin, &description, &modrack_core::Map::new(), Vec::new()).unwrap();
+    assert_eq!(first.footprint().hash, second.footprint().hash);
+    assert_eq!(call(&second, "f", &[]).unwrap(), Value::Int(11));
+}
+
+#[test]
 fn a_copy_that_somebody_put_there_is_not_believed() {
     let lab = Lab::new();
     let path = answer(&lab, "x.so", 31);

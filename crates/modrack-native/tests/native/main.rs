@@ -4,6 +4,7 @@
 
 mod broken;
 mod calls;
+mod layout;
 mod loading;
 mod misuse;
 mod values;
@@ -94,10 +95,20 @@ impl Lab {
     ) -> Result<Arc<dyn Instance>> {
         let origin = Origin::File { path: path.to_owned(), attr: None };
         let description = self.backend.describe(&origin)?;
+        self.start_described(&origin, &description, params, services)
+    }
+
+    fn start_described(
+        &self,
+        origin: &Origin,
+        description: &Description,
+        params: &Map,
+        services: Vec<(Text, Arc<dyn Service>)>,
+    ) -> Result<Arc<dyn Instance>> {
         let slot = SlotName::parse("slot").unwrap();
         let started = self.backend.start(Start {
-            origin: &origin,
-            description: &description,
+            origin,
+            description,
             slot: &slot,
             generation: GenerationId(1),
             params,
