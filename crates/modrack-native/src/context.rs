@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "these functions are called through C's interface")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,6 +32,8 @@ pub(crate) struct CallContext<'a> {
     inner: &'a std::sync::Arc<Inner>,
     deadline: Option<Instant>,
     cancel: Option<&'a Cancel>,
+    /// What other slots failed with in this call.
+    carried: RefCell<Vec<Error>>,
 }
 
 static HOST: Host = Host { head: Head::of::<Host>(), log, config, call, time_left };
@@ -48,7 +50,13 @@ impl<'a> CallContext<'a> {
             flag.cast::<u8>()
         });
         let abi = Context { head: Head::of::<Context>(), host: &raw const HOST, cancelled };
-        Self { abi, inner, deadline, cancel }
+        Self { abi, inner, deadline, cancel, carried: RefCell::default() }
+    }
+
+    /// What other slots failed with in this call.
+    #[cold]
+    pub(crate) fn carried(&self) -> Vec<Error> {
+        self.carried.take()
     }
 
     /// The context as the module is given it.
@@ -124,7 +132,7 @@ unsafe extern "C" fn log(context: *const Context, level: u32, message: Str) {
 unsafe extern "C" fn config(context: *const Context, key: Str, output: *mut Output) -> i32 {
     // SAFETY: the module gives the context that it was given, which is there for as long as the call.
     let context = unsafe { of(context) };
-    answered(output, || {
+    answered(output, context, || {
         let (Some(context), Some(key)) = (context, text(key)) else { return Err(bad("The key is not text")) };
         Ok(context.inner.params().get(key).cloned().unwrap_or(Value::Null))
     })
@@ -140,7 +148,7 @@ unsafe extern "C" fn call(
 ) -> i32 {
     // SAFETY: the module gives the context that it was given, which is there for as long as the call.
     let context = unsafe { of(context) };
-    answered(output, || {
+    answered(output, context, || {
         let (Some(context), Some(slot), Some(function)) = (context, text(slot), text(function)) else {
             return Err(bad("The names of slot and function are not text"));
         };
@@ -191,7 +199,11 @@ unsafe fn of<'a>(context: *const Context) -> Option<&'a CallContext<'a>> {
 }
 
 /// Answers a module: with a value, or with a failure as a value and its status.
-fn answered(output: *mut Output, answer: impl FnOnce() -> Result<Value>) -> i32 {
+fn answered(
+    output: *mut Output,
+    context: Option<&CallContext<'_>>,
+    answer: impl FnOnce() -> Result<Value>,
+) -> i32 {
     if !is_output(output) {
         FAULT.set(Some("asked the host for something, and gave no output for it"));
         return STATUS_BAD_ARGUMENTS;
@@ -208,7 +220,12 @@ fn answered(output: *mut Output, answer: impl FnOnce() -> Result<Value>) -> i32 
         Code::TimedOut => STATUS_TIMED_OUT,
         _ => STATUS_FAILED,
     };
-    match hand(failure::to_value(&failed), output) {
+    let number = context.map_or(0, |context| context.carried.borrow().len());
+    let told = failure::to_value(&failed, number);
+    if let Some(context) = context {
+        context.carried.borrow_mut().push(failed);
+    }
+    match hand(told, output) {
         Ok(()) | Err(_) => status,
     }
 }

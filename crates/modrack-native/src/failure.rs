@@ -2,7 +2,7 @@
 //! interface's rules it broke.
 
 use modrack_abi::{STATUS_BAD_ARGUMENTS, STATUS_CANCELLED, STATUS_FAILED, STATUS_PANICKED, STATUS_TIMED_OUT};
-use modrack_core::{Cause, Code, Error, Map, Phase, Value};
+use modrack_core::{Cause, Code, Error, Kind, Map, Phase, Value};
 
 /// A module that did what no module may.
 pub(crate) fn broken_rule(function: &str, what: &str) -> Error {
@@ -11,10 +11,18 @@ pub(crate) fn broken_rule(function: &str, what: &str) -> Error {
         .phase(Phase::Call)
 }
 
-/// The failure that a module tells by a status and an error.
-pub(crate) fn told(function: &str, status: i32, error: &Value) -> Error {
+/// The failure that a module tells by a status and an error. `carried` are the failures of other slots that
+/// it was told of in the call: one that it hands on, changed or not, is the cause.
+pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]) -> Error {
     let said = Said::of(error);
-    let own = said.map.and_then(|map| text(map, "code")).and_then(Code::parse);
+    let number = said.map.and_then(|map| match map.get(CARRIED) {
+        Some(Value::Int(number)) => usize::try_from(*number).ok(),
+        _ => None,
+    });
+    let carried = number.and_then(|number| carried.get(number));
+    // A limit that was reached in a slot that it called was reached in this call too.
+    let is_limit = |code: &Code| matches!(code.kind(), Kind::Timeout | Kind::Limit | Kind::Cancelled);
+    let own = carried.map(Error::code).filter(is_limit);
     let (code, class, silent) = match status {
         STATUS_FAILED => (own.unwrap_or(Code::Raised), Some("error"), "failed and does not say why"),
         STATUS_PANICKED => (Code::Raised, Some("panic"), "panicked"),
@@ -31,7 +39,12 @@ pub(crate) fn told(function: &str, status: i32, error: &Value) -> Error {
         None => format!("`{function}` {silent}"),
     };
     let mut error = Error::new(code, message).phase(Phase::Call);
-    let named = said.map.map(classes).unwrap_or_default();
+    let mut named = said.map.map(classes).unwrap_or_default();
+    for class in carried.map(Error::class_names).unwrap_or_default() {
+        if !named.contains(class) {
+            named.push(class.clone());
+        }
+    }
     if status == STATUS_PANICKED {
         error = error.classes(vec!["panic".to_owned()]);
     } else if !named.is_empty() {
@@ -42,6 +55,9 @@ pub(crate) fn told(function: &str, status: i32, error: &Value) -> Error {
     let Some(map) = said.map else { return error };
     if let Some(hint) = text(map, "hint") {
         error = error.hint(hint);
+    }
+    if let Some(carried) = carried {
+        return error.caused_by(carried);
     }
     if let Some(traceback) = text(map, "traceback") {
         error = error.traceback(traceback);
@@ -58,8 +74,11 @@ pub(crate) fn told(function: &str, status: i32, error: &Value) -> Error {
     })
 }
 
-/// A failure as a module is told it: what it hands back unchanged is the same failure again.
-pub(crate) fn to_value(error: &Error) -> Value {
+/// The key by which a failure of another slot is known again when a module hands it on.
+const CARRIED: &str = "failure";
+
+/// A failure of another slot as a module is told it, the `number`th of the call.
+pub(crate) fn to_value(error: &Error, number: usize) -> Value {
     let texts = |texts: &[String]| Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect());
     let mut map = Map::new();
     let mut set = |key: &'static str, value: Option<Value>| {
@@ -67,6 +86,7 @@ pub(crate) fn to_value(error: &Error) -> Value {
             map.insert(modrack_core::Text::from_static(key), value);
         }
     };
+    set(CARRIED, i64::try_from(number).ok().map(Value::Int));
     set("code", Some(Value::from(error.code().as_str())));
     set("kind", Some(Value::from(error.kind().as_str())));
     set("message", Some(Value::from(error.message())));

@@ -163,7 +163,7 @@ impl NativeFunction {
             return Err(failure::broken_rule(&self.name, fault));
         }
         if status != STATUS_OK {
-            return Err(failure::told(&self.name, status, &value?));
+            return Err(failure::told(&self.name, status, &value?, &context.carried()));
         }
         let value = value?;
         if let Some(fault) = self.inner.take_fault() {

@@ -128,7 +128,7 @@ fn create(inner: &Arc<Inner>) -> Result<*mut c_void> {
     let failed = match (status, fault) {
         (STATUS_OK, None) => return Ok(handle),
         (STATUS_OK, Some(fault)) => fault,
-        (status, _) => failure::told("create", status, &said?),
+        (status, _) => failure::told("create", status, &said?, &context.carried()),
     };
     Err(starting(Code::ConstructFailed, &inner.shown, &failed))
 }
@@ -278,7 +278,7 @@ impl Instance for NativeInstance {
         match context::fault() {
             Some(fault) => Err(failure::broken_rule(name, fault)),
             None if status == STATUS_OK => value,
-            None => Err(failure::told(name, status, &value?)),
+            None => Err(failure::told(name, status, &value?, &context.carried())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Calls: what is described before anything runs, arguments held against it, state, services, failures.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use modrack_core::{Call, Cancel, Code, Error, Instances, Map, Result, Service, SlotName, Text, Value};
 
@@ -225,6 +226,12 @@ F(says) {
     c->host->log(c, MODRACK_LEVEL_WARN, message);
     GIVE(modrack_bool(c->host->time_left(c) == MODRACK_NO_DEADLINE));
 }
+F(hurry) {
+    UNUSED;
+    uint64_t left = c->host->time_left(c);
+    if (left == 0) return modrack_fail(out, MODRACK_TIMED_OUT, "too late");
+    GIVE(modrack_bool(left < 3600ull * 1000 * 1000 * 1000));
+}
 F(waits) {
     UNUSED; (void)out;
     while (!modrack_is_cancelled(c)) { }
@@ -237,7 +244,7 @@ fn a_module_asks_the_host_for_log_configuration_time_and_other_slots() {
     let lab = Lab::new();
     let path = lab.module(
         "x.so",
-        &["through", "unknown", "config", "says", "waits"],
+        &["through", "unknown", "config", "says", "hurry", "waits"],
         ASKING,
         ".flags = MODRACK_THREAD_SAFE",
     );
@@ -248,15 +255,21 @@ fn a_module_asks_the_host_for_log_configuration_time_and_other_slots() {
     assert_eq!(call(&instance, "config", &[]).unwrap(), Value::from("value"));
     assert_eq!(call(&instance, "says", &[]).unwrap(), Value::Bool(true));
     assert_eq!(*lab.said.lock().unwrap(), ["slot warn: heard"]);
-    // The failure of the other slot comes through whole.
+    // The failure of the other slot comes through whole, as the cause.
     let error = call(&instance, "through", &[Value::Int(1), Value::Null]).unwrap_err();
     assert_eq!(crate::line(&error), "M0504: It broke");
     assert_eq!(error.class_names(), ["other.Broken", "ValueError"]);
-    assert_eq!(error.traceback_text(), Some("File \"x.py\", line 1"));
     assert_eq!(error.hint_text(), Some("Mend it"));
+    assert_eq!(error.causes()[0].message, "It broke");
+    assert_eq!(error.causes()[0].traceback.as_deref(), Some("File \"x.py\", line 1"));
     let error = call(&instance, "unknown", &[]).unwrap_err();
-    assert_eq!(crate::line(&error), "M0106: The slot `rate` is not among what this one needs");
+    assert_eq!(crate::line(&error), "M0504: The slot `rate` is not among what this one needs");
     assert_eq!(error.hint_text(), Some("Did you mean `rates`?"));
+    let until = |deadline: Instant| {
+        instance.function("hurry").unwrap().call(Call { deadline: Some(deadline), ..Call::default() })
+    };
+    assert_eq!(until(Instant::now() + Duration::from_secs(60)).unwrap(), Value::Bool(true));
+    assert_eq!(failed(until(Instant::now())), "M0508: too late");
     // A call that nobody wants any more ends itself.
     let cancel = Cancel::default();
     let waits = instance.function("waits").unwrap();

@@ -121,10 +121,9 @@ F(inner) { UNUSED; GIVE(modrack_int(1)); }
     let path = lab.module("x.so", &["outer", "inner"], source, "");
     let instance = lab.start_with(&path, &Map::new(), service(&back)).unwrap();
     *back.0.lock().unwrap() = Some(instance.function("inner").unwrap());
-    assert_eq!(
-        failed(call(&instance, "outer", &[])),
-        "M0511: `inner` was called while its module was being called"
-    );
+    let error = call(&instance, "outer", &[]).unwrap_err();
+    assert_eq!(crate::line(&error), "M0504: `inner` was called while its module was being called");
+    assert_eq!(error.causes()[0].class, "M0511");
     assert_eq!(call(&instance, "inner", &[]).unwrap(), Value::Int(1));
     let safe = lab.module("y.so", &["outer", "inner"], source, ".flags = MODRACK_THREAD_SAFE");
     let safe = lab.start_with(&safe, &Map::new(), service(&back)).unwrap();
