@@ -15,6 +15,10 @@ pub(crate) struct Function {
     pub(crate) args: Vec<Arg>,
     /// What it gives, the `T` of a `Result<T, E>`.
     pub(crate) gives: Wit,
+    /// Whether that is a vector of the author's own.
+    pub(crate) gives_vec: bool,
+    /// Whether it gives a `Result`, or something that is not known and may be one.
+    pub(crate) may_fail: bool,
 }
 
 /// How a function has the state.
@@ -58,17 +62,31 @@ impl Function {
                 }
             }
         }
-        let gives = match &signature.output {
-            ReturnType::Default => Wit::Nothing,
+        let (good, may_fail) = match &signature.output {
+            ReturnType::Default => (None, false),
             ReturnType::Type(_, ty) => match result_of(ty) {
-                Some(Some(good)) => Wit::of(good),
-                Some(None) => Wit::Value,
-                None => Wit::of(ty),
+                Some(good) => (good, true),
+                None => (Some(&**ty), false),
             },
         };
+        let gives = match (good, may_fail) {
+            (Some(good), _) => Wit::of(good),
+            (None, true) => Wit::Value,
+            (None, false) => Wit::Nothing,
+        };
+        let gives_vec = matches!(good, Some(Type::Path(_)));
         match wrong {
             Some(error) => Err(error),
-            None => Ok(Self { ident: signature.ident.clone(), name, docs, receiver, args, gives }),
+            None => Ok(Self {
+                ident: signature.ident.clone(),
+                name,
+                docs,
+                receiver,
+                args,
+                gives,
+                gives_vec,
+                may_fail,
+            }),
         }
     }
 

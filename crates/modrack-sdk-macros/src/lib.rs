@@ -4,6 +4,8 @@
 //! [`module::Module`] first, with every mistake told at its place; code, WIT and manifest are made of that.
 
 mod attributes;
+mod component;
+mod contracts;
 mod derive;
 mod function;
 mod manifest;

@@ -6,7 +6,7 @@ use crate::module::{Home, Module};
 use crate::types::Wit;
 
 /// The manifest without the parameters, which come after it.
-pub(crate) fn text(module: &Module, wit: &str) -> String {
+pub(crate) fn text(module: &Module, wit: Option<&str>) -> String {
     let mut text = String::new();
     let said = &module.said;
     let has = |key: &str| said.keys.iter().any(|(name, _)| name == key);
@@ -40,7 +40,9 @@ pub(crate) fn text(module: &Module, wit: &str) -> String {
     if let (false, Some(takes)) = (has("takes"), takes(module)) {
         text.push_str(&format!("takes = \"{takes}\"\n"));
     }
-    text.push_str(&format!("wit = {}\n", long(wit)));
+    if let Some(wit) = wit {
+        text.push_str(&format!("wit = {}\n", long(wit)));
+    }
     text
 }
 
@@ -83,7 +85,7 @@ fn last_word(ty: &syn::Type) -> String {
 pub(crate) fn wit(module: &Module) -> String {
     let mut text = String::new();
     document(&mut text, "", &module.docs);
-    text.push_str("package own:module;\n\nworld module {\n");
+    text.push_str("package author:module;\n\nworld module {\n");
     let used: Vec<&str> =
         ["value", "table"].into_iter().filter(|name| module.functions.iter().any(|f| f.uses(name))).collect();
     if !used.is_empty() {
@@ -92,7 +94,7 @@ pub(crate) fn wit(module: &Module) -> String {
     for function in &module.functions {
         text.push('\n');
         document(&mut text, "    ", &function.docs);
-        text.push_str(&format!("    export {}: {};\n", kebab(&function.name), function.wit()));
+        text.push_str(&format!("    export {}: {};\n", kebab(&function.name), function.wit(false)));
     }
     text.push_str("}\n");
     text
@@ -103,18 +105,21 @@ impl Function {
         self.gives.uses(name) || self.args.iter().any(|arg| arg.wit.uses(name))
     }
 
-    fn wit(&self) -> String {
+    /// As WIT writes it; one that may fail gives a `result`.
+    pub(crate) fn wit(&self, may_fail: bool) -> String {
         let args: Vec<String> =
             self.args.iter().map(|arg| format!("{}: {}", kebab(&arg.name), arg.wit.text())).collect();
-        let gives = match &self.gives {
-            Wit::Nothing => String::new(),
-            gives => format!(" -> {}", gives.text()),
+        let gives = match (&self.gives, may_fail) {
+            (Wit::Nothing, false) => String::new(),
+            (Wit::Nothing, true) => " -> result<_, error>".to_owned(),
+            (gives, false) => format!(" -> {}", gives.text()),
+            (gives, true) => format!(" -> result<{}, error>", gives.text()),
         };
         format!("func({}){gives}", args.join(", "))
     }
 }
 
-fn document(text: &mut String, indent: &str, docs: &[String]) {
+pub(crate) fn document(text: &mut String, indent: &str, docs: &[String]) {
     for line in docs {
         let line: String = line.chars().filter(|c| !c.is_control()).collect();
         text.push_str(format!("{indent}/// {line}").trim_end());

@@ -156,6 +156,12 @@ impl Module {
         self.functions.iter().any(|function| function.receiver == Some(Access::Only))
     }
 
+    /// Whether there is anything that stays from call to call.
+    pub(crate) fn has_state(&self) -> bool {
+        let has = self.create.is_some() || self.functions.iter().any(|function| function.receiver.is_some());
+        matches!(self.home, Home::State(_)) && has
+    }
+
     /// Whether several calls may come at once.
     pub(crate) fn is_shared(&self) -> bool {
         let said = self.said.instances.as_ref().map(syn::LitStr::value);
@@ -170,9 +176,11 @@ impl Module {
     pub(crate) fn code(&self) -> TokenStream {
         let item = &self.item;
         let native = crate::native::code(self);
+        let component = crate::component::code(self);
         quote! {
             #item
             #native
+            #component
         }
     }
 }

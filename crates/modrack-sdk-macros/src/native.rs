@@ -21,7 +21,7 @@ pub(crate) fn code(module: &Module) -> TokenStream {
         quote!(#native::function::<#entry>(#name))
     });
     let count = module.functions.len();
-    let head = manifest::text(module, &manifest::wit(module));
+    let head = manifest::text(module, Some(&manifest::wit(module)));
     let params = match &module.create {
         Some(create) => create.takes.manifest(krate),
         None => Taken::Nothing.manifest(krate),
@@ -75,7 +75,7 @@ fn create(module: &Module, native: &TokenStream) -> (TokenStream, TokenStream) {
     let made = match &module.create {
         Some(create) => {
             let call = create.takes.call(&module.home.path(&create.ident), krate);
-            quote!(#native::Made::made(#call))
+            quote!(#krate::__private::Made::made(#call))
         }
         None if module.functions.iter().any(|function| function.receiver.is_some()) => {
             let default = quote_spanned!(state.span()=> <#state as ::core::default::Default>::default());
@@ -119,8 +119,8 @@ fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) 
     let names: Vec<&str> = function.args.iter().map(|arg| arg.name.as_str()).collect();
     let least = function.least();
     let count = match function.args.last() {
-        Some(last) if last.is_rest => quote!(args.at_least(#least, &[#(#names),*])?;),
-        _ => quote!(args.count(#least, &[#(#names),*])?;),
+        Some(last) if last.is_rest => quote!(args.count(#least, &[#(#names),*], true)?;),
+        _ => quote!(args.count(#least, &[#(#names),*], false)?;),
     };
     let mut reads = TokenStream::new();
     let mut passed = Vec::new();

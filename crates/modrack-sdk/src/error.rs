@@ -43,7 +43,8 @@ pub(crate) struct Record {
     pub(crate) causes: Vec<Cause>,
 }
 
-/// What kind of failure it is, to the host.
+/// What kind of failure it is, to the host; a component ends by a trap where a library tells of a panic.
+#[cfg_attr(target_family = "wasm", expect(dead_code, reason = "a component is ended by its host"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Failed,
@@ -137,8 +138,14 @@ impl Error {
         &self.0.causes
     }
 
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn record(&self) -> &Record {
         &self.0
+    }
+
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn into_record(self) -> Record {
+        *self.0
     }
 
     pub(crate) fn record_mut(&mut self) -> &mut Record {

@@ -56,6 +56,9 @@
 //! `wasm32` target a component; functions, types and documentation stand in the file and are read from it
 //! without running it. The functions stay plain functions of Rust, so `cargo test` tests them as they are.
 
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod component;
 mod error;
 mod give;
 #[cfg(not(target_family = "wasm"))]
@@ -66,6 +69,7 @@ mod read;
 mod row;
 mod said;
 mod services;
+mod started;
 #[cfg(feature = "arrow")]
 mod table;
 mod value;
@@ -92,9 +96,13 @@ pub use view::{Fields, Items, Shape, TableRef, ValueRef};
 pub mod __private {
     pub use std::collections;
 
+    #[cfg(target_family = "wasm")]
+    #[doc(no_inline)]
+    pub use crate::component;
     #[cfg(not(target_family = "wasm"))]
     #[doc(no_inline)]
     pub use crate::native;
     pub use crate::params::{bounds, known, one_of, param};
     pub use crate::said::{joined, length};
+    pub use crate::started::{Made, count};
 }

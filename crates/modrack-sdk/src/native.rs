@@ -11,7 +11,7 @@ mod reply;
 #[cfg(feature = "arrow")]
 mod table;
 
-pub use entry::{Args, Create, Done, Entry, Kept, Made, Once, Shared, arg, function, module, rest};
+pub use entry::{Args, Create, Done, Entry, Kept, Once, Shared, arg, function, module, rest};
 pub(crate) use host::{call, cancelled, config, log, time_left};
 pub use modrack_abi as abi;
 pub use reply::Reply;

@@ -1,148 +1,17 @@
 //! The native form, called as a host calls it: through the table that the library shows.
 #![expect(unsafe_code, reason = "the host's side of the C interface")]
-#![expect(missing_docs, reason = "a module's functions are public")]
 
-use std::collections::BTreeMap;
+extern crate modrack_sdk as modrack;
+
+#[path = "../examples/everything.rs"]
+#[expect(unreachable_pub, reason = "a module's functions are public")]
+mod everything;
+
 use std::ffi::c_void;
 use std::ptr;
 
 use modrack_abi as abi;
-use modrack_sdk as modrack;
-use modrack_sdk::{Params, Result, Row, Value, ValueRef, bail};
-
-/// Everything that a module can do, in little.
-pub struct Everything {
-    tax: f64,
-    calls: u32,
-    name: String,
-}
-
-#[derive(Params)]
-#[modrack(crate = "modrack_sdk")]
-pub struct Settings {
-    /// The rate.
-    #[param(default = 0.2, min = 0.0, max = 1.0)]
-    tax: f64,
-    /// The name.
-    #[param(default = "any", one_of = ["any", "one"])]
-    name: String,
-    #[param(default = 1 + 1)]
-    panics: u8,
-}
-
-#[derive(modrack_sdk::Value)]
-#[modrack(crate = "modrack_sdk")]
-pub struct Place {
-    city: String,
-    #[value(default)]
-    days: u8,
-}
-
-#[derive(modrack_sdk::Value)]
-#[modrack(crate = "modrack_sdk")]
-pub enum Shape {
-    Nothing,
-    RoundOne(f64),
-    Flat { width: u8 },
-}
-
-/// What all of it is for.
-#[modrack::module(crate = "modrack_sdk", name = "everything", contract = "transform@1", formats = ["a", "b"])]
-impl Everything {
-    pub fn create(settings: Settings) -> Result<Self> {
-        if settings.panics > 2 {
-            panic!("no more than {}", 2);
-        }
-        Ok(Self { tax: settings.tax, calls: 0, name: settings.name })
-    }
-
-    /// Adds `total`.
-    pub fn transform(&self, mut row: Row) -> Result<Option<Row>> {
-        let quantity: f64 = row.read("quantity")?;
-        if quantity == 0.0 {
-            return Ok(None);
-        }
-        row.set("total", row.read::<f64>("price")? * quantity * (1.0 + self.tax));
-        Ok(Some(row))
-    }
-
-    pub fn add(&self, a: i64, b: i64) -> i64 {
-        a + b
-    }
-
-    pub fn narrow(&self, number: u8) -> u64 {
-        u64::MAX - u64::from(number)
-    }
-
-    pub fn shout(text: &str, mark: Option<String>) -> String {
-        format!("{}{}", text.to_uppercase(), mark.unwrap_or_default())
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub fn first<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[..1]
-    }
-
-    pub fn count(&mut self) -> u32 {
-        self.calls += 1;
-        self.calls
-    }
-
-    pub fn sum(&self, numbers: &[f64], by: BTreeMap<String, i64>) -> (f64, i64) {
-        (numbers.iter().sum(), by.values().sum())
-    }
-
-    pub fn visit(&self, mut place: Place) -> Place {
-        place.days += 1;
-        place
-    }
-
-    pub fn shape(&self, shape: Shape) -> Shape {
-        match shape {
-            Shape::Nothing => Shape::RoundOne(1.0),
-            Shape::RoundOne(_) => Shape::Flat { width: 2 },
-            Shape::Flat { .. } => Shape::Nothing,
-        }
-    }
-
-    pub fn keys(&self, row: ValueRef<'_>) -> i64 {
-        match row.shape() {
-            modrack_sdk::Shape::Map(fields) => fields.len() as i64,
-            _ => -1,
-        }
-    }
-
-    pub fn all(&self, args: Vec<Value>) -> i64 {
-        args.len() as i64
-    }
-
-    pub fn parse(&self, text: String) -> Result<i64> {
-        Ok(text.parse::<i64>()?)
-    }
-
-    pub fn refuse(&self) -> Result<()> {
-        bail!("It is refused")
-    }
-
-    pub fn panics(&self) {
-        panic!("at {}", 3)
-    }
-
-    pub fn setting(&self) -> Result<Option<i64>> {
-        modrack::log::info!("asked");
-        modrack::config("limit")
-    }
-
-    pub fn ask(&self) -> Result<f64> {
-        modrack::slot("rates").call("rate", modrack::args!["EUR", 2])
-    }
-
-    #[expect(dead_code, reason = "it is to be seen that it is no function of the module")]
-    fn private(&self) {}
-}
+use modrack_sdk::{Row, Value};
 
 unsafe extern "C" {
     #[link_name = "modrack_module_v1"]
@@ -372,7 +241,7 @@ fn a_panic_stays_inside() {
         assert_eq!(error.get("message").and_then(Value::as_str), Some("at 3"));
         assert_eq!(error.get("class").and_then(Value::as_str), Some("panic"));
         let place = error.get("traceback").and_then(Value::as_str).unwrap_or_default();
-        assert!(place.contains("native.rs:"), "{place}");
+        assert!(place.contains("everything.rs:"), "{place}");
     }
     assert_eq!(one.call("count", &[]), (abi::STATUS_OK, Value::Int(1)));
     let (status, error) = Instance::new(&[key("panics", abi::Value::int(3))]).err().expect("it panics");

@@ -11,6 +11,7 @@ use modrack_abi as abi;
 use super::panic::caught;
 use super::{Reply, host, lent, panic};
 use crate::error::What;
+use crate::started::count;
 use crate::view::{Fields, Shape};
 use crate::{Error, FromValue, IntoValue, Outcome, Result, ValueRef};
 
@@ -101,70 +102,19 @@ impl<S> Once<S> {
     }
 }
 
-/// What a constructor gives: the state, or something that may be an error.
-#[diagnostic::on_unimplemented(
-    message = "The constructor of a module must give `Self` or `modrack::Result<Self>`",
-    label = "`{Self}` is not what is wanted here"
-)]
-pub trait Made<S> {
-    /// The state, or the error.
-    ///
-    /// # Errors
-    /// What the constructor failed with.
-    fn made(self) -> Result<S>;
-}
-
-impl<S> Made<S> for S {
-    fn made(self) -> Result<S> {
-        Ok(self)
-    }
-}
-
-impl<S, E: Into<Error>> Made<S> for Result<S, E> {
-    fn made(self) -> Result<S> {
-        self.map_err(Into::into)
-    }
-}
-
 /// The arguments of a call.
 #[derive(Clone, Copy)]
 pub struct Args<'v>(&'v [abi::Value]);
 
 impl<'v> Args<'v> {
-    /// That there are so many: at least `least`, and no more than there are names.
+    /// That there are so many: at least `least`, and no more than there are names, unless the last stands for all
+    /// that are left.
     ///
     /// # Errors
     /// Too few or too many, said with the names.
     #[inline]
-    pub fn count(self, least: usize, names: &[&str]) -> Result<()> {
-        if self.0.len() < least || self.0.len() > names.len() {
-            self.miscounted(least, names)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// That there are so many at least, one fewer than there are names.
-    ///
-    /// # Errors
-    /// Too few, said with the names.
-    #[inline]
-    pub fn at_least(self, least: usize, names: &[&str]) -> Result<()> {
-        if self.0.len() < least { self.miscounted(least, names) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn miscounted(self, least: usize, names: &[&str]) -> Result<()> {
-        let most = names.len();
-        let wanted = if least == most { most.to_string() } else { format!("{least} to {most}") };
-        let plural = if wanted == "1" { "argument" } else { "arguments" };
-        let (given, were) = (self.0.len(), if self.0.len() == 1 { "was" } else { "were" });
-        let message = format!("It takes {wanted} {plural}, but {given} {were} given");
-        let hint = match names {
-            [] => "Give none".to_owned(),
-            _ => format!("Give `{}`", names.join("`, `")),
-        };
-        Err(Error::of(What::BadArguments, message).hint(hint))
+    pub fn count(self, least: usize, names: &[&str], rest: bool) -> Result<()> {
+        count(self.0.len(), least, names, rest)
     }
 
     #[inline]

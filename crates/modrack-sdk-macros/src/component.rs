@@ -1,0 +1,357 @@
+//! The code of the component form: the world as WIT, and what `wit-bindgen` makes of it joined to the functions.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use crate::contracts::{Seat, Takes, packages, seat};
+use crate::function::{Access, Arg, Function, kebab};
+use crate::manifest;
+use crate::module::{Home, Module};
+use crate::params::Taken;
+use crate::types::{Passed, Wit};
+
+pub(crate) fn code(module: &Module) -> TokenStream {
+    let krate = &module.said.krate;
+    let component = quote!(#krate::__private::component);
+    let mut root = TokenStream::new();
+    let mut interfaces: BTreeMap<(&str, &str), TokenStream> = BTreeMap::new();
+    // What the module is given when it starts is always asked for.
+    interfaces.insert(("types", "lifecycle"), initialize(module));
+    for function in &module.functions {
+        match seat(module, function) {
+            None => root.extend(free(module, function)),
+            Some(seat) => {
+                let code = seated(module, function, &seat);
+                interfaces.entry((seat.package, seat.interface)).or_default().extend(code);
+            }
+        }
+    }
+    if !module.functions.iter().any(|function| function.name == "shutdown") {
+        let end = end(module);
+        interfaces.entry(("types", "lifecycle")).or_default().extend(quote! {
+            fn shutdown() -> ::core::result::Result<(), #component::values::Error> {
+                (|| -> #krate::Result<()> { #end })().map_err(#component::failed)
+            }
+        });
+    }
+    let world = world(module, interfaces.keys().copied());
+    let root = if root.is_empty() { root } else { quote!(impl bindings::Guest for Component { #root }) };
+    let guests = interfaces.iter().map(|((package, interface), functions)| {
+        let (package, interface) = (word(package), word(interface));
+        quote! {
+            impl bindings::exports::modrack::#package::#interface::Guest for Component { #functions }
+        }
+    });
+    let state = state(module);
+    let head = manifest::text(module, None);
+    let params = match &module.create {
+        Some(create) => create.takes.manifest(krate),
+        None => Taken::Nothing.manifest(krate),
+    };
+    let runtime = quote!(#component::wit_bindgen::rt).to_string().replace(' ', "");
+    quote! {
+        #[cfg(target_family = "wasm")]
+        #[expect(unsafe_code, reason = "what wit-bindgen writes exports functions by their names")]
+        const _: () = {
+            mod bindings {
+                #component::wit_bindgen::generate!({
+                    inline: #world,
+                    world: "author:module/module",
+                    runtime_path: #runtime,
+                    with: {
+                        "modrack:types/values@1.0.0": #component::values,
+                        "modrack:host/host@1.0.0": #component::host_interface,
+                    },
+                });
+            }
+
+            struct Component;
+
+            #state
+
+            #root
+
+            #(#guests)*
+
+            bindings::export!(Component with_types_in bindings);
+
+            const TEXTS: &[&str] = &[#head, #params];
+            const SIZE: usize = #krate::__private::length(TEXTS);
+
+            #[used]
+            #[unsafe(link_section = "modrack")]
+            static SAID: [u8; SIZE] = #krate::__private::joined(TEXTS);
+        };
+    }
+}
+
+/// The world that the component is built for.
+fn world<'i>(module: &Module, interfaces: impl Iterator<Item = (&'i str, &'i str)>) -> String {
+    let mut text = "package author:module;\n\nworld module {\n".to_owned();
+    text.push_str("    use modrack:types/values@1.0.0.{value, table, error};\n");
+    text.push_str("    import modrack:host/host@1.0.0;\n");
+    for (package, interface) in interfaces {
+        text.push_str(&format!("    export modrack:{package}/{interface}@1.0.0;\n"));
+    }
+    for function in module.functions.iter().filter(|function| seat(module, function).is_none()) {
+        manifest::document(&mut text, "    ", &function.docs);
+        text.push_str(&format!(
+            "    export {}: {};\n",
+            kebab(&function.name),
+            function.wit(!is_sure(function))
+        ));
+    }
+    text.push_str("}\n\n");
+    text.push_str(&packages(module));
+    text
+}
+
+/// Whether nothing can fail: then the function gives its result as it is.
+fn is_sure(function: &Function) -> bool {
+    !function.may_fail && is_same(&function.gives) && function.args.iter().all(|arg| is_same(&arg.wit))
+}
+
+/// Whether a type needs no reading or making that could fail.
+fn is_same(wit: &Wit) -> bool {
+    match wit {
+        Wit::Plain(_, "usize" | "isize") | Wit::Value | Wit::Table => false,
+        Wit::Plain(..) | Wit::Bytes | Wit::Nothing => true,
+        Wit::List(inner) | Wit::Option(inner) | Wit::Map(inner) => is_same(inner),
+        Wit::Tuple(items) => items.iter().all(is_same),
+    }
+}
+
+/// The static that holds the state, where there is one.
+fn state(module: &Module) -> TokenStream {
+    let component = component(module);
+    match &module.home {
+        Home::State(state) if module.has_state() => quote! {
+            ::std::thread_local! {
+                static STATE: #component::Cell<#state> = const { #component::Cell::new() };
+            }
+        },
+        _ => TokenStream::new(),
+    }
+}
+
+fn component(module: &Module) -> TokenStream {
+    let krate = &module.said.krate;
+    quote!(#krate::__private::component)
+}
+
+fn initialize(module: &Module) -> TokenStream {
+    let (krate, component) = (&module.said.krate, component(module));
+    let body = match &module.home {
+        Home::State(state) if module.has_state() => {
+            let made = match &module.create {
+                Some(create) => {
+                    let call = create.takes.call(&module.home.path(&create.ident), krate);
+                    quote!(#krate::__private::Made::made(#call))
+                }
+                None => {
+                    let default =
+                        quote_spanned!(state.span()=> <#state as ::core::default::Default>::default());
+                    quote! {{
+                        #krate::__private::known(given, &[])?;
+                        ::core::result::Result::Ok(#default)
+                    }}
+                }
+            };
+            quote! {
+                let state: #state = #component::made(&config, |given| #made)?;
+                STATE.with(|cell| cell.set(::core::option::Option::Some(state)))
+            }
+        }
+        _ => quote!(#component::made(&config, |given| #krate::__private::known(given, &[]))),
+    };
+    quote! {
+        fn initialize(config: #component::values::Value) -> ::core::result::Result<(), #component::values::Error> {
+            #component::listen();
+            (|| -> #krate::Result<()> { #body })().map_err(#component::failed)
+        }
+    }
+}
+
+/// What is done last of all.
+fn end(module: &Module) -> TokenStream {
+    match module.has_state() {
+        true => quote!(STATE.with(|cell| cell.set(::core::option::Option::None))),
+        false => quote!(::core::result::Result::Ok(())),
+    }
+}
+
+/// A function of the world itself.
+fn free(module: &Module, function: &Function) -> TokenStream {
+    let (krate, component) = (&module.said.krate, component(module));
+    let name = word(&function.name);
+    let params = function.args.iter().enumerate().map(|(index, arg)| {
+        let (variable, ty) = (format_ident!("arg{index}"), rust(&arg.wit, &component));
+        quote!(#variable: #ty)
+    });
+    let gives = rust(&function.gives, &component);
+    let reads = function.args.iter().enumerate().map(|(index, arg)| read(arg, index, &arg.wit, &component));
+    let call = call(module, function, &function.gives, &TokenStream::new());
+    let body = quote!((|| -> #krate::Result<#gives> { #(#reads)* #call })());
+    if is_sure(function) {
+        return quote! {
+            fn #name(#(#params),*) -> #gives {
+                match #body {
+                    ::core::result::Result::Ok(given) => given,
+                    ::core::result::Result::Err(error) => ::core::panic!("{error}"),
+                }
+            }
+        };
+    }
+    quote! {
+        fn #name(#(#params),*) -> ::core::result::Result<#gives, #component::values::Error> {
+            #body.map_err(#component::failed)
+        }
+    }
+}
+
+/// A function of an interface, whose types are those of the interface.
+fn seated(module: &Module, function: &Function, seat: &Seat) -> TokenStream {
+    let (krate, component) = (&module.said.krate, component(module));
+    let name = word(&function.name);
+    let gives = rust(&seat.gives, &component);
+    let (params, reads) = match &seat.takes {
+        Takes::Each(types) => {
+            let params = types.iter().enumerate().map(|(index, wit)| {
+                let (variable, ty) = (format_ident!("arg{index}"), rust(wit, &component));
+                quote!(#variable: #ty)
+            });
+            let reads = function.args.iter().zip(types).enumerate();
+            let reads = reads.map(|(index, (arg, wit))| read(arg, index, wit, &component));
+            (quote!(#(#params),*), quote!(#(#reads)*))
+        }
+        Takes::Spread => {
+            let reads = function.args.iter().enumerate().map(|(index, arg)| spread(arg, index, &component));
+            let names = function.args.iter().map(|arg| &arg.name);
+            let (least, rest) = (function.least(), function.args.last().is_some_and(|arg| arg.is_rest));
+            let count = quote!(#krate::__private::count(args.len(), #least, &[#(#names),*], #rest)?;);
+            (quote!(args: ::std::vec::Vec<#component::values::Value>), quote!(#count #(#reads)*))
+        }
+    };
+    let last = if function.name == "shutdown" { end(module) } else { TokenStream::new() };
+    let call = call(module, function, &seat.gives, &last);
+    quote! {
+        fn #name(#params) -> ::core::result::Result<#gives, #component::values::Error> {
+            (|| -> #krate::Result<#gives> { #reads #call })().map_err(#component::failed)
+        }
+    }
+}
+
+/// Reads an argument that came as `wit` into a variable.
+fn read(arg: &Arg, index: usize, wit: &Wit, component: &TokenStream) -> TokenStream {
+    let variable = format_ident!("arg{index}");
+    let (name, span) = (&arg.name, arg.ty.span());
+    let Passed { read, .. } = Passed::of(&arg.ty);
+    match wit {
+        Wit::Value => quote_spanned!(span=> let #variable = #component::read::<#read>(&#variable, #name)?;),
+        // Text and bytes that are lent are lent from what came.
+        Wit::Plain("string", _) | Wit::Bytes if matches!(read, syn::Type::Reference(_)) => {
+            quote_spanned!(span=> let #variable: #read = &#variable;)
+        }
+        // Bytes that are the author's own stay as they came.
+        Wit::Bytes if is_vec(&read) => TokenStream::new(),
+        _ => quote_spanned!(span=> let #variable: #read = #component::argument(#variable, #name)?;),
+    }
+}
+
+fn is_vec(ty: &syn::Type) -> bool {
+    matches!(ty, syn::Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Vec"))
+}
+
+/// Reads one of however many arguments.
+fn spread(arg: &Arg, index: usize, component: &TokenStream) -> TokenStream {
+    let variable = format_ident!("arg{index}");
+    let (name, span) = (&arg.name, arg.ty.span());
+    let Passed { read, .. } = Passed::of(&arg.ty);
+    match arg.is_rest {
+        true => quote_spanned!(span=> let #variable = #component::rest(&args, #index, #name)?;),
+        false => quote_spanned!(span=> let #variable = #component::spread::<#read>(&args, #index, #name)?;),
+    }
+}
+
+/// Calls the function with the variables that were read, and makes its result the one that is wanted.
+fn call(module: &Module, function: &Function, wanted: &Wit, last: &TokenStream) -> TokenStream {
+    let (krate, component) = (&module.said.krate, component(module));
+    let path = module.home.path(&function.ident);
+    let passed = function.args.iter().enumerate().map(|(index, arg)| {
+        let (variable, by) = (format_ident!("arg{index}"), Passed::of(&arg.ty).by);
+        quote!(#by #variable)
+    });
+    let state = function.receiver.map(|_| quote!(state,));
+    let called =
+        quote_spanned!(function.ident.span()=> #krate::Outcome::outcome(#path(#state #(#passed),*))?);
+    // A function that returns a reference returns it into the state or its arguments, so it is made into what
+    // crosses while these are there. Bytes of the author's own cross as they are.
+    let gives = rust(wanted, &component);
+    let given = match wanted {
+        Wit::Bytes if function.gives_vec => quote!(::core::result::Result::Ok(#called)),
+        _ => quote!(#component::IntoWit::<#gives>::into_wit(#called)),
+    };
+    let run = match function.receiver {
+        None => given,
+        Some(Access::Shared) => quote!(STATE.with(|cell| cell.with(|state| #given))),
+        Some(Access::Only) => quote!(STATE.with(|cell| cell.with_mut(|state| #given))),
+    };
+    if last.is_empty() {
+        return run;
+    }
+    quote! {
+        let given = #run;
+        let last: #krate::Result<()> = { #last };
+        last.and(given)
+    }
+}
+
+/// The type of Rust that `wit-bindgen` has for one of WIT.
+fn rust(wit: &Wit, component: &TokenStream) -> TokenStream {
+    match wit {
+        Wit::Plain("string", _) => quote!(::std::string::String),
+        Wit::Plain(wit, _) => {
+            let name = match *wit {
+                "s8" => "i8",
+                "s16" => "i16",
+                "s32" => "i32",
+                "s64" => "i64",
+                same => same,
+            };
+            let name = Ident::new(name, Span::call_site());
+            quote!(#name)
+        }
+        Wit::Bytes => quote!(::std::vec::Vec<u8>),
+        Wit::List(item) => {
+            let item = rust(item, component);
+            quote!(::std::vec::Vec<#item>)
+        }
+        Wit::Option(inner) => {
+            let inner = rust(inner, component);
+            quote!(::core::option::Option<#inner>)
+        }
+        Wit::Tuple(items) => {
+            let items = items.iter().map(|item| rust(item, component));
+            quote!((#(#items,)*))
+        }
+        Wit::Map(value) => {
+            let value = rust(value, component);
+            quote!(::std::vec::Vec<(::std::string::String, #value)>)
+        }
+        Wit::Value => quote!(#component::values::Value),
+        Wit::Table => quote!(#component::values::Table),
+        Wit::Nothing => quote!(()),
+    }
+}
+
+/// A name as `wit-bindgen` writes it: `error_handler`, and `type_` for a word that Rust has for itself.
+fn word(name: &str) -> Ident {
+    let name = name.replace('-', "_");
+    match syn::parse_str::<Ident>(&name) {
+        Ok(ident) => Ident::new(&ident.to_string(), Span::call_site()),
+        Err(_) => format_ident!("{name}_"),
+    }
+}
