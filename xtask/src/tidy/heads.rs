@@ -6,8 +6,13 @@ use super::{Complaint, TextFile};
 const LONGEST: usize = 800;
 
 /// The crates that may have `unsafe` code.
-const MAY_BE_UNSAFE: &[&str] =
-    &["crates/modrack-abi", "crates/modrack-native", "crates/modrack-python", "crates/modrack-sdk"];
+const MAY_BE_UNSAFE: &[&str] = &[
+    "crates/modrack-abi",
+    "crates/modrack-native",
+    "crates/modrack-python",
+    "crates/modrack-sdk",
+    "crates/modrack-sdk-macros",
+];
 
 /// Holds the rules of source files.
 pub(super) fn check(files: &[TextFile]) -> Vec<Complaint> {
