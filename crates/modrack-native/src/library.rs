@@ -64,8 +64,9 @@ impl Library {
                 Ok(Arc::clone(process.by_hash.entry(hash).or_insert_with(|| Arc::new(library))))
             }
             Err(failure) => {
-                for name in taken {
-                    process.names.remove(&name);
+                // What was loaded on the way stays loaded, and keeps its name.
+                for name in taken.iter().filter(|name| !dlopen::is_loaded(name)) {
+                    process.names.remove(name);
                 }
                 Err(failure)
             }

@@ -156,8 +156,12 @@ fn parts(path: &Path, root: &Path, content: Vec<u8>) -> Result<Vec<Part>> {
         let dynamic = Elf::read(&content).and_then(|elf| elf.dynamic());
         let dynamic = dynamic.map_err(|why| error::not_a_library(&path, root, &why, &content))?;
         let name = path.file_name().unwrap_or_default().to_owned();
-        let mut names = vec![name.to_string_lossy().into_owned()];
-        names.extend(dynamic.soname.filter(|soname| *soname != names[0]).map(str::to_owned));
+        // The module itself is loaded by its path: only what it calls itself could be taken for another's.
+        let own = name.to_string_lossy().into_owned();
+        let mut names = if parts.is_empty() { Vec::new() } else { vec![own] };
+        names.extend(
+            dynamic.soname.filter(|soname| names.first().is_none_or(|own| own != soname)).map(str::to_owned),
+        );
         let mut place = PathBuf::new();
         place.extend(std::iter::repeat_n(LEVEL, levels - climbs(&folder)));
         place.extend(folder.iter().flatten());
