@@ -351,3 +351,25 @@ F(shutdown) { UNUSED; return modrack_fail(out, MODRACK_PANICKED, "in shutdown");
         "M0407: `x.so` failed to shut down: `shutdown` panicked: in shutdown"
     );
 }
+
+#[test]
+fn a_module_that_is_thread_safe_takes_calls_at_once() {
+    let source = r#"
+static volatile int inside = 0;
+/* Comes back when two calls are in it. */
+F(meet) {
+    UNUSED;
+    __atomic_add_fetch(&inside, 1, __ATOMIC_SEQ_CST);
+    while (inside < 2 && !modrack_is_cancelled(c)) { }
+    GIVE(modrack_int(inside));
+}
+"#;
+    let lab = Lab::new();
+    let instance = lab.start(&lab.module("x.so", &["meet"], source, ".flags = MODRACK_THREAD_SAFE")).unwrap();
+    let met = std::thread::scope(|scope| {
+        let calls = [(); 2].map(|()| scope.spawn(|| call(&instance, "meet", &[])));
+        calls.map(|call| call.join().unwrap().unwrap())
+    });
+    assert_eq!(met, [Value::Int(2), Value::Int(2)]);
+    assert_eq!(instance.footprint().calls, 0);
+}
