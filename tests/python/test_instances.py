@@ -46,22 +46,19 @@ def test_instances(modrack: Modrack, instances: str, counts: list[int]) -> None:
 def test_attributes_are_of_one_instance(modrack: Modrack) -> None:
     """A pool has no attributes."""
     (modrack.folder / "counter.py").write_text(COUNTER)
-    (modrack.folder / "rack.yaml").write_text(
-        "rack: 1\nslots:\n  counter: { use: ./counter.py, instances: pool(2) }\n"
-    )
+    (modrack.folder / "rack.yaml").write_text("rack: 1\nslots:\n  counter: { use: ./counter.py, instances: pool(2) }\n")
     modrack.fails("M0110", "get", "counter", "count", status=2)
 
 
 def test_stages_of_a_pool_run(modrack: Modrack) -> None:
     """A stage whose instances take one call at a time gives what a shared one gives."""
-    (modrack.folder / "double.py").write_text(
-        "def double(row: dict) -> dict:\n    return {**row, 'a': row['a'] * 2}\n"
-    )
+    (modrack.folder / "double.py").write_text("def double(row: dict) -> dict:\n    return {**row, 'a': row['a'] * 2}\n")
     (modrack.folder / "in.csv").write_text("a\n1\n2\n")
     (modrack.folder / "rack.yaml").write_text(
         "rack: 1\nslots:\n  double: { use: ./double.py, instances: pool(2) }\n"
         "pipelines:\n  p:\n    source: { csv: in.csv }\n"
-        "    stages: [double, { use: ./double.py, name: again }, { use: ./double.py, name: less, limits: { output: 1MiB } }]\n"
+        "    stages:\n      - double\n      - { use: ./double.py, name: again }\n"
+        "      - { use: ./double.py, name: less, limits: { output: 1MiB } }\n"
         "    sink: { csv: out.csv }\n"
     )
     ran = modrack("run", "p", "--stats")
