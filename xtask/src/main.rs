@@ -9,6 +9,7 @@ mod codegen;
 mod count;
 mod demo;
 mod flights;
+mod guests;
 mod header;
 mod job;
 mod python;
@@ -27,6 +28,7 @@ Usage: cargo xtask CHORE
   bench          runs the benchmarks and writes benches/RESULTS.md
   tidy           holds the tree against the project's own rules
   codegen        writes what is made from other files; with --check, says what is out of date
+  guests         builds the WebAssembly components of the project; with --all, also those that take long
   flights-data   fetches all rows of examples/flights by pip
 ";
 
@@ -48,6 +50,7 @@ fn chore(args: &[String]) -> Result<bool> {
     let check = match rest {
         [] => false,
         [flag] if flag == "--check" && name == "codegen" => true,
+        _ if name == "guests" => return guests::run(rest),
         _ if name == "bench" => return bench::run(rest),
         _ => bail!("`{name}` does not take `{}`\n\n{USAGE}", rest.join(" ")),
     };
@@ -55,6 +58,7 @@ fn chore(args: &[String]) -> Result<bool> {
         "demo" => demo::run(),
         "test" => test::run(),
         "bench" => bench::run(rest),
+        "guests" => guests::run(rest),
         "tidy" => tidy::run(),
         "codegen" => codegen::run(check),
         "flights-data" => flights::run(),

@@ -70,8 +70,13 @@ impl Interpreter {
 
     /// The environment of this interpreter that holds what `requirements` lists, made if need be.
     pub(crate) fn venv(&self, requirements: &Path) -> Result<Venv> {
+        self.venv_in(&cargo::target()?.join("venvs"), requirements)
+    }
+
+    /// The same, in another folder than that of the tests' environments.
+    pub(crate) fn venv_in(&self, folder: &Path, requirements: &Path) -> Result<Venv> {
         let name = format!("{}{}", self.version, self.prefix.replace('/', "-"));
-        let venv = Venv { folder: cargo::target()?.join("venvs").join(name) };
+        let venv = Venv { folder: folder.join(name) };
         let wanted = contents(requirements)?;
         let stamp = venv.folder.join("requirements.stamp");
         if fs::read_to_string(&stamp).is_ok_and(|held| held == wanted) {
@@ -96,7 +101,12 @@ impl Interpreter {
 impl Venv {
     /// The environment's interpreter.
     pub(crate) fn python(&self) -> Command {
-        let mut command = Command::new(self.folder.join("bin").join("python"));
+        self.program("python")
+    }
+
+    /// A program that was installed into the environment.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.folder.join("bin").join(name));
         command.env("VIRTUAL_ENV", &self.folder).env_remove("PYTHONPATH").env_remove("PYTHONHOME");
         command
     }

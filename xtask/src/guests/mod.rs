@@ -1,0 +1,171 @@
+//! `cargo xtask guests`: the modules of the project that are WebAssembly components, built from source into
+//! `target/guests`.
+//!
+//! A guest is built when the hash of what it is made from, its compiler included, is another than last time. What
+//! cannot be built here because a tool is missing is skipped, by name and with what to do; a guest whose source does
+//! not compile has failed. What is out of date and not built is taken away: no test meets an old one.
+
+mod list;
+mod rust;
+mod script;
+mod stamp;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cargo;
+use list::{GUESTS, Guest, Kind};
+
+/// What became of a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was there, made from what is there now.
+    Fresh,
+    /// It was built.
+    Built,
+    /// It cannot be built here, or was not asked for; why, and what to do.
+    Skipped(String),
+    /// Its source does not build; what the compiler says.
+    Failed(String),
+}
+
+/// Builds, and says what became of each guest.
+pub(crate) fn run(args: &[String]) -> Result<bool> {
+    let all = match args {
+        [] => false,
+        [flag] if flag == "--all" => true,
+        _ => bail!("`guests` takes `--all`, which also builds those that take long, and nothing else"),
+    };
+    let started = Instant::now();
+    let folder = folder()?;
+    let outcomes = build(all)?;
+    for (name, outcome) in &outcomes {
+        println!("{name:<18} {outcome}");
+    }
+    println!("in {:.1} s, to {}", started.elapsed().as_secs_f64(), folder.display());
+    Ok(!outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))))
+}
+
+/// Where guests are put: beside what cargo builds.
+pub(crate) fn folder() -> Result<PathBuf> {
+    Ok(cargo::target()?.join("guests"))
+}
+
+/// Builds what is not up to date; `all` also what takes long. The outcomes are in the order of the list.
+///
+/// # Errors
+/// When the folder of the guests cannot be written. What is wrong with one guest is its outcome.
+pub(crate) fn build(all: bool) -> Result<Vec<(&'static str, Outcome)>> {
+    let yard = Yard::open(folder()?)?;
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; GUESTS.len()];
+    let in_rust: Vec<usize> =
+        (0..GUESTS.len()).filter(|i| matches!(GUESTS[*i].kind, Kind::Rust { .. })).collect();
+    let guests: Vec<&Guest> = in_rust.iter().map(|i| &GUESTS[*i]).collect();
+    for (i, outcome) in in_rust.iter().zip(rust::build(&yard, &guests)?) {
+        outcomes[*i] = Some(outcome);
+    }
+    for (guest, outcome) in GUESTS.iter().zip(&mut outcomes) {
+        match guest.kind {
+            Kind::Rust { .. } => {}
+            Kind::JavaScript { folder, script } => {
+                *outcome = Some(script::javascript(&yard, guest, folder, script)?)
+            }
+            Kind::Python { folder, module } => {
+                *outcome = Some(script::python(&yard, guest, folder, module, all)?)
+            }
+        }
+    }
+    let mut told = Vec::new();
+    for (guest, outcome) in GUESTS.iter().zip(outcomes) {
+        let outcome = outcome.context("every guest has an outcome")?;
+        if matches!(outcome, Outcome::Skipped(_) | Outcome::Failed(_)) {
+            yard.remove(guest.name)?;
+        }
+        told.push((guest.name, outcome));
+    }
+    Ok(told)
+}
+
+/// The folder of the guests, held by one process at a time.
+struct Yard {
+    folder: PathBuf,
+    _held: File,
+}
+
+impl Yard {
+    /// Makes the folder and waits until nobody else builds into it.
+    fn open(folder: PathBuf) -> Result<Self> {
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let held = File::create(folder.join(".lock"))?;
+        held.lock()?;
+        Ok(Self { folder, _held: held })
+    }
+
+    /// Whether the guest is there, made from what `hash` stands for.
+    fn has(&self, name: &str, hash: &str) -> bool {
+        self.component(name).exists() && fs::read_to_string(self.stamp(name)).is_ok_and(|held| held == hash)
+    }
+
+    /// Puts a component in its place, whole or not at all.
+    fn put(&self, name: &str, bytes: &[u8], hash: &str) -> Result<()> {
+        let aside = self.folder.join(format!(".{name}.wasm"));
+        fs::write(&aside, bytes).with_context(|| aside.display().to_string())?;
+        fs::rename(&aside, self.component(name))?;
+        Ok(fs::write(self.stamp(name), hash)?)
+    }
+
+    /// Takes away what is there of a guest.
+    fn remove(&self, name: &str) -> Result<()> {
+        for path in [self.stamp(name), self.component(name)] {
+            if path.exists() {
+                fs::remove_file(&path).with_context(|| path.display().to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty folder to work in.
+    fn bench(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.join("work").join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    fn component(&self, name: &str) -> PathBuf {
+        self.folder.join(name).with_extension("wasm")
+    }
+
+    fn stamp(&self, name: &str) -> PathBuf {
+        self.folder.join(name).with_extension("hash")
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fresh => f.write_str("is up to date"),
+            Self::Built => f.write_str("was built"),
+            Self::Skipped(why) => write!(f, "was skipped: {why}"),
+            Self::Failed(why) => write!(f, "does not build:\n{}", why.trim_end()),
+        }
+    }
+}
+
+/// Copies the files of a folder, not of the folders in it.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let path = entry?.path();
+        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+            fs::copy(&path, to.join(name)).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
