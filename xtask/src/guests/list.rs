@@ -49,6 +49,18 @@ pub(crate) const GUESTS: &[Guest] = &[
     Guest { name: "tally", kind: OURS, from: &["guests/Cargo.toml", "guests/Cargo.lock", "guests/tally"] },
     Guest { name: "price", kind: OURS, from: &["guests/Cargo.toml", "guests/Cargo.lock", "guests/price"] },
     Guest {
+        name: "everything",
+        kind: OURS,
+        from: &[
+            "guests/Cargo.toml",
+            "guests/Cargo.lock",
+            "guests/everything",
+            "Cargo.toml",
+            "crates/modrack-sdk",
+            "crates/modrack-sdk-macros",
+        ],
+    },
+    Guest {
         name: "price-javascript",
         kind: Kind::JavaScript { folder: "guests/javascript", script: "price.js" },
         from: &["guests/javascript"],
