@@ -190,6 +190,18 @@ pub(crate) enum New {
         #[arg(value_hint = ValueHint::FilePath)]
         name: PathBuf,
     },
+    /// A module written in Rust, with a test: a crate that builds as a native library and as a component
+    Rust {
+        /// The folder to make; its last part is the package's name
+        #[arg(value_hint = ValueHint::DirPath)]
+        name: PathBuf,
+        /// Say how to build and call it as a WebAssembly component
+        #[arg(long)]
+        wasm: bool,
+        /// The folder of `modrack-sdk`, instead of the published version or of the source that this command was built from
+        #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath)]
+        sdk: Option<PathBuf>,
+    },
 }
 
 /// `completions`.

@@ -504,6 +504,74 @@ fn a_new_module_is_described_and_is_not_overwritten() {
 }
 
 #[test]
+fn a_new_package_in_rust_is_described() {
+    let here = Here::new(&[]);
+    here.check_cli(
+        &["new", "rust", "word-count"],
+        &expect![[r#"
+        exit status 0
+        --- stderr
+        Made the package `word-count`; a slot takes it with `use: ./target/debug/libword_count.so`
+          word-count/Cargo.toml  the package; it names the kit
+          word-count/src/lib.rs  the module, with its test
+          word-count/README.md   how to go on
+
+        Try:
+          cd word-count
+          cargo test
+          cargo build
+          modrack call ./target/debug/libword_count.so _ '{"text": "  Hello "}'
+    "#]],
+    );
+    here.check_cli(
+        &["new", "rust", "word-count"],
+        &expect![[r#"
+        exit status 2
+        --- stderr
+        error[M0107]: `word-count/Cargo.toml` is there already
+          --> word-count/Cargo.toml
+          hint: Choose another name, or remove the file
+    "#]],
+    );
+    here.check_cli(
+        &["new", "rust", "counts", "--wasm"],
+        &expect![[r#"
+        exit status 0
+        --- stderr
+        Made the package `counts`; a slot takes it with `use: ./target/wasm32-wasip2/component/counts.wasm`
+          counts/Cargo.toml  the package; it names the kit
+          counts/src/lib.rs  the module, with its test
+          counts/README.md   how to go on
+
+        Try:
+          cd counts
+          cargo test
+          rustup target add wasm32-wasip2
+          cargo build --profile component --target wasm32-wasip2
+          modrack call ./target/wasm32-wasip2/component/counts.wasm _ '{"text": "  Hello "}'
+    "#]],
+    );
+    here.check_cli(
+        &["new", "rust", "Counts"],
+        &expect![[r#"
+        exit status 2
+        --- stderr
+        error[M0116]: `Counts` does not name a Rust package
+          hint: Start with a small letter, then use small letters, digits, `-` and `_`
+    "#]],
+    );
+    here.check_cli(
+        &["new", "rust", "others", "--sdk", "nowhere"],
+        &expect![[r#"
+        exit status 2
+        --- stderr
+        error[M0116]: There is no `Cargo.toml` in `nowhere`
+          hint: Give the folder `crates/modrack-sdk` of modrack's source
+    "#]],
+    );
+}
+
+#[test]
 fn schema_is_json() {
     let output = Here::new(&[]).run(&["schema"]);
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -264,7 +264,12 @@ impl Misfit {
 
     /// As a failure of the call, of the argument `name`.
     pub(crate) fn of_argument(self, name: &str) -> Error {
-        self.in_field(name).into()
+        self.in_field(name).refused()
+    }
+
+    /// As a failure of the call: what was given does not fit.
+    pub(crate) fn refused(self) -> Error {
+        Error::of(What::BadArguments, self.to_string())
     }
 }
 
@@ -286,8 +291,9 @@ impl fmt::Display for Misfit {
     }
 }
 
+/// A value that a function looked into is data, not an argument that was refused: it fails like everything else.
 impl From<Misfit> for Error {
     fn from(misfit: Misfit) -> Self {
-        Self::of(What::BadArguments, misfit.to_string())
+        Self::new(misfit.to_string()).class("Misfit")
     }
 }

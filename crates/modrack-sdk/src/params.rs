@@ -71,19 +71,16 @@ impl Params for crate::Row {
 
 /// A field that is not given is what `default` gives, else what stands for nothing.
 #[doc(hidden)]
-pub fn param<'v, T: FromValue<'v>>(
-    given: Fields<'v>,
-    name: &str,
-    default: Option<fn() -> T>,
-) -> Result<T, Misfit> {
-    match (given.get(name), default) {
+pub fn param<'v, T: FromValue<'v>>(given: Fields<'v>, name: &str, default: Option<fn() -> T>) -> Result<T> {
+    let read = match (given.get(name), default) {
         (Some(value), Some(default)) if value.is_null() => Ok(T::missing().unwrap_or_else(default)),
         (Some(value), _) => T::from_value(value).map_err(|why| why.in_field(name)),
         (None, Some(default)) => Ok(default()),
         (None, None) => {
             T::missing().ok_or_else(|| Misfit::said("must be given, as a parameter").in_field(name))
         }
-    }
+    };
+    read.map_err(Misfit::refused)
 }
 
 /// That every parameter that is given is known.
@@ -110,22 +107,22 @@ pub fn bounds<T: PartialOrd + std::fmt::Debug>(
     value: &T,
     min: Option<T>,
     max: Option<T>,
-) -> Result<(), Misfit> {
+) -> Result<()> {
     // What cannot be compared, as a number that is none, is within no bounds.
     let wanted = match (min, max) {
         (Some(min), _) if value.partial_cmp(&min).is_none_or(Ordering::is_lt) => format!("at least {min:?}"),
         (_, Some(max)) if value.partial_cmp(&max).is_none_or(Ordering::is_gt) => format!("at most {max:?}"),
         _ => return Ok(()),
     };
-    Err(Misfit::new(&wanted, format_args!("{value:?}")).in_field(name))
+    Err(Misfit::new(&wanted, format_args!("{value:?}")).of_argument(name))
 }
 
 /// That a parameter is one of some words.
 #[doc(hidden)]
-pub fn one_of(name: &str, value: &str, words: &[&str]) -> Result<(), Misfit> {
+pub fn one_of(name: &str, value: &str, words: &[&str]) -> Result<()> {
     if words.contains(&value) {
         return Ok(());
     }
     let wanted = format!("one of `{}`", words.join("`, `"));
-    Err(Misfit::new(&wanted, format_args!("`{value}`")).in_field(name))
+    Err(Misfit::new(&wanted, format_args!("`{value}`")).of_argument(name))
 }

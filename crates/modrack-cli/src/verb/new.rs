@@ -16,6 +16,7 @@ pub(crate) fn run(what: &New, output: &mut Output) -> Outcome {
     match what {
         New::Rack { name } => rack(name, output),
         New::Python { name } => python(name, output),
+        New::Rust { name, wasm, sdk } => rust(name, *wasm, sdk.as_deref(), output),
     }
 }
 
@@ -93,6 +94,80 @@ fn python(name: &Path, output: &mut Output) -> Outcome {
     ];
     let title = format!("Made the module `{stem}`; a slot takes it with `use: {use_text}:{class}`");
     tell(&title, &made, &next, output)
+}
+
+fn rust(folder: &Path, wasm: bool, sdk: Option<&Path>, output: &mut Output) -> Outcome {
+    let package = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_name = package.starts_with(|c: char| c.is_ascii_lowercase())
+        && package.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+    // Names that the package would share with what it depends on, or with what cargo makes.
+    if !is_name || ["modrack", "test", "core", "std", "build", "deps", "examples"].contains(&package) {
+        let message = format!("`{}` does not name a Rust package", folder.display());
+        return Err(Error::new(Code::Usage, message)
+            .hint("Start with a small letter, then use small letters, digits, `-` and `_`")
+            .into());
+    }
+    let (dependency, place) = kit(sdk)?;
+    let name = package.replace('-', "_");
+    let library = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let made = [
+        ("Cargo.toml", include_str!("../template/rust/Cargo.toml.txt"), "the package; it names the kit"),
+        ("src/lib.rs", include_str!("../template/rust/lib.rs"), "the module, with its test"),
+        ("README.md", include_str!("../template/rust/README.md"), "how to go on"),
+        (".gitignore", "/target/\n", ""),
+    ];
+    let fill = |text: &str| {
+        text.replace("{package}", package)
+            .replace("{crate}", &name)
+            .replace("{Name}", &class_name(&name))
+            .replace("{library}", &library)
+            .replace("{sdk}", &dependency)
+            .replace("{where}", &place)
+    };
+    let made: Vec<Made<'_>> = made
+        .into_iter()
+        .map(|(path, text, what)| Made { path: folder.join(path), text: fill(text), what })
+        .collect();
+    write(&made)?;
+    let mut next = vec![format!("cd {}", shell_word(folder)), "cargo test".to_owned()];
+    let built = if wasm {
+        next.push("rustup target add wasm32-wasip2".to_owned());
+        next.push("cargo build --profile component --target wasm32-wasip2".to_owned());
+        format!("./target/wasm32-wasip2/component/{name}.wasm")
+    } else {
+        next.push("cargo build".to_owned());
+        format!("./target/debug/{library}")
+    };
+    next.push(format!(r#"modrack call {built} _ '{{"text": "  Hello "}}'"#));
+    tell(&format!("Made the package `{package}`; a slot takes it with `use: {built}`"), &made, &next, output)
+}
+
+/// How a package names the kit: by the path that is given, by that of the source which this command was built from
+/// where it is still there, else by the version that is published.
+fn kit(given: Option<&Path>) -> Result<(String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("modrack-sdk");
+    let path = match given {
+        Some(path) if path.join("Cargo.toml").is_file() => {
+            Some(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+        }
+        Some(path) => {
+            let message = format!("There is no `Cargo.toml` in `{}`", path.display());
+            return Err(Error::new(Code::Usage, message)
+                .hint("Give the folder `crates/modrack-sdk` of modrack's source"));
+        }
+        None => source.join("Cargo.toml").is_file().then_some(source),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(match path {
+        Some(path) => {
+            let shown = path.display().to_string().replace('\\', "/");
+            let place = format!(
+                "by its path, `{shown}`; where it is published, `version = \"{version}\"` takes its place"
+            );
+            (format!("path = \"{shown}\""), place)
+        }
+        None => (format!("version = \"{version}\""), "by its version, from crates.io".to_owned()),
+    })
 }
 
 /// Writes the files, or none of them where one is there already.
