@@ -15,6 +15,7 @@ use modrack_core::{Backend, BackendName, Code, Error, Result};
 use modrack_native::{NativeBackend, NativeSettings};
 use modrack_pysource::{Reader, SourceOnly};
 use modrack_runtime::{Rack, Slot};
+use modrack_wasm::{WasmBackend, WasmSettings};
 use serde_json::{Value as Json, json};
 
 use crate::args::Global;
@@ -111,6 +112,10 @@ impl Session {
             }))],
         };
         backends.push(Arc::new(native));
+        backends.push(WasmBackend::new(WasmSettings {
+            cache: state(&plan).map(|folder| folder.join("wasm")),
+            log: crate::log::of(&self.output),
+        }));
         let file = plan.file.clone();
         let rack = Rack::open(plan, backends)?;
         if let Some(file) = file {

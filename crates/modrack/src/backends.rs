@@ -15,6 +15,8 @@ pub(crate) fn of(plan: &RackPlan) -> Result<Vec<Arc<dyn Backend>>> {
         python(plan)?,
         #[cfg(feature = "native")]
         native(plan),
+        #[cfg(feature = "wasm")]
+        wasm(plan),
     ];
     // Without any feature there is nothing to make of the plan.
     let _ = plan;
@@ -43,8 +45,18 @@ fn native(plan: &RackPlan) -> Arc<dyn Backend> {
     Arc::new(NativeBackend::new(NativeSettings { root, store, ..NativeSettings::default() }))
 }
 
+/// Components' lines go nowhere: a program that wants them gives the backend itself.
+#[cfg(feature = "wasm")]
+fn wasm(plan: &RackPlan) -> Arc<dyn Backend> {
+    use modrack_wasm::{WasmBackend, WasmSettings};
+
+    let root = std::path::absolute(&plan.root).unwrap_or_else(|_| plan.root.clone());
+    let cache = state(plan, &root).map(|folder| folder.join("wasm"));
+    WasmBackend::new(WasmSettings { cache, ..WasmSettings::default() })
+}
+
 /// The folder for what is kept between runs, if anything is.
-#[cfg(any(feature = "native", feature = "python"))]
+#[cfg(any(feature = "native", feature = "python", feature = "wasm"))]
 fn state(plan: &RackPlan, root: &std::path::Path) -> Option<std::path::PathBuf> {
     use modrack_core::plan::StatePlace;
 

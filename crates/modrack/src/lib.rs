@@ -1,7 +1,8 @@
 //! Loads modules written in Python, Rust and WebAssembly by name while a program runs.
 //!
 //! This crate is the one Rust API of modrack; everything else is behind it. Its features pick what is
-//! compiled: `native` (default) for shared libraries, `flow` for pipelines, `python` for Python modules; without them it is the rack alone, with
+//! compiled: `native` (default) for shared libraries, `flow` for pipelines, `python` for Python modules,
+//! `wasm` for WebAssembly components; without them it is the rack alone, with
 //! modules of the program's own.
 #![doc = include_str!("../../../docs/rust-api.md")]
 
@@ -29,6 +30,8 @@ pub use modrack_native as native;
 #[cfg(feature = "python")]
 pub use modrack_python as python;
 pub use modrack_runtime::{Bound, Catalog, CatalogEntry, Figures, SlotStats};
+#[cfg(feature = "wasm")]
+pub use modrack_wasm as wasm;
 
 pub use function::Function;
 pub use module::Module;

@@ -12,6 +12,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "crates/modrack-python",
     "crates/modrack-sdk",
     "crates/modrack-sdk-macros",
+    "crates/modrack-wasm/src/cache.rs",
 ];
 
 /// Holds the rules of source files.

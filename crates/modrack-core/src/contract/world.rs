@@ -64,10 +64,7 @@ pub fn doc(resolve: &Resolve, world: WorldId) -> Option<String> {
 fn exported(resolve: &Resolve, interface: Option<InterfaceName>, function: &Function) -> Exported {
     let mut info = function_info(resolve, function);
     let of_resource = match function.kind {
-        FunctionKind::Freestanding
-        | FunctionKind::AsyncFreestanding
-        | FunctionKind::Getter
-        | FunctionKind::Setter => false,
+        FunctionKind::Freestanding | FunctionKind::AsyncFreestanding => false,
         FunctionKind::Constructor(of) => {
             info.name = resource_name(resolve, of);
             true
@@ -75,11 +72,7 @@ fn exported(resolve: &Resolve, interface: Option<InterfaceName>, function: &Func
         FunctionKind::Method(of)
         | FunctionKind::AsyncMethod(of)
         | FunctionKind::Static(of)
-        | FunctionKind::AsyncStatic(of)
-        | FunctionKind::MethodGetter(of)
-        | FunctionKind::MethodSetter(of)
-        | FunctionKind::StaticGetter(of)
-        | FunctionKind::StaticSetter(of) => {
+        | FunctionKind::AsyncStatic(of) => {
             info.name = format!("{}.{}", resource_name(resolve, of), snake(function.item_name()));
             true
         }

@@ -262,7 +262,7 @@ static SOURCE_TEXT: Object = Object {
     shown: "source in place",
     keys: &[&[
         required("source", Text, "The module's source"),
-        required("language", Words(&[("python", true), ("wat", false)]), "What it is written in"),
+        required("language", Words(&[("python", true), ("wat", true)]), "What it is written in"),
     ]],
 };
 

@@ -193,7 +193,7 @@ slots:
             rack.yaml:5:6 slots.c: `c` must be text or a mapping, not a list [M0105]
                 hint: Write one value, or `key: value`, each on a line of its own or within `{...}`
             rack.yaml:6:36 slots.d.use.language: `language` cannot be `ruby` [M0112]
-                hint: Write `python`
+                hint: Write one of `python`, `wat`
         "#]],
     );
 }
@@ -268,8 +268,6 @@ pipelines:
                 hint: It is of a later version (where a service that is built in finds its data): leave it out
             rack.yaml:12:12 slots.score.choose: `choose` is not available in modrack 0.1 yet [M0110]
                 hint: It is of a later version (the first of several slots whose condition holds): leave it out
-            rack.yaml:13:47 slots.wat.use.language: `wat` is not available in modrack 0.1 yet [M0110]
-                hint: Use another value until then
             rack.yaml:16:15 pipelines.p.source.sql: `sql` is not available in modrack 0.1 yet [M0110]
                 hint: It is of a later version (a table or query of a database): leave it out
             rack.yaml:17:17 pipelines.p.stages[0].all: `all` is not available in modrack 0.1 yet [M0110]

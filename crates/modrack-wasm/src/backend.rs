@@ -1,0 +1,230 @@
+//! WebAssembly components as a backend of a rack.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use modrack_core::{
+    Backend, BackendName, ContentHash, Description, Error, Guard, Guards, Log, Map, Origin, Phase, Result,
+    Start, Started, TableCopies, Text,
+};
+use wasmtime::{Store, Trap};
+
+use crate::cache::Cache;
+use crate::data::Data;
+use crate::describe::describe;
+use crate::engine::{Engines, Width, gives};
+use crate::failure::failure;
+use crate::instance::{WasmInstance, check_params};
+use crate::module::{Compiled, Module};
+use crate::seat::{Live, Seat};
+use crate::source;
+
+/// How many components that nothing uses are remembered.
+const REMEMBERED: usize = 64;
+
+/// What the backend is told of the rack.
+#[derive(Clone, Debug, Default)]
+pub struct WasmSettings {
+    /// Where compiled code is kept between runs; none keeps none.
+    pub cache: Option<PathBuf>,
+    /// Where components' lines go, and warnings about the cache.
+    pub log: Log,
+}
+
+/// Describes, compiles, starts and calls WebAssembly components.
+pub struct WasmBackend {
+    settings: WasmSettings,
+    engines: Arc<Engines>,
+    cache: OnceLock<Option<Cache>>,
+    modules: Mutex<HashMap<ContentHash, Arc<Module>>>,
+}
+
+impl WasmBackend {
+    /// A backend that has made nothing yet: the engine comes with the first component that starts.
+    pub fn new(settings: WasmSettings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            engines: Arc::default(),
+            cache: OnceLock::new(),
+            modules: Mutex::default(),
+        })
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        let open =
+            || self.settings.cache.as_deref().and_then(|folder| Cache::open(folder, &self.settings.log));
+        self.cache.get_or_init(open).as_ref()
+    }
+
+    fn remembered(&self, hash: &ContentHash) -> Option<Arc<Module>> {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    /// The component of an origin, read again unless it was read before.
+    fn module(&self, origin: &Origin) -> Result<Arc<Module>> {
+        let source = source::read(origin)?;
+        // The same content under another name is another module.
+        if let Some(module) = self.remembered(&source.hash)
+            && module.is_at(&source.path)
+        {
+            return Ok(module);
+        }
+        let compiled =
+            self.settings.cache.is_some() && self.cache().is_some_and(|cache| cache.knows(&source.hash));
+        let (description, plans) = describe(&source, !compiled)?;
+        let hash = source.hash.clone();
+        let module = Arc::new(Module::new(source, description, plans));
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        if modules.len() >= REMEMBERED {
+            modules.retain(|_, module| Arc::strong_count(module) > 1);
+        }
+        modules.insert(hash, module.clone());
+        Ok(module)
+    }
+
+    /// An instance on the engine of this width.
+    fn instantiate(&self, module: &Arc<Module>, start: &Start<'_>, width: Width) -> Result<Seat, Refused> {
+        let compiled =
+            module.compiled(&self.engines, width, self.cache(), start.origin).map_err(Refused::For)?;
+        let store = self.store(&compiled, start);
+        self.seat(module, compiled, store, start)
+    }
+
+    fn store(&self, compiled: &Compiled, start: &Start<'_>) -> Store<Data> {
+        let data = Data {
+            slot: start.slot.clone(),
+            params: Arc::new(start.params.clone()),
+            services: start.services.clone(),
+            log: self.settings.log.clone(),
+            copies: start.copies.clone(),
+            deadline: start.limits.time.and_then(|time| Instant::now().checked_add(time)),
+            cancel: None,
+            memory: start.limits.memory,
+            held: 0,
+            stopped: None,
+            panicked: None,
+        };
+        let mut store = Store::new(compiled.pre.engine(), data);
+        store.limiter(|data| data);
+        store.epoch_deadline_callback(|mut cx| cx.data_mut().tick());
+        // What a module may hold at all bounds what one call may give: the pages of a 32-bit memory.
+        store.set_hostcall_fuel(start.limits.output.map_or(1 << 32, fuel));
+        store
+    }
+
+    fn seat(
+        &self,
+        module: &Arc<Module>,
+        compiled: Arc<Compiled>,
+        mut store: Store<Data>,
+        start: &Start<'_>,
+    ) -> Result<Seat, Refused> {
+        // A component may run as it is instantiated: within the time of a call, where there is one.
+        let hold = match store.data().deadline {
+            Some(_) => {
+                store.set_epoch_deadline(1);
+                Some(self.engines.ticker.hold().map_err(Refused::For)?)
+            }
+            None => {
+                store.set_epoch_deadline(u64::MAX / 2);
+                None
+            }
+        };
+        let made = compiled.pre.instantiate(&mut store);
+        drop(hold);
+        let instance = made.map_err(|why| {
+            if store.data().stopped.is_none()
+                && why.downcast_ref::<Trap>().is_none()
+                && !gives(store.engine())
+            {
+                return Refused::Room;
+            }
+            Refused::For(failure(&why, store.data_mut(), start.limits.output).phase(Phase::Start))
+        })?;
+        let live = Live::new(store, instance);
+        Ok(Seat::new(
+            module.clone(),
+            compiled,
+            self.engines.clone(),
+            start.copies.clone(),
+            start.limits.output,
+            live,
+        ))
+    }
+}
+
+/// Why there is no instance.
+enum Refused {
+    /// The system gave no address space for its memories.
+    Room,
+    /// For another reason.
+    For(Error),
+}
+
+impl Backend for WasmBackend {
+    fn name(&self) -> BackendName {
+        BackendName::Wasm
+    }
+
+    fn describe(&self, origin: &Origin) -> Result<Description> {
+        Ok(self.module(origin)?.description.clone())
+    }
+
+    fn recognises(&self, _path: &Path, first: Option<&[u8]>) -> bool {
+        first.is_some_and(source::is_webassembly)
+    }
+
+    fn check_params(&self, description: &Description, params: &Map, injected: &[Text]) -> Vec<Error> {
+        // Where nothing says which params there are, they are the component's own affair if it reads any.
+        let reads = description.function("initialize").is_some()
+            || description
+                .hash
+                .as_ref()
+                .and_then(|hash| self.remembered(hash))
+                .is_none_or(|m| m.reads_config);
+        check_params(&description.name, description.constructor.as_ref(), reads, params, injected)
+    }
+
+    fn guards(&self) -> Guards {
+        // Nothing of the system is given to components, so that nothing of it can be allowed either.
+        let none = Guard::Missing;
+        Guards { files: none, net: none, env: none, ..Guards::ALL }
+    }
+
+    fn table_copies(&self) -> TableCopies {
+        TableCopies::OneEachWay
+    }
+
+    fn start(&self, start: Start<'_>) -> Result<Started> {
+        let began = Instant::now();
+        let known = start.description.hash.as_ref().and_then(|hash| self.remembered(hash));
+        let module = match known {
+            Some(module) => module,
+            None => self.module(start.origin)?,
+        };
+        let width = self.engines.width();
+        let compiled = module.compiled(&self.engines, width, self.cache(), start.origin);
+        compiled.map_err(|error| error.phase(Phase::Load))?;
+        let load = began.elapsed();
+        let began = Instant::now();
+        let seat = match self.instantiate(&module, &start, width) {
+            Err(Refused::Room) if width == Width::Wide => self.instantiate(&module, &start, Width::Narrow),
+            made => made,
+        };
+        let seat = seat.map_err(|refused| match refused {
+            Refused::For(error) => error,
+            Refused::Room => crate::error::internal("The component", "the system gives it no memory"),
+        })?;
+        let instance = WasmInstance::new(Arc::new(seat));
+        instance.initialize(start.params, start.limits.time)?;
+        Ok(Started { instance: Arc::new(instance), load, start: began.elapsed() })
+    }
+}
+
+/// The engine's own measure of a result's size: what dynamic values take is counted in it, so that it is a coarse
+/// bound; the result is measured once more when it is there.
+fn fuel(output: u64) -> usize {
+    usize::try_from(output).unwrap_or(usize::MAX).saturating_mul(40).saturating_add(1 << 12)
+}

@@ -1,0 +1,219 @@
+//! Compiled code, kept between runs.
+//!
+//! Code that is loaded runs as it is, so only what this user's modrack compiled is ever loaded: each file begins
+//! with a keyed hash of all that follows, by a key that stands beside it and that nobody else can read, in a
+//! folder that nobody else can write. What does not pass is ignored, said, and compiled again. Files appear whole,
+//! by rename.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use modrack_core::{ContentHash, Log};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+const MAGIC: &[u8] = b"modrack compiled component 1\n";
+const MAC: usize = 32;
+
+/// The folder with compiled code.
+pub(crate) struct Cache {
+    folder: PathBuf,
+    key: [u8; 32],
+    log: Log,
+}
+
+/// What compiled code is kept under: the component, the engine, its settings, the processor's features.
+pub(crate) struct Id {
+    content: String,
+    engine: String,
+}
+
+impl Id {
+    /// The id of a component's code for an engine.
+    pub(crate) fn new(content: &ContentHash, engine: &Engine) -> Self {
+        let mut state = Blake(blake3::Hasher::new());
+        env!("CARGO_PKG_VERSION").hash(&mut state);
+        engine.precompile_compatibility_hash().hash(&mut state);
+        Self { content: content.as_str().to_owned(), engine: state.0.finalize().to_hex()[..32].to_owned() }
+    }
+
+    fn file(&self) -> String {
+        format!("{}-{}.code", self.content, self.engine)
+    }
+}
+
+impl Cache {
+    /// The cache in `folder`, which is made where it is not there. `None`, and a warning, when the folder is not
+    /// this user's alone or cannot be had.
+    pub(crate) fn open(folder: &Path, log: &Log) -> Option<Self> {
+        match trusted(folder).and_then(|()| key(folder)) {
+            Ok(key) => Some(Self { folder: folder.to_owned(), key, log: log.clone() }),
+            Err(why) => {
+                log.warn(&format!("Compiled WebAssembly is not kept in `{}`: {why}", folder.display()));
+                None
+            }
+        }
+    }
+
+    /// Whether code of this component is there, whatever it is worth.
+    pub(crate) fn knows(&self, content: &ContentHash) -> bool {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return false };
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(content.as_str()))
+    }
+
+    /// The code that was kept, when it is ours and whole.
+    pub(crate) fn load(&self, engine: &Engine, id: &Id) -> Option<Component> {
+        let path = self.folder.join(id.file());
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(why) if why.kind() == ErrorKind::NotFound => return None,
+            Err(why) => {
+                self.warn(&path, &why.to_string());
+                return None;
+            }
+        };
+        let Some(code) = self.authentic(&bytes, id) else {
+            self.warn(&path, "it was damaged, or is not modrack's own");
+            return None;
+        };
+        #[expect(unsafe_code, reason = "compiled code can only be loaded by believing it")]
+        // SAFETY: `code` is what `Component::serialize` gave in a process of this user: it passed a keyed hash
+        // over the bytes that are loaded, whose key is in a file that only this user reads, in a folder that only
+        // this user writes (`trusted`, `key`). The hash covers the id, so that it was made by this version for an
+        // engine of the same settings and processor features, which the engine checks once more by itself.
+        let loaded = unsafe { Component::deserialize(engine, code) };
+        loaded.map_err(|why| self.warn(&path, &why.to_string())).ok()
+    }
+
+    /// Keeps code. Failing to is no failure: it is compiled again.
+    pub(crate) fn keep(&self, id: &Id, component: &Component) {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let path = self.folder.join(id.file());
+        let written = component.serialize().map_err(|why| why.to_string()).and_then(|code| {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let unfinished = self.folder.join(format!(".{}-{count}.tmp", std::process::id()));
+            let mut file = new_file(&unfinished).map_err(|why| why.to_string())?;
+            let done = file
+                .write_all(MAGIC)
+                .and_then(|()| file.write_all(self.mac(&code, id).as_bytes()))
+                .and_then(|()| file.write_all(&code))
+                .and_then(|()| fs::rename(&unfinished, &path));
+            done.map_err(|why| {
+                // What is left of it would be in nobody's way, but takes space.
+                drop(fs::remove_file(&unfinished));
+                why.to_string()
+            })
+        });
+        if let Err(why) = written {
+            self.log.warn(&format!("Compiled WebAssembly is not kept in `{}`: {why}", self.folder.display()));
+        }
+    }
+
+    fn authentic<'b>(&self, bytes: &'b [u8], id: &Id) -> Option<&'b [u8]> {
+        let (mac, code) = bytes.strip_prefix(MAGIC)?.split_at_checked(MAC)?;
+        let given = blake3::Hash::from_bytes(mac.try_into().ok()?);
+        // Compared in constant time.
+        (given == self.mac(code, id)).then_some(code)
+    }
+
+    fn mac(&self, code: &[u8], id: &Id) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(id.file().as_bytes()).update(&[0]).update(code);
+        hasher.finalize()
+    }
+
+    fn warn(&self, path: &Path, why: &str) {
+        self.log
+            .warn(&format!("Compiled WebAssembly in `{}` is not used and made again: {why}", path.display()));
+    }
+}
+
+/// Makes sure that nobody but this user can write what is in the folder.
+fn trusted(folder: &Path) -> Result<(), String> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|why| why.to_string())?;
+    let meta = fs::symlink_metadata(folder).map_err(|why| why.to_string())?;
+    if !meta.is_dir() {
+        return Err("it is not a folder".into());
+    }
+    ours(&meta)?;
+    if meta.mode() & 0o022 != 0 {
+        return Err("others may write to it".into());
+    }
+    Ok(())
+}
+
+fn ours(meta: &fs::Metadata) -> Result<(), String> {
+    if meta.uid() == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err("it belongs to somebody else".into())
+    }
+}
+
+/// The key beside the code, made where there is none.
+fn key(folder: &Path) -> Result<[u8; 32], String> {
+    let path = folder.join("key");
+    for _ in 0..2 {
+        match File::open(&path) {
+            Ok(mut file) => {
+                let meta = file.metadata().map_err(|why| why.to_string())?;
+                ours(&meta)?;
+                if meta.mode() & 0o077 != 0 {
+                    return Err("others may read its key".into());
+                }
+                let mut key = [0; 32];
+                let read = file.read_exact(&mut key);
+                if read.is_ok() && meta.len() == 32 {
+                    return Ok(key);
+                }
+                // A key that was cut is worth nothing, and so is the code under it.
+                fs::remove_file(&path).map_err(|why| why.to_string())?;
+            }
+            Err(why) if why.kind() == ErrorKind::NotFound => {}
+            Err(why) => return Err(why.to_string()),
+        }
+        make_key(folder, &path).map_err(|why| why.to_string())?;
+    }
+    Err("its key cannot be made".into())
+}
+
+/// Makes a key, unless another process was faster.
+fn make_key(folder: &Path, path: &Path) -> io::Result<()> {
+    let mut key = [0; 32];
+    let mut filled = 0;
+    while filled < key.len() {
+        filled += rustix::rand::getrandom(&mut key[filled..], rustix::rand::GetRandomFlags::empty())?;
+    }
+    let unfinished = folder.join(format!(".key-{}.tmp", std::process::id()));
+    drop(fs::remove_file(&unfinished));
+    new_file(&unfinished)?.write_all(&key)?;
+    let linked = fs::hard_link(&unfinished, path);
+    fs::remove_file(&unfinished)?;
+    match linked {
+        Err(why) if why.kind() != ErrorKind::AlreadyExists => Err(why),
+        _ => Ok(()),
+    }
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// A hasher whose hash does not depend on the process.
+struct Blake(blake3::Hasher);
+
+impl Hasher for Blake {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0.finalize().as_bytes()[..8]);
+        u64::from_le_bytes(first)
+    }
+}

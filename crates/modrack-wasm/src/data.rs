@@ -1,0 +1,86 @@
+//! What an instance's store holds beside its memories: whom it belongs to, its bounds, and why it was stopped.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use modrack_core::{Cancel, CopyMeter, Log, Map, Service, SlotName, Text};
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+/// The most entries that a table of functions may have.
+const TABLE: usize = 1 << 20;
+
+/// The data of a store.
+pub(crate) struct Data {
+    pub(crate) slot: SlotName,
+    pub(crate) params: Arc<Map>,
+    pub(crate) services: Vec<(Text, Arc<dyn Service>)>,
+    pub(crate) log: Log,
+    pub(crate) copies: Arc<CopyMeter>,
+    /// When the call under way must have ended.
+    pub(crate) deadline: Option<Instant>,
+    /// How the caller gives it up.
+    pub(crate) cancel: Option<Cancel>,
+    /// The most bytes that all memories may have.
+    pub(crate) memory: Option<u64>,
+    /// The bytes that they have.
+    pub(crate) held: u64,
+    /// Why the call under way was stopped.
+    pub(crate) stopped: Option<Stopped>,
+    /// What the module said before it trapped.
+    pub(crate) panicked: Option<(String, Option<String>)>,
+}
+
+/// Why a call was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// Its time was up.
+    Deadline,
+    /// It was given up.
+    Cancelled,
+    /// It wanted so many bytes of memory.
+    Memory(u64),
+}
+
+impl Data {
+    /// Whether the call under way may go on, asked at each tick.
+    pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let stopped = if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+            Stopped::Cancelled
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Stopped::Deadline
+        } else {
+            return Ok(UpdateDeadline::Continue(1));
+        };
+        self.stopped = Some(stopped);
+        Ok(UpdateDeadline::Interrupt)
+    }
+}
+
+impl ResourceLimiter for Data {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|most| desired > most) {
+            return Ok(false);
+        }
+        let wanted = self.held.saturating_add((desired - current) as u64);
+        if self.memory.is_some_and(|most| wanted > most) {
+            self.stopped = Some(Stopped::Memory(wanted));
+            return Err(wasmtime::Error::msg("the memory limit was reached"));
+        }
+        self.held = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE && maximum.is_none_or(|most| desired <= most))
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a call of a component ended without a result, told as an error of modrack: a trap with the component's own
+//! backtrace, a panic with its message, a limit, a deadline.
+
+use modrack_core::{Code, Error};
+use wasmtime::{Trap, WasmBacktrace};
+
+use crate::data::{Data, Stopped};
+use crate::module::innermost;
+
+/// The error for what the engine gave.
+pub(crate) fn failure(why: &wasmtime::Error, data: &mut Data, output: Option<u64>) -> Error {
+    let panicked = data.panicked.take();
+    let error = match data.stopped.take() {
+        Some(Stopped::Deadline) => {
+            return Error::new(Code::TimedOut, "The call took longer than it may")
+                .hint("Raise `limits.time` of the slot, or let the function do less");
+        }
+        Some(Stopped::Cancelled) => {
+            return Error::new(Code::Cancelled, "The call was given up")
+                .hint("Its caller wanted it no longer");
+        }
+        Some(Stopped::Memory(wanted)) => {
+            let most = data.memory.unwrap_or(wanted);
+            Error::new(
+                Code::MemoryLimit,
+                format!("The module wants {wanted} bytes of memory, and may have {most}"),
+            )
+            .hint("Raise `limits.memory` of the slot, or let the module hold less")
+        }
+        None => match (why.downcast_ref::<Trap>(), panicked) {
+            (Some(_), Some((message, place))) => {
+                let place = place.map_or(String::new(), |place| format!(" at {place}"));
+                Error::new(Code::Raised, format!("The module panicked{place}: {message}"))
+                    .classes(vec!["panic".into()])
+                    .hint("The instance is started again; its state is lost")
+            }
+            (Some(trap), None) => {
+                let said = trap.to_string();
+                let said = said.strip_prefix("wasm trap: ").unwrap_or(&said);
+                Error::new(Code::Raised, format!("The module trapped: {said}"))
+                    .classes(vec!["trap".into()])
+                    .hint("The instance is started again; its state is lost")
+            }
+            (None, _) => return gave(&innermost(why), output),
+        },
+    };
+    match why.downcast_ref::<WasmBacktrace>() {
+        Some(trace) if !trace.frames().is_empty() => error.traceback(shown(trace)),
+        _ => error,
+    }
+}
+
+/// What the module gave is not what it may give.
+fn gave(why: &str, output: Option<u64>) -> Error {
+    if why.contains("fuel") || why.contains("too much data") || why.contains("transfer") {
+        return too_large(output);
+    }
+    let why = why.lines().next().unwrap_or_default();
+    Error::new(Code::ValueDoesNotFit, format!("The module gave what is not of its type: {why}"))
+        .hint("The component is broken: build it again with current tools")
+}
+
+/// A result that is larger than it may be.
+pub(crate) fn too_large(output: Option<u64>) -> Error {
+    let most = output.map_or(String::new(), |most| format!(" of {most} bytes"));
+    Error::new(Code::OutputTooLarge, format!("The result is larger than its limit{most}"))
+        .hint("Raise `limits.output` of the slot, or let the function give less")
+}
+
+/// The innermost function first, as the name section calls it.
+fn shown(trace: &WasmBacktrace) -> String {
+    let mut text = String::from("WebAssembly backtrace (most recent call first):");
+    for frame in trace.frames() {
+        let name = frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), demangled);
+        let at = frame.module_offset().map_or(String::new(), |at| format!(" at byte {at:#x}"));
+        text.push_str("\n  ");
+        text.push_str(&name);
+        text.push_str(&at);
+    }
+    text
+}
+
+fn demangled(name: &str) -> String {
+    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
+}

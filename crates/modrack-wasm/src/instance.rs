@@ -1,0 +1,234 @@
+//! A started component: its life from `initialize` to `shutdown`, its functions, its state.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use modrack_core::{
+    Args, Call, Code, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State, Text, Type,
+    Value, nearest,
+};
+
+use crate::describe::public_names;
+use crate::function::WasmFunction;
+use crate::module::Plan;
+use crate::seat::Seat;
+
+/// A started component.
+pub(crate) struct WasmInstance {
+    seat: Arc<Seat>,
+    /// The functions, each made when it is first asked for.
+    functions: Vec<OnceLock<Arc<WasmFunction>>>,
+}
+
+impl WasmInstance {
+    /// The instance that stands at `seat`.
+    pub(crate) fn new(seat: Arc<Seat>) -> Self {
+        let functions = seat.module.plans.iter().map(|_| OnceLock::new()).collect();
+        Self { seat, functions }
+    }
+
+    /// Gives the component its params, by its `initialize` where it has one.
+    ///
+    /// # Errors
+    /// [`Code::InitializeFailed`] with what the component said.
+    pub(crate) fn initialize(&self, params: &Map, time: Option<Duration>) -> Result<()> {
+        let Some(function) = self.get("initialize") else { return Ok(()) };
+        let signature = &function.plan().info.signature;
+        let (positional, named) = match signature.params.as_slice() {
+            [Param { ty: Type::Any | Type::Map(_) | Type::Record(_), .. }] => {
+                (vec![Value::from(params.clone())], Vec::new())
+            }
+            _ => (Vec::new(), params.iter().map(|(name, value)| (name.clone(), value.clone())).collect()),
+        };
+        let call = Call {
+            args: Args { positional: &positional, named: &named },
+            deadline: time.map(|time| Instant::now() + time),
+            ..Call::default()
+        };
+        function
+            .call(call)
+            .map(drop)
+            .map_err(|error| told(Code::InitializeFailed, "initialize", &error, Phase::Start))
+    }
+
+    fn at(&self, at: usize, plan: &Arc<Plan>) -> Arc<WasmFunction> {
+        let make = || Arc::new(WasmFunction::new(self.seat.clone(), plan.clone()));
+        self.functions[at].get_or_init(make).clone()
+    }
+
+    fn get(&self, name: &str) -> Option<Arc<WasmFunction>> {
+        let (at, plan) =
+            self.seat.module.plans.iter().enumerate().find(|(_, plan)| plan.info.name == name)?;
+        Some(self.at(at, plan))
+    }
+}
+
+impl Instance for WasmInstance {
+    fn function(&self, name: &str) -> Result<Arc<dyn Function>> {
+        if let Some(function) = self.get(name) {
+            return Ok(function);
+        }
+        let names = public_names(&self.seat.module.plans);
+        let error = Error::new(Code::UnknownFunction, format!("The component has no function `{name}`"))
+            .phase(Phase::Call);
+        Err(match nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => error.hint(format!("Did you mean `{near}`?")),
+            None => {
+                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                error.hint(format!("It has {}", names.join(", ")))
+            }
+        })
+    }
+
+    fn attribute(&self, name: &str) -> Result<Value> {
+        Err(Error::new(Code::UnknownAttribute, format!("The component has no attribute `{name}`"))
+            .hint("A component shows functions alone: call one that gives the value")
+            .phase(Phase::Call))
+    }
+
+    fn names(&self) -> Vec<String> {
+        public_names(&self.seat.module.plans)
+    }
+
+    fn export_state(&self) -> Result<Option<State>> {
+        let Some(function) = self.get("export_state") else { return Ok(None) };
+        let value = function.call(Call::default())?;
+        let version = self.seat.module.description.version.as_ref().map(ToString::to_string);
+        Ok(Some(State { version, value }))
+    }
+
+    fn broken(&self) -> bool {
+        self.seat.is_broken()
+    }
+
+    fn stop(&self, within: Duration) -> Result<()> {
+        if self.seat.is_broken() {
+            return Ok(());
+        }
+        let Some(function) = self.get("shutdown") else { return Ok(()) };
+        let call = Call { deadline: Instant::now().checked_add(within), ..Call::default() };
+        function.call(call).map(drop).map_err(|error| told(Code::StopFailed, "shutdown", &error, Phase::Stop))
+    }
+
+    fn footprint(&self) -> Footprint {
+        let (bytes, calls) = self.seat.held();
+        let hash = self.seat.module.description.hash.clone();
+        Footprint { bytes: (calls == 0).then_some(bytes), calls, kept: 0, hash }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A failure within a function of the module's life.
+fn told(code: Code, function: &str, error: &Error, phase: Phase) -> Error {
+    // What is a limit or a deadline stays one: the code says what to do about it.
+    if error.code() != Code::Raised {
+        return error.clone().phase(phase);
+    }
+    let mut told = Error::new(code, format!("`{function}` failed: {}", error.message()))
+        .classes(error.class_names().to_vec())
+        .phase(phase);
+    if let Some(hint) = error.hint_text() {
+        told = told.hint(hint);
+    }
+    if let Some(traceback) = error.traceback_text() {
+        told = told.traceback(traceback);
+    }
+    error.causes().iter().cloned().fold(told, Error::cause)
+}
+
+/// What of the params the component would not take.
+pub(crate) fn check_params(
+    name: &str,
+    constructor: Option<&modrack_core::Signature>,
+    has_config: bool,
+    params: &Map,
+    injected: &[Text],
+) -> Vec<Error> {
+    let bad =
+        |message: String, hint: String| Error::new(Code::BadParams, message).hint(hint).phase(Phase::Check);
+    let mut wrong = Vec::new();
+    let Some(signature) = constructor else {
+        if !has_config && let Some((key, _)) = params.first() {
+            wrong.push(bad(
+                format!("`{name}` takes no parameter `{key}`"),
+                "It has no `initialize` that would take it".into(),
+            ));
+        }
+        return wrong;
+    };
+    let names: Vec<_> = signature.params.iter().map(|param| param.name.as_str()).collect();
+    for key in params.keys() {
+        if !names.contains(&key.as_str()) {
+            let hint = match nearest(key, names.iter().copied()) {
+                Some(near) => format!("Did you mean `{near}`?"),
+                None if names.is_empty() => "It takes none".into(),
+                None => {
+                    format!(
+                        "It takes {}",
+                        names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+                    )
+                }
+            };
+            wrong.push(bad(format!("`{name}` takes no parameter `{key}`"), hint));
+        }
+    }
+    for param in &signature.params {
+        let given = params.get(param.name.as_str());
+        if given.is_none() && param.is_required() && !injected.iter().any(|name| name.as_str() == param.name)
+        {
+            wrong.push(bad(
+                format!("`{name}` needs the parameter `{}`", param.name),
+                format!("Add it: `params: {{ {}: ... }}`", param.name),
+            ));
+        }
+        if let Some(value) = given
+            && !takes(&param.ty, value)
+        {
+            wrong.push(bad(
+                format!(
+                    "The parameter `{}` of `{name}` is `{}`, not `{}`",
+                    param.name,
+                    param.ty,
+                    value.type_name()
+                ),
+                format!("Give it `{}`", param.ty),
+            ));
+        }
+    }
+    wrong
+}
+
+/// Whether a parameter's type could take a value, looked at from outside alone.
+fn takes(ty: &Type, value: &Value) -> bool {
+    match (ty, value) {
+        (Type::Option(_), Value::Null)
+        | (Type::Bool, Value::Bool(_))
+        | (Type::Int, Value::Int(_))
+        | (Type::Float, Value::Float(_) | Value::Int(_))
+        | (Type::Text | Type::Enum(_), Value::Text(_))
+        | (Type::Bytes, Value::Bytes(_))
+        | (Type::List(_) | Type::Tuple(_) | Type::Flags(_), Value::List(_))
+        | (Type::Map(_) | Type::Record(_), Value::Map(_)) => true,
+        (Type::Option(ty), value) => takes(ty, value),
+        (
+            Type::Bool
+            | Type::Int
+            | Type::Float
+            | Type::Text
+            | Type::Enum(_)
+            | Type::Bytes
+            | Type::List(_)
+            | Type::Tuple(_)
+            | Type::Flags(_)
+            | Type::Map(_)
+            | Type::Record(_)
+            | Type::Null,
+            _,
+        ) => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,29 @@
+//! The WebAssembly backend: describes, compiles, starts and calls components.
+//!
+//! A component reaches nothing but what it imports, and is given `modrack:host` alone. Describing one runs nothing
+//! of it. The engine is made with the first component that starts; compiled code is kept between runs, and only
+//! code that this user's modrack compiled is ever loaded (`cache`, the one place with `unsafe`).
+
+mod backend;
+mod cache;
+mod data;
+mod describe;
+mod engine;
+mod error;
+mod failure;
+mod function;
+mod handle;
+mod host;
+mod instance;
+mod lift;
+mod lower;
+mod module;
+mod quick;
+mod seat;
+mod shape;
+mod source;
+mod table;
+mod ticker;
+mod wire;
+
+pub use backend::{WasmBackend, WasmSettings};

@@ -1,0 +1,214 @@
+//! A component that was read: its description, its functions, and its code once it is needed. Who needs it first
+//! compiles it; the others wait for that.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use modrack_core::{Code, Description, Error, FunctionInfo, Origin, Phase, Place, Result};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+
+use crate::cache::{Cache, Id};
+use crate::data::Data;
+use crate::engine::{Engines, Width};
+use crate::error::{damaged, imports};
+use crate::host;
+use crate::quick::Shortcut;
+use crate::shape::Shape;
+use crate::source;
+
+/// How a function says that it failed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fails {
+    /// Only by a trap.
+    Never,
+    /// By the `error` of `modrack:types`.
+    Error,
+    /// By a text.
+    Text,
+    /// By a value of another type, or by none.
+    Other(Option<Shape>),
+}
+
+/// A function, and what a call of it needs to know.
+pub(crate) struct Plan {
+    /// The function as callers see it.
+    pub(crate) info: FunctionInfo,
+    /// Its name in its interface, as callers would see it there.
+    pub(crate) own_name: String,
+    /// The interface that exports it; none for the world itself.
+    pub(crate) interface: Option<String>,
+    /// Its name in WIT.
+    pub(crate) item: String,
+    /// What it takes.
+    pub(crate) params: Vec<Shape>,
+    /// What it gives when it does not fail; none for nothing.
+    pub(crate) result: Option<Shape>,
+    /// How it fails.
+    pub(crate) fails: Fails,
+    /// The typed call that fits it.
+    pub(crate) shortcut: Option<Shortcut>,
+}
+
+/// A component.
+pub(crate) struct Module {
+    /// What it says of itself.
+    pub(crate) description: Description,
+    /// Its functions, in the order of the description.
+    pub(crate) plans: Vec<Arc<Plan>>,
+    /// Whether it imports what gives it the slot's params.
+    pub(crate) reads_config: bool,
+    name: String,
+    path: PathBuf,
+    /// The binary form, until it was compiled.
+    bytes: Mutex<Option<Vec<u8>>>,
+    wide: Mutex<Option<Arc<Compiled>>>,
+    narrow: Mutex<Option<Arc<Compiled>>>,
+}
+
+/// A component's code, ready to be instantiated.
+pub(crate) struct Compiled {
+    pub(crate) pre: InstancePre<Data>,
+    /// Where each function of the plans is found.
+    pub(crate) indices: Vec<ComponentExportIndex>,
+}
+
+impl Plan {
+    /// The plan of a function that gives `result`, as WIT says it.
+    pub(crate) fn new(
+        info: FunctionInfo,
+        own_name: String,
+        interface: Option<String>,
+        item: String,
+        params: Vec<Shape>,
+        result: Option<Shape>,
+    ) -> Self {
+        let (result, fails) = match result {
+            Some(Shape::Result(ok, err)) => {
+                let fails = match err.as_deref() {
+                    Some(Shape::Error) => Fails::Error,
+                    Some(Shape::Text) => Fails::Text,
+                    other => Fails::Other(other.cloned()),
+                };
+                (ok.map(|ok| *ok), fails)
+            }
+            other => (other, Fails::Never),
+        };
+        let shortcut = Shortcut::find(&params, result.as_ref(), &fails);
+        Self { info, own_name, interface, item, params, result, fails, shortcut }
+    }
+}
+
+impl Module {
+    /// A component that was read.
+    pub(crate) fn new(source: source::Source, description: Description, plans: Vec<Plan>) -> Self {
+        Self {
+            description,
+            plans: plans.into_iter().map(Arc::new).collect(),
+            // The text of the import stands in the binary as it is.
+            reads_config: source
+                .bytes
+                .windows(b"modrack:host/host@".len())
+                .any(|at| at == b"modrack:host/host@"),
+            name: source.name,
+            path: source.path,
+            bytes: Mutex::new(Some(source.bytes)),
+            wide: Mutex::default(),
+            narrow: Mutex::default(),
+        }
+    }
+
+    /// Whether it was read from there.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        self.path == path
+    }
+
+    /// The code for the engine of this width.
+    ///
+    /// # Errors
+    /// [`Code::BadComponent`] for code that is not valid, [`Code::ImportNotGiven`].
+    pub(crate) fn compiled(
+        &self,
+        engines: &Engines,
+        width: Width,
+        cache: Option<&Cache>,
+        origin: &Origin,
+    ) -> Result<Arc<Compiled>> {
+        let cell = match width {
+            Width::Wide => &self.wide,
+            Width::Narrow => &self.narrow,
+        };
+        // Held while it is compiled, which is our own code: others of the same component wait for it.
+        let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = &*cell {
+            return Ok(compiled.clone());
+        }
+        let engine = engines.get(width)?;
+        let id = self.description.hash.as_ref().map(|hash| Id::new(hash, engine));
+        let kept = cache.zip(id.as_ref()).and_then(|(cache, id)| cache.load(engine, id));
+        let component = match kept {
+            Some(component) => component,
+            None => {
+                let component = self.compile(engine, origin)?;
+                if let Some((cache, id)) = cache.zip(id.as_ref()) {
+                    cache.keep(id, &component);
+                }
+                component
+            }
+        };
+        let compiled = Arc::new(self.link(engine, &component)?);
+        *cell = Some(compiled.clone());
+        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(compiled)
+    }
+
+    fn compile(&self, engine: &wasmtime::Engine, origin: &Origin) -> Result<Component> {
+        let kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let bytes = match kept {
+            Some(bytes) => bytes,
+            None => {
+                let source = source::read(origin)?;
+                if Some(&source.hash) != self.description.hash.as_ref() {
+                    return Err(Error::new(
+                        Code::ModuleUnreadable,
+                        format!("`{}` was changed meanwhile", self.name),
+                    )
+                    .hint("Start the slot again")
+                    .phase(Phase::Load)
+                    .place(Place::file(&self.path)));
+                }
+                source.bytes
+            }
+        };
+        Component::from_binary(engine, &bytes)
+            .map_err(|why| damaged(&self.name, &innermost(&why), Place::file(&self.path)))
+    }
+
+    fn link(&self, engine: &wasmtime::Engine, component: &Component) -> Result<Compiled> {
+        let linker =
+            host::linker(engine).map_err(|why| crate::error::internal("The host's functions", why))?;
+        let pre = linker.instantiate_pre(component).map_err(|why| {
+            let what = innermost(&why);
+            match why.to_string() {
+                said if said.contains("import") => imports(&self.name, &[what], Place::file(&self.path)),
+                _ => damaged(&self.name, &what, Place::file(&self.path)),
+            }
+        })?;
+        let indices = self.plans.iter().map(|plan| {
+            let interface = match &plan.interface {
+                Some(name) => Some(component.get_export_index(None, name)?),
+                None => None,
+            };
+            component.get_export_index(interface.as_ref(), &plan.item)
+        });
+        let indices: Option<Vec<_>> = indices.collect();
+        let indices = indices.ok_or_else(|| {
+            damaged(&self.name, "an export is not where it was read", Place::file(&self.path))
+        })?;
+        Ok(Compiled { pre, indices })
+    }
+}
+
+/// What an error of the engine says at the end of its chain.
+pub(crate) fn innermost(why: &wasmtime::Error) -> String {
+    why.chain().last().map_or_else(|| why.to_string(), ToString::to_string)
+}

@@ -1,0 +1,200 @@
+//! Where an instance stands: who calls it takes it out, and puts it back when the call has ended. Whoever comes
+//! meanwhile is told so, never made to wait.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use modrack_core::{Call, Code, CopyMeter, Error, Phase, Result, Value};
+use wasmtime::Store;
+use wasmtime::component::{Instance, ResourceAny};
+
+use crate::data::Data;
+use crate::engine::Engines;
+use crate::failure::failure;
+use crate::module::{Compiled, Module};
+use crate::ticker::Hold;
+
+/// More ticks than there will ever be.
+const NEVER: u64 = u64::MAX / 2;
+
+/// An instance with its store.
+pub(crate) struct Live {
+    pub(crate) store: Store<Data>,
+    pub(crate) instance: Instance,
+    /// Whether the store looks at the time.
+    watched: bool,
+}
+
+/// The place of an instance.
+pub(crate) struct Seat {
+    pub(crate) module: Arc<Module>,
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) engines: Arc<Engines>,
+    pub(crate) copies: Arc<CopyMeter>,
+    pub(crate) output: Option<u64>,
+    live: Mutex<Option<Box<Live>>>,
+    broken: AtomicBool,
+    /// Resources whose last handle is gone.
+    unwanted: Mutex<Vec<ResourceAny>>,
+    has_unwanted: AtomicBool,
+}
+
+/// Why a call gave nothing.
+pub(crate) enum Failed {
+    /// The engine stopped it: nobody can vouch for the instance.
+    Engine(wasmtime::Error),
+    /// It failed as it may, or its arguments did not fit.
+    Module(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Module(error)
+    }
+}
+
+impl From<wasmtime::Error> for Failed {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl Live {
+    /// An instance in its store.
+    pub(crate) fn new(store: Store<Data>, instance: Instance) -> Self {
+        // A new store looks at the time until it is told otherwise.
+        Self { store, instance, watched: true }
+    }
+}
+
+impl Seat {
+    /// A place for an instance that is yet to come.
+    pub(crate) fn new(
+        module: Arc<Module>,
+        compiled: Arc<Compiled>,
+        engines: Arc<Engines>,
+        copies: Arc<CopyMeter>,
+        output: Option<u64>,
+        live: Live,
+    ) -> Self {
+        Self {
+            module,
+            compiled,
+            engines,
+            copies,
+            output,
+            live: Mutex::new(Some(Box::new(live))),
+            broken: AtomicBool::new(false),
+            unwanted: Mutex::default(),
+            has_unwanted: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts a table that was copied.
+    pub(crate) fn copied(&self, bytes: u64) {
+        self.copies.add(bytes);
+    }
+
+    /// Whether the instance can answer no more calls.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
+    /// Has a resource dropped before the next call.
+    pub(crate) fn drop_later(&self, any: ResourceAny) {
+        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).push(any);
+        self.has_unwanted.store(true, Ordering::Release);
+    }
+
+    /// Runs a call with the instance, within the call's time.
+    ///
+    /// # Errors
+    /// [`Code::Reentered`] when it is being called, else what the call failed with.
+    pub(crate) fn run(
+        &self,
+        call: &Call<'_>,
+        work: impl FnOnce(&mut Live) -> Result<Value, Failed>,
+    ) -> Result<Value> {
+        let Some(live) = self.live.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Err(Error::new(Code::Reentered, "The component was called while it was being called")
+                .hint("An instance of a component takes one call at a time: let it be called when it has answered")
+                .phase(Phase::Call));
+        };
+        let mut out = Out { seat: self, live: Some(live) };
+        let Some(live) = out.live.as_mut() else { return Err(self.lost()) };
+        if self.is_broken() {
+            return Err(self.lost());
+        }
+        let _hold = self.begin(live, call)?;
+        if self.has_unwanted.swap(false, Ordering::AcqRel) {
+            self.drop_unwanted(live);
+        }
+        // Marked before, so that a panic of ours leaves an instance that nobody uses.
+        self.broken.store(true, Ordering::Release);
+        match work(live) {
+            Ok(value) => {
+                self.broken.store(false, Ordering::Release);
+                Ok(value)
+            }
+            Err(Failed::Module(error)) => {
+                self.broken.store(false, Ordering::Release);
+                Err(error)
+            }
+            Err(Failed::Engine(why)) => Err(failure(&why, live.store.data_mut(), self.output)),
+        }
+    }
+
+    /// Whether the instance is there and nobody uses it.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.as_ref().map_or((0, 1), |live| (live.store.data().held, 0))
+    }
+
+    fn begin(&self, live: &mut Live, call: &Call<'_>) -> Result<Option<Hold>> {
+        if call.deadline.is_none() && call.cancel.is_none() {
+            if live.watched {
+                live.watched = false;
+                let data = live.store.data_mut();
+                data.deadline = None;
+                data.cancel = None;
+                live.store.set_epoch_deadline(NEVER);
+            }
+            return Ok(None);
+        }
+        live.watched = true;
+        let data = live.store.data_mut();
+        data.deadline = call.deadline;
+        data.cancel = call.cancel.cloned();
+        live.store.set_epoch_deadline(1);
+        self.engines.ticker.hold().map(Some)
+    }
+
+    fn drop_unwanted(&self, live: &mut Live) {
+        let unwanted = std::mem::take(&mut *self.unwanted.lock().unwrap_or_else(PoisonError::into_inner));
+        for any in unwanted {
+            if any.resource_drop(&mut live.store).is_err() {
+                // Its destructor trapped: the next call finds the component closed, and says so.
+                return;
+            }
+        }
+    }
+
+    fn lost(&self) -> Error {
+        Error::new(Code::Raised, "The component trapped before, and takes no more calls")
+            .classes(vec!["trap".into()])
+            .hint("Start the slot again")
+            .phase(Phase::Call)
+    }
+}
+
+/// An instance that was taken out; it goes back whatever happens.
+struct Out<'a> {
+    seat: &'a Seat,
+    live: Option<Box<Live>>,
+}
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        *self.seat.live.lock().unwrap_or_else(PoisonError::into_inner) = self.live.take();
+    }
+}

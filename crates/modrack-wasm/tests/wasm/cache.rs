@@ -1,0 +1,117 @@
+//! Compiled code that is kept: what is ours is taken, everything else is ignored, said, and made again.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use modrack_core::{Log, Value};
+use modrack_wasm::{WasmBackend, WasmSettings};
+
+use crate::guests::{ADD, With, call, component, start};
+
+/// Starts the component with a new backend, calls it, and gives what was said.
+fn run(folder: &Path) -> Vec<String> {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let log = {
+        let said = said.clone();
+        Log::new(move |line| said.lock().expect("a lock").push(line.message.to_owned()))
+    };
+    let backend = WasmBackend::new(WasmSettings { cache: Some(folder.to_owned()), log });
+    let instance =
+        start(&backend, &component(&[ADD]), &With::default()).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(call(&instance, "add", &[Value::Int(2), Value::Int(3)]).expect("a sum"), Value::Int(5));
+    said.lock().expect("a lock").clone()
+}
+
+fn code(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    entries.filter(|path| path.extension().is_some_and(|end| end == "code")).collect()
+}
+
+fn temporary() -> (tempfile::TempDir, PathBuf) {
+    let outer = tempfile::tempdir().expect("a folder");
+    let folder = outer.path().join("wasm");
+    (outer, folder)
+}
+
+#[test]
+fn code_is_kept_and_taken_again() {
+    let (_outer, folder) = temporary();
+    assert_eq!(run(&folder), Vec::<String>::new());
+    let files = code(&folder);
+    assert_eq!(files.len(), 1);
+    let kept = fs::metadata(&files[0]).expect("a file").modified().expect("a time");
+    assert_eq!(run(&folder), Vec::<String>::new());
+    assert_eq!(fs::metadata(&files[0]).expect("a file").modified().expect("a time"), kept);
+    assert_eq!(fs::metadata(folder.join("key")).expect("a key").permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 2, "nothing else is left behind");
+}
+
+#[test]
+fn damaged_code_is_made_again() {
+    let (_outer, folder) = temporary();
+    run(&folder);
+    let file = code(&folder).remove(0);
+    let whole = fs::read(&file).expect("code");
+    for at in [0, 40, 70, whole.len() / 2, whole.len() - 1] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        fs::write(&file, damaged).expect("written");
+        let said = run(&folder);
+        assert!(said.len() == 1 && said[0].contains("damaged, or is not modrack's own"), "{at}: {said:?}");
+        assert_eq!(run(&folder), Vec::<String>::new());
+    }
+    fs::write(&file, &whole[..whole.len() / 2]).expect("written");
+    assert_eq!(run(&folder).len(), 1);
+}
+
+#[test]
+fn code_that_somebody_put_there_is_not_taken() {
+    let (_outer, folder) = temporary();
+    let (_other, foreign) = temporary();
+    run(&folder);
+    run(&foreign);
+    // The same code, by another key.
+    let file = code(&folder).remove(0);
+    fs::copy(code(&foreign).remove(0), &file).expect("copied");
+    assert_eq!(run(&folder).len(), 1);
+    assert_eq!(run(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn code_of_another_engine_or_component_is_not_taken() {
+    let (_outer, folder) = temporary();
+    run(&folder);
+    let file = code(&folder).remove(0);
+    let bytes = fs::read(&file).expect("code");
+    let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+    let (content, engine) = name.split_once('-').expect("two parts");
+    // What another engine kept has another name; under this one it is not authentic.
+    let other = engine.replace(|c: char| c.is_ascii_hexdigit() && c != 'c' && c != 'd' && c != 'e', "0");
+    fs::rename(&file, folder.join(format!("{content}-{other}"))).expect("renamed");
+    assert_eq!(run(&folder), Vec::<String>::new(), "it is not even looked at");
+    let mut mixed = bytes;
+    mixed.rotate_left(64);
+    fs::write(&file, mixed).expect("written");
+    assert_eq!(run(&folder).len(), 1);
+}
+
+#[test]
+fn a_folder_that_others_may_write_is_not_used() {
+    let (_outer, folder) = temporary();
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("set");
+    let said = run(&folder);
+    assert!(said.len() == 1 && said[0].contains("others may write to it"), "{said:?}");
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_key_that_others_may_read_is_not_used() {
+    let (_outer, folder) = temporary();
+    run(&folder);
+    fs::set_permissions(folder.join("key"), fs::Permissions::from_mode(0o644)).expect("set");
+    let said = run(&folder);
+    assert!(said.len() == 1 && said[0].contains("others may read its key"), "{said:?}");
+}

@@ -1,0 +1,199 @@
+//! The smallest component that fails in each way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use modrack_core::plan::Limits;
+use modrack_core::{Call, Cancel, Instance, Value};
+
+use crate::guests::{ADD, ECHO, HOST, TYPES, With, backend, call, component, shown, start, started, told};
+
+/// A function `go` without parameters, of this body.
+fn go(body: &str) -> String {
+    format!(
+        r#"(core module $m (memory (export "memory") 1)
+             (func $inner {body})
+             (func $go (export "go") (call $inner)))
+           (core instance $i (instantiate $m))
+           (func (export "go") (canon lift (core func $i "go")))"#
+    )
+}
+
+fn limited(limits: Limits, parts: &[&str]) -> Arc<dyn Instance> {
+    let with = With { limits, ..With::default() };
+    start(&backend(), &component(parts), &with).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+#[test]
+fn a_trap_is_an_error_with_the_modules_backtrace() {
+    let instance = started(&[&go("unreachable")]);
+    let error = call(&instance, "go", &[]).expect_err("a trap");
+    assert_eq!(
+        shown(&error),
+        r#"M0504 The module trapped: wasm `unreachable` instruction executed ["trap"]"#
+    );
+    let trace = error.traceback_text().expect("a backtrace");
+    assert!(trace.contains("inner") && trace.contains("go"), "{trace}");
+    assert!(instance.broken());
+    assert!(told(call(&instance, "go", &[])).starts_with("M0504 The component trapped before"));
+}
+
+#[test]
+fn recursion_without_an_end_is_a_trap() {
+    let instance = started(&[&go("call $inner")]);
+    let error = call(&instance, "go", &[]).expect_err("a trap");
+    assert_eq!(shown(&error), r#"M0504 The module trapped: call stack exhausted ["trap"]"#);
+}
+
+#[test]
+fn an_endless_loop_ends_with_its_time() {
+    let instance = started(&[&go("(loop (br 0))")]);
+    let function = instance.function("go").expect("a function");
+    let deadline = Instant::now() + Duration::from_millis(20);
+    let error =
+        function.call(Call { deadline: Some(deadline), ..Call::default() }).expect_err("its time is up");
+    assert_eq!(shown(&error), "M0508 The call took longer than it may []");
+    assert!(Instant::now() >= deadline);
+    assert!(instance.broken());
+}
+
+#[test]
+fn a_call_that_was_given_up_ends() {
+    let instance = started(&[&go("(loop (br 0))")]);
+    let function = instance.function("go").expect("a function");
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let error = function.call(Call { cancel: Some(&cancel), ..Call::default() }).expect_err("given up");
+    assert_eq!(shown(&error), "M0509 The call was given up []");
+}
+
+#[test]
+fn memory_is_bounded() {
+    let grow = go("(drop (memory.grow (i32.const 100)))");
+    let limits = Limits { memory: Some(2 << 20), ..Limits::default() };
+    let error = call(&limited(limits, &[&grow]), "go", &[]).expect_err("too much");
+    assert_eq!(shown(&error), "M0513 The module wants 6619136 bytes of memory, and may have 2097152 []");
+    call(&started(&[&grow]), "go", &[]).expect("without a limit it grows");
+    let limits = Limits { memory: Some(1000), ..Limits::default() };
+    let with = With { limits, ..With::default() };
+    let refused = start(&backend(), &component(&[&grow]), &with);
+    assert_eq!(told(refused), "M0513 The module wants 65536 bytes of memory, and may have 1000 []");
+}
+
+#[test]
+fn output_is_bounded() {
+    let same = r#"(func (export "same") (param "it" string) (result string)
+        (canon lift (core func $i "echo") (memory $memory) (realloc $realloc)))"#;
+    let limits = Limits { output: Some(100), ..Limits::default() };
+    let instance = limited(limits.clone(), &[ECHO, same]);
+    let text = Value::from("x".repeat(100));
+    assert_eq!(call(&instance, "same", std::slice::from_ref(&text)).expect("just as much"), text);
+    let error = call(&instance, "same", &[Value::from("x".repeat(101))]).expect_err("too much");
+    assert_eq!(shown(&error), "M0512 The result is larger than its limit of 100 bytes []");
+    let error = call(&limited(limits, &[ECHO, same]), "same", &[Value::from("x".repeat(1 << 20))]);
+    assert_eq!(told(error), "M0512 The result is larger than its limit of 100 bytes []");
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_an_error() {
+    let guest = r#"
+      (core module $m (memory (export "memory") 1) (data (i32.const 64) "\ff\fe")
+        (func (export "text") (result i32)
+          (i32.store (i32.const 16) (i32.const 64)) (i32.store (i32.const 20) (i32.const 2)) (i32.const 16)))
+      (core instance $i (instantiate $m))
+      (func (export "text") (result string) (canon lift (core func $i "text") (memory $i "memory")))"#;
+    let error = call(&started(&[guest]), "text", &[]).expect_err("not text");
+    assert!(shown(&error).starts_with("M0506 The module gave what is not of its type: "), "{error:?}");
+}
+
+#[test]
+fn text_beyond_the_memory_is_an_error() {
+    let guest = r#"
+      (core module $m (memory (export "memory") 1)
+        (func (export "text") (result i32)
+          (i32.store (i32.const 16) (i32.const 65530)) (i32.store (i32.const 20) (i32.const 1000)) (i32.const 16)))
+      (core instance $i (instantiate $m))
+      (func (export "text") (result string) (canon lift (core func $i "text") (memory $i "memory")))"#;
+    assert!(told(call(&started(&[guest]), "text", &[])).starts_with("M0506"));
+}
+
+#[test]
+fn a_value_whose_parts_contradict_each_other_is_an_error() {
+    // One part: a list that names itself.
+    let guest = r#"
+      (core module $m (memory (export "memory") 1)
+        (func (export "value") (result i32)
+          (i32.store (i32.const 16) (i32.const 64)) (i32.store (i32.const 20) (i32.const 1))
+          (i32.store8 (i32.const 64) (i32.const 6))
+          (i32.store (i32.const 72) (i32.const 128)) (i32.store (i32.const 76) (i32.const 1))
+          (i32.store (i32.const 128) (i32.const 0))
+          (i32.const 16)))
+      (core instance $i (instantiate $m))
+      (func (export "value") (result $value) (canon lift (core func $i "value") (memory $i "memory")))"#;
+    assert_eq!(
+        told(call(&started(&[TYPES, guest]), "value", &[])),
+        "M0506 The module gave a `value` that is none: its part 0 names the part 0, which is not behind it []"
+    );
+}
+
+#[test]
+fn an_error_of_a_contract_has_its_class_and_hint() {
+    let guest = r#"
+      (core module $m (memory (export "memory") 1)
+        (data (i32.const 256) "acme.TooLatethe train has gonetake the next")
+        (func $text (param $at i32) (param $from i32) (param $length i32)
+          (i32.store (local.get $at) (local.get $from))
+          (i32.store (i32.add (local.get $at) (i32.const 4)) (local.get $length)))
+        (func (export "run") (param i32 i32) (result i32)
+          (i32.store (i32.const 16) (i32.const 1))
+          (call $text (i32.const 20) (i32.const 256) (i32.const 12))
+          (call $text (i32.const 28) (i32.const 268) (i32.const 18))
+          (i32.store (i32.const 36) (i32.const 1))
+          (call $text (i32.const 40) (i32.const 286) (i32.const 13))
+          (i32.const 16))
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+      (core instance $i (instantiate $m))
+      (func (export "run") (param "args" (list $value)) (result (result $value (error $error)))
+        (canon lift (core func $i "run") (memory $i "memory") (realloc (func $i "realloc"))))"#;
+    let instance = started(&[TYPES, guest]);
+    let error = call(&instance, "run", &[]).expect_err("it fails");
+    assert_eq!(shown(&error), r#"M0504 the train has gone ["acme.TooLate"]"#);
+    assert_eq!(error.hint_text(), Some("take the next"));
+    assert!(!instance.broken(), "a failure that is told leaves the instance as it is");
+}
+
+#[test]
+fn a_panic_has_its_message() {
+    let guest = r#"
+      (core module $libc (memory (export "memory") 1) (data (i32.const 64) "it is emptysrc/lib.rs:3:5")
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+      (core instance $libc (instantiate $libc))
+      (core func $panicked (canon lower (func $host "panicked") (memory $libc "memory")
+        (realloc (func $libc "realloc"))))
+      (core module $m
+        (import "h" "panicked" (func $panicked (param i32 i32 i32 i32 i32)))
+        (func (export "go")
+          (call $panicked (i32.const 64) (i32.const 11) (i32.const 1) (i32.const 75) (i32.const 14)) unreachable))
+      (core instance $i (instantiate $m (with "h" (instance (export "panicked" (func $panicked))))))
+      (func (export "go") (canon lift (core func $i "go")))"#;
+    let error = call(&started(&[TYPES, HOST, guest]), "go", &[]).expect_err("a panic");
+    assert_eq!(shown(&error), r#"M0504 The module panicked at src/lib.rs:3:5: it is empty ["panic"]"#);
+}
+
+#[test]
+fn an_attribute_is_not_there() {
+    assert_eq!(told(started(&[ADD]).attribute("x")), "M0510 The component has no attribute `x` []");
+}
+
+#[test]
+fn initialize_that_traps_is_a_failure_to_start() {
+    let guest = r#"
+      (core module $m (func (export "initialize") unreachable))
+      (core instance $i (instantiate $m))
+      (func (export "initialize") (canon lift (core func $i "initialize")))"#;
+    let refused = start(&backend(), &component(&[guest]), &With::default());
+    assert_eq!(
+        told(refused),
+        r#"M0404 `initialize` failed: The module trapped: wasm `unreachable` instruction executed ["trap"]"#
+    );
+}

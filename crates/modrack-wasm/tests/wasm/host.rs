@@ -1,0 +1,127 @@
+//! What a component is given: the log, its params, calls of the slots that it needs.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use modrack_core::{Call, Code, Error, Instance, Log, Map, Result, Service, SlotName, Text, Value};
+use modrack_wasm::{WasmBackend, WasmSettings};
+
+use crate::guests::{HOST, TYPES, With, component, start, told};
+
+/// Calls of the host's functions with what is in its memory.
+const GUEST: &str = r#"
+  (core module $libc (memory (export "memory") 1)
+    (data (i32.const 64) "ratehello")
+    (global $top (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $top) (i32.const 15)) (i32.const -16)))
+      (global.set $top (i32.add (local.get $at) (local.get 3)))
+      (local.get $at)))
+  (core instance $libc (instantiate $libc))
+  (core func $log (canon lower (func $host "log") (memory $libc "memory") (realloc (func $libc "realloc"))))
+  (core func $config (canon lower (func $host "config") (memory $libc "memory") (realloc (func $libc "realloc"))))
+  (core func $call (canon lower (func $host "call") (memory $libc "memory") (realloc (func $libc "realloc"))))
+  (core module $m
+    (import "h" "log" (func $log (param i32 i32 i32)))
+    (import "h" "config" (func $config (param i32 i32 i32)))
+    (import "h" "call" (func $call (param i32 i32 i32 i32 i32 i32 i32 i32)))
+    (func (export "log") (call $log (i32.const 3) (i32.const 68) (i32.const 5)))
+    (func (export "rate") (result i32)
+      (call $config (i32.const 64) (i32.const 4) (i32.const 512)) (i32.const 512))
+    (func (export "ask") (result i32)
+      (call $call (i32.const 64) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+        (i32.const 512))
+      (i32.const 512)))
+  (core instance $i (instantiate $m (with "h" (instance
+    (export "log" (func $log)) (export "config" (func $config)) (export "call" (func $call))))))
+  (func (export "log") (canon lift (core func $i "log")))
+  (func (export "rate") (result (option $value)) (canon lift (core func $i "rate") (memory $libc "memory")))
+  (func (export "ask") (result (result $value (error $error)))
+    (canon lift (core func $i "ask") (memory $libc "memory")))
+"#;
+
+/// A slot that answers by a function.
+struct Answers(SlotName, fn(&Call<'_>) -> Result<Value>);
+
+impl Service for Answers {
+    fn slot(&self) -> &SlotName {
+        &self.0
+    }
+
+    fn call(&self, _function: Option<&str>, call: Call<'_>) -> Result<Value> {
+        (self.1)(&call)
+    }
+
+    fn attribute(&self, name: &str) -> Result<Value> {
+        Err(Error::new(Code::UnknownAttribute, format!("No `{name}`")))
+    }
+
+    fn has_function(&self, _name: &str) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+fn guest(answer: Option<fn(&Call<'_>) -> Result<Value>>, log: Log) -> Arc<dyn Instance> {
+    let rate = || SlotName::parse("rate").expect("a name");
+    let services =
+        answer.map(|answer| (Text::from("rate"), Arc::new(Answers(rate(), answer)) as Arc<dyn Service>));
+    let with = With {
+        params: Map::from_iter([(Text::from("rate"), Value::Float(1.5))]),
+        services: services.into_iter().collect(),
+        ..With::default()
+    };
+    let backend = WasmBackend::new(WasmSettings { cache: None, log });
+    start(&backend, &component(&[TYPES, HOST, GUEST]), &with).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+fn call(instance: &Arc<dyn Instance>, name: &str, call: Call<'_>) -> Result<Value> {
+    instance.function(name)?.call(call)
+}
+
+#[test]
+fn lines_go_to_the_log() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let log = {
+        let said = said.clone();
+        Log::new(move |line| {
+            let slot = line.slot.map_or("", SlotName::as_str);
+            said.lock().expect("a lock").push(format!("{} {slot} {}", line.level.as_str(), line.message));
+        })
+    };
+    call(&guest(None, log), "log", Call::default()).expect("nothing");
+    assert_eq!(*said.lock().expect("a lock"), ["warn guest hello"]);
+}
+
+#[test]
+fn params_are_read_by_name() {
+    let got = call(&guest(None, Log::default()), "rate", Call::default());
+    assert_eq!(got.expect("a value"), Value::Float(1.5));
+}
+
+#[test]
+fn another_slot_is_called_within_the_time_that_is_left() {
+    let answer = |call: &Call<'_>| Ok(Value::Bool(call.deadline.is_some()));
+    let guest = guest(Some(answer), Log::default());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let call = |deadline| call(&guest, "ask", Call { deadline, ..Call::default() }).expect("an answer");
+    assert_eq!(call(Some(deadline)), Value::Bool(true));
+    assert_eq!(call(None), Value::Bool(false));
+}
+
+#[test]
+fn a_failure_of_another_slot_comes_through_with_its_class() {
+    let answer = |_: &Call<'_>| {
+        let error = Error::new(Code::Raised, "No rate today").classes(vec!["acme.NoRate".into()]);
+        Err(error.hint("Come tomorrow").traceback("line 3"))
+    };
+    let error = call(&guest(Some(answer), Log::default()), "ask", Call::default()).expect_err("it fails");
+    assert_eq!((error.message(), error.class_names()), ("No rate today", &["acme.NoRate".to_owned()][..]));
+    assert_eq!((error.hint_text(), error.traceback_text()), (Some("Come tomorrow"), Some("line 3")));
+}
+
+#[test]
+fn a_slot_that_is_not_needed_cannot_be_called() {
+    let got = call(&guest(None, Log::default()), "ask", Call::default());
+    assert!(told(got).starts_with("M0504 `guest` needs no slot `rate`"));
+}
