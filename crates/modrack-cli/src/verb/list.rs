@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use modrack_core::{BackendName, Origin, Use};
+use modrack_core::{BackendName, Language, Origin, Use};
 use modrack_runtime::{CatalogEntry, Rack, Slot};
 use serde_json::{Value as Json, json};
 
@@ -148,7 +148,8 @@ fn backend_by_text(fills: &Use) -> Option<BackendName> {
         Use::Path { path, .. } => BackendName::by_ending(Path::new(path)),
         Use::Import { .. } => Some(BackendName::Python),
         Use::Native { .. } => Some(BackendName::Native),
-        Use::Source { .. } => Some(BackendName::Python),
+        Use::Source { language: Language::Wat, .. } => Some(BackendName::Wasm),
+        Use::Source { language: Language::Python, .. } => Some(BackendName::Python),
         Use::Catalog { .. } => None,
     }
 }
