@@ -38,11 +38,11 @@ pub(crate) fn code(module: &Module) -> TokenStream {
         });
     }
     let world = world(module, interfaces.keys().copied());
-    let root = if root.is_empty() { root } else { quote!(impl bindings::Guest for Component { #root }) };
+    let root = if root.is_empty() { root } else { quote!(impl __bindings::Guest for __Component { #root }) };
     let guests = interfaces.iter().map(|((package, interface), functions)| {
         let (package, interface) = (word(package), word(interface));
         quote! {
-            impl bindings::exports::modrack::#package::#interface::Guest for Component { #functions }
+            impl __bindings::exports::modrack::#package::#interface::Guest for __Component { #functions }
         }
     });
     let state = state(module);
@@ -56,7 +56,7 @@ pub(crate) fn code(module: &Module) -> TokenStream {
         #[cfg(target_family = "wasm")]
         #[expect(unsafe_code, reason = "what wit-bindgen writes exports functions by their names")]
         const _: () = {
-            mod bindings {
+            mod __bindings {
                 #component::wit_bindgen::generate!({
                     inline: #world,
                     world: "author:module/module",
@@ -68,7 +68,7 @@ pub(crate) fn code(module: &Module) -> TokenStream {
                 });
             }
 
-            struct Component;
+            struct __Component;
 
             #state
 
@@ -76,14 +76,14 @@ pub(crate) fn code(module: &Module) -> TokenStream {
 
             #(#guests)*
 
-            bindings::export!(Component with_types_in bindings);
+            __bindings::export!(__Component with_types_in __bindings);
 
-            const TEXTS: &[&str] = &[#head, #params];
-            const SIZE: usize = #krate::__private::length(TEXTS);
+            const __TEXTS: &[&str] = &[#head, #params];
+            const __SIZE: usize = #krate::__private::length(__TEXTS);
 
             #[used]
             #[unsafe(link_section = "modrack")]
-            static SAID: [u8; SIZE] = #krate::__private::joined(TEXTS);
+            static __SAID: [u8; __SIZE] = #krate::__private::joined(__TEXTS);
         };
     }
 }
@@ -130,7 +130,7 @@ fn state(module: &Module) -> TokenStream {
     match &module.home {
         Home::State(state) if module.has_state() => quote! {
             ::std::thread_local! {
-                static STATE: #component::Cell<#state> = const { #component::Cell::new() };
+                static __STATE: #component::Cell<#state> = const { #component::Cell::new() };
             }
         },
         _ => TokenStream::new(),
@@ -155,17 +155,17 @@ fn initialize(module: &Module) -> TokenStream {
                     let default =
                         quote_spanned!(state.span()=> <#state as ::core::default::Default>::default());
                     quote! {{
-                        #krate::__private::known(given, &[])?;
+                        #krate::__private::known(__given, &[])?;
                         ::core::result::Result::Ok(#default)
                     }}
                 }
             };
             quote! {
-                let state: #state = #component::made(&config, |given| #made)?;
-                STATE.with(|cell| cell.set(::core::option::Option::Some(state)))
+                let state: #state = #component::made(&config, |__given| #made)?;
+                __STATE.with(|cell| cell.set(::core::option::Option::Some(state)))
             }
         }
-        _ => quote!(#component::made(&config, |given| #krate::__private::known(given, &[]))),
+        _ => quote!(#component::made(&config, |__given| #krate::__private::known(__given, &[]))),
     };
     quote! {
         fn initialize(config: #component::values::Value) -> ::core::result::Result<(), #component::values::Error> {
@@ -178,7 +178,7 @@ fn initialize(module: &Module) -> TokenStream {
 /// What is done last of all.
 fn end(module: &Module) -> TokenStream {
     match module.has_state() {
-        true => quote!(STATE.with(|cell| cell.set(::core::option::Option::None))),
+        true => quote!(__STATE.with(|cell| cell.set(::core::option::Option::None))),
         false => quote!(::core::result::Result::Ok(())),
     }
 }
@@ -296,8 +296,8 @@ fn call(module: &Module, function: &Function, wanted: &Wit, last: &TokenStream) 
     };
     let run = match function.receiver {
         None => given,
-        Some(Access::Shared) => quote!(STATE.with(|cell| cell.with(|state| #given))),
-        Some(Access::Only) => quote!(STATE.with(|cell| cell.with_mut(|state| #given))),
+        Some(Access::Shared) => quote!(__STATE.with(|cell| cell.with(|state| #given))),
+        Some(Access::Only) => quote!(__STATE.with(|cell| cell.with_mut(|state| #given))),
     };
     if last.is_empty() {
         return run;

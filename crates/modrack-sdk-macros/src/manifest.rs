@@ -154,7 +154,7 @@ impl Home {
     pub(crate) fn path(&self, ident: &syn::Ident) -> proc_macro2::TokenStream {
         match self {
             Self::State(ty) => quote::quote!(<#ty>::#ident),
-            Self::Free(name) => quote::quote!(#name::#ident),
+            Self::Free => quote::quote!(#ident),
         }
     }
 }

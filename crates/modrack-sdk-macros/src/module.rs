@@ -4,8 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote};
 use syn::spanned::Spanned as _;
 use syn::{
-    Attribute, Error, ImplItem, Item, ItemImpl, ItemMod, Meta, Result, ReturnType, Signature, Type,
-    Visibility,
+    AttrStyle, Attribute, Error, ImplItem, Item, ItemImpl, ItemMod, Meta, Result, ReturnType, Signature,
+    Type, Visibility,
 };
 
 use crate::attributes::{Said, docs, parse_said};
@@ -16,8 +16,7 @@ use crate::params::Taken;
 pub(crate) struct Module {
     pub(crate) said: Said,
     pub(crate) docs: Vec<String>,
-    /// The block, as it goes back to the compiler.
-    item: TokenStream,
+    block: Block,
     /// Where the functions are: the type, or the `mod`.
     pub(crate) home: Home,
     pub(crate) create: Option<Create>,
@@ -27,7 +26,14 @@ pub(crate) struct Module {
 /// Where a module's functions are.
 pub(crate) enum Home {
     State(Box<Type>),
-    Free(syn::Ident),
+    Free,
+}
+
+/// The block that the attribute stands on, as it goes back to the compiler.
+enum Block {
+    Impl(TokenStream),
+    /// What is made of it goes inside, where the types of its functions have their names.
+    Mod(Box<ItemMod>),
 }
 
 /// The function that makes the state.
@@ -94,7 +100,16 @@ impl Module {
         let documented = docs(&block.attrs);
         let home = Home::State(block.self_ty.clone());
         let span = block.self_ty.span();
-        Self::whole(said, documented, block.into_token_stream(), home, create, functions, span, wrong)
+        Self::whole(
+            said,
+            documented,
+            Block::Impl(block.into_token_stream()),
+            home,
+            create,
+            functions,
+            span,
+            wrong,
+        )
     }
 
     fn of_mod(said: Said, block: ItemMod) -> std::result::Result<Self, Failed> {
@@ -117,16 +132,16 @@ impl Module {
             }
         }
         let documented = docs(&block.attrs);
-        let home = Home::Free(block.ident.clone());
+        let home = Home::Free;
         let span = block.ident.span();
-        Self::whole(said, documented, block.into_token_stream(), home, None, functions, span, wrong)
+        Self::whole(said, documented, Block::Mod(Box::new(block)), home, None, functions, span, wrong)
     }
 
     #[expect(clippy::too_many_arguments, reason = "it is the end of two ways that read the same things")]
     fn whole(
         said: Said,
         docs: Vec<String>,
-        item: TokenStream,
+        block: Block,
         home: Home,
         create: Option<Create>,
         functions: Vec<Function>,
@@ -137,7 +152,7 @@ impl Module {
             let message = "The module has no function: make those `pub` that others shall call";
             combine(&mut wrong, Error::new(span, message));
         }
-        let module = Self { said, docs, item, home, create, functions };
+        let module = Self { said, docs, block, home, create, functions };
         if module.is_only() && module.said.instances.as_ref().is_some_and(|text| text.value() == "shared") {
             let only = module.functions.iter().find(|function| function.receiver == Some(Access::Only));
             let span = only.map_or(span, |function| function.ident.span());
@@ -146,7 +161,7 @@ impl Module {
             combine(&mut wrong, Error::new(span, message));
         }
         match wrong {
-            Some(error) => Err((error, Some(module.item))),
+            Some(error) => Err((error, Some(module.block.with(&TokenStream::new())))),
             None => Ok(module),
         }
     }
@@ -174,13 +189,37 @@ impl Module {
 
     /// The block, and what makes a module of it.
     pub(crate) fn code(&self) -> TokenStream {
-        let item = &self.item;
         let native = crate::native::code(self);
         let component = crate::component::code(self);
-        quote! {
-            #item
+        self.block.with(&quote! {
             #native
             #component
+        })
+    }
+}
+
+impl Block {
+    /// The block, with code beside it or in it.
+    fn with(&self, code: &TokenStream) -> TokenStream {
+        match self {
+            Self::Impl(item) => quote! {
+                #item
+                #code
+            },
+            Self::Mod(block) => {
+                let ItemMod { attrs, vis, unsafety, mod_token, ident, content, .. } = &**block;
+                let items = content.iter().flat_map(|(_, items)| items);
+                let (outer, inner): (Vec<&Attribute>, Vec<&Attribute>) =
+                    attrs.iter().partition(|attribute| matches!(attribute.style, AttrStyle::Outer));
+                quote! {
+                    #(#outer)*
+                    #vis #unsafety #mod_token #ident {
+                        #(#inner)*
+                        #(#items)*
+                        #code
+                    }
+                }
+            }
         }
     }
 }

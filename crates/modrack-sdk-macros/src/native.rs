@@ -17,7 +17,7 @@ pub(crate) fn code(module: &Module) -> TokenStream {
     let entries =
         module.functions.iter().enumerate().map(|(at, function)| entry(module, at, function, &native));
     let rows = module.functions.iter().enumerate().map(|(at, function)| {
-        let (entry, name) = (format_ident!("Entry{at}"), &function.name);
+        let (entry, name) = (format_ident!("__Entry{at}"), &function.name);
         quote!(#native::function::<#entry>(#name))
     });
     let count = module.functions.len();
@@ -29,26 +29,26 @@ pub(crate) fn code(module: &Module) -> TokenStream {
     quote! {
         #[cfg(not(target_family = "wasm"))]
         const _: () = {
-            type Kept = #kept;
+            type __Kept = #kept;
 
-            struct Creates;
+            struct __Creates;
 
             #create
 
             #(#entries)*
 
-            static FUNCTIONS: [#native::abi::Function; #count] = [#(#rows),*];
+            static __FUNCTIONS: [#native::abi::Function; #count] = [#(#rows),*];
 
             #[unsafe(export_name = "modrack_module_v1")]
-            static MODULE: #native::abi::Module = #native::module::<Creates>(&FUNCTIONS);
+            static __MODULE: #native::abi::Module = #native::module::<__Creates>(&__FUNCTIONS);
 
-            const TEXTS: &[&str] = &[#head, #params];
-            const SIZE: usize = #krate::__private::length(TEXTS);
-            const SAID: [u8; SIZE] = #krate::__private::joined(TEXTS);
+            const __TEXTS: &[&str] = &[#head, #params];
+            const __SIZE: usize = #krate::__private::length(__TEXTS);
+            const __SAID: [u8; __SIZE] = #krate::__private::joined(__TEXTS);
 
             #[used]
             #[cfg_attr(target_os = "linux", unsafe(link_section = ".note.modrack"))]
-            static NOTE: #native::abi::Note<SIZE> = #native::abi::Note::new(match ::core::str::from_utf8(&SAID) {
+            static __NOTE: #native::abi::Note<__SIZE> = #native::abi::Note::new(match ::core::str::from_utf8(&__SAID) {
                 ::core::result::Result::Ok(said) => said,
                 ::core::result::Result::Err(_) => ::core::panic!("texts make a text"),
             });
@@ -61,17 +61,20 @@ fn create(module: &Module, native: &TokenStream) -> (TokenStream, TokenStream) {
     let krate = &module.said.krate;
     let Home::State(state) = &module.home else {
         let create = quote! {
-            impl #native::Create for Creates {
+            impl #native::Create for __Creates {
                 type Kept = ();
 
-                fn create(given: #krate::Fields<'_>) -> #krate::Result<()> {
-                    #krate::__private::known(given, &[])
+                fn create(__given: #krate::Fields<'_>) -> #krate::Result<()> {
+                    #krate::__private::known(__given, &[])
                 }
             }
         };
         return (quote!(()), create);
     };
-    let keeper = if module.is_shared() { quote!(Shared) } else { quote!(Once) };
+    let (keeper, keep) = match module.is_shared() {
+        true => (quote!(Shared), quote!(several_calls_at_once_unless_instances_are_one)),
+        false => (quote!(Once), quote!(a_call_may_come_from_any_thread)),
+    };
     let made = match &module.create {
         Some(create) => {
             let call = create.takes.call(&module.home.path(&create.ident), krate);
@@ -80,18 +83,18 @@ fn create(module: &Module, native: &TokenStream) -> (TokenStream, TokenStream) {
         None if module.functions.iter().any(|function| function.receiver.is_some()) => {
             let default = quote_spanned!(state.span()=> <#state as ::core::default::Default>::default());
             quote! {{
-                #krate::__private::known(given, &[])?;
+                #krate::__private::known(__given, &[])?;
                 ::core::result::Result::Ok(#default)
             }}
         }
         // No function has the state, so there is none.
         None => {
             let create = quote! {
-                impl #native::Create for Creates {
+                impl #native::Create for __Creates {
                     type Kept = ();
 
-                    fn create(given: #krate::Fields<'_>) -> #krate::Result<()> {
-                        #krate::__private::known(given, &[])
+                    fn create(__given: #krate::Fields<'_>) -> #krate::Result<()> {
+                        #krate::__private::known(__given, &[])
                     }
                 }
             };
@@ -99,13 +102,14 @@ fn create(module: &Module, native: &TokenStream) -> (TokenStream, TokenStream) {
         }
     };
     let kept = quote_spanned!(state.span()=> #native::#keeper<#state>);
+    let keep = quote_spanned!(state.span()=> ::core::result::Result::Ok(#native::#keeper::#keep(made?)));
     let create = quote! {
-        impl #native::Create for Creates {
-            type Kept = Kept;
+        impl #native::Create for __Creates {
+            type Kept = __Kept;
 
-            fn create(given: #krate::Fields<'_>) -> #krate::Result<Kept> {
+            fn create(__given: #krate::Fields<'_>) -> #krate::Result<__Kept> {
                 let made: #krate::Result<#state> = #made;
-                ::core::result::Result::Ok(#native::#keeper::new(made?))
+                #keep
             }
         }
     };
@@ -114,7 +118,7 @@ fn create(module: &Module, native: &TokenStream) -> (TokenStream, TokenStream) {
 
 fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) -> TokenStream {
     let krate = &module.said.krate;
-    let entry = format_ident!("Entry{at}");
+    let entry = format_ident!("__Entry{at}");
     let path = module.home.path(&function.ident);
     let names: Vec<&str> = function.args.iter().map(|arg| arg.name.as_str()).collect();
     let least = function.least();
@@ -153,10 +157,10 @@ fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) 
         struct #entry;
 
         impl #native::Entry for #entry {
-            type Kept = Kept;
+            type Kept = __Kept;
 
             #[inline]
-            fn call(kept: &Kept, args: #native::Args<'_>, reply: &mut #native::Reply<'_>) -> #krate::Result<()> {
+            fn call(kept: &__Kept, args: #native::Args<'_>, reply: &mut #native::Reply<'_>) -> #krate::Result<()> {
                 let _ = kept;
                 #count
                 #reads

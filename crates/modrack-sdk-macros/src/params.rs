@@ -69,15 +69,15 @@ impl Taken {
         }
     }
 
-    /// The call of `create` at `path` with what was given, which stands in `given`.
+    /// The call of `create` at `path` with what was given, which stands in `__given`.
     pub(crate) fn call(&self, path: &TokenStream, krate: &Path) -> TokenStream {
         match self {
             Self::Nothing => quote! {{
-                #krate::__private::known(given, &[])?;
+                #krate::__private::known(__given, &[])?;
                 #path()
             }},
             Self::Struct(ty) => {
-                let read = quote_spanned!(ty.span()=> <#ty as #krate::Params>::from_params(given)?);
+                let read = quote_spanned!(ty.span()=> <#ty as #krate::Params>::from_params(__given)?);
                 quote!(#path(#read))
             }
             Self::Each(params) => {
@@ -88,7 +88,7 @@ impl Taken {
                     quote!(#by #ident)
                 });
                 quote! {{
-                    #krate::__private::known(given, &[#(#names),*])?;
+                    #krate::__private::known(__given, &[#(#names),*])?;
                     #(#reads)*
                     #path(#(#pass),*)
                 }}
@@ -137,8 +137,8 @@ pub(crate) fn derive(item: TokenStream) -> Result<TokenStream> {
         impl #krate::Params for #name {
             const MANIFEST: &'static str = #text;
 
-            fn from_params(given: #krate::Fields<'_>) -> #krate::Result<Self> {
-                #krate::__private::known(given, &[#(#names),*])?;
+            fn from_params(__given: #krate::Fields<'_>) -> #krate::Result<Self> {
+                #krate::__private::known(__given, &[#(#names),*])?;
                 #(#reads)*
                 ::core::result::Result::Ok(Self { #(#idents),* })
             }
@@ -248,7 +248,7 @@ impl Param {
             Some(expr) => quote_spanned!(expr.span()=> ::core::option::Option::Some(|| #expr)),
         };
         let mut code = quote_spanned! {self.ty.span()=>
-            let #ident: #ty = #krate::__private::param::<#ty>(given, #name, #default)?;
+            let #ident: #ty = #krate::__private::param::<#ty>(__given, #name, #default)?;
         };
         let mut checks = TokenStream::new();
         if self.min.is_some() || self.max.is_some() {

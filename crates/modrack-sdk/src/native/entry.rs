@@ -59,17 +59,21 @@ pub struct Shared<S>(S);
 /// An instance that one call has at a time.
 pub struct Once<S>(RefCell<S>);
 
-impl<S: Send + Sync> Kept for Shared<S> {
+impl<S> Kept for Shared<S> {
     const IS_SHARED: bool = true;
 }
 
-impl<S: Send> Kept for Once<S> {
+impl<S> Kept for Once<S> {
     const IS_SHARED: bool = false;
 }
 
 impl<S> Shared<S> {
-    /// Keeps it.
-    pub fn new(state: S) -> Self {
+    /// Keeps it. Nothing else makes one, so what is kept may be used by several threads at once. The name is what a
+    /// compiler says about a type that may not be.
+    pub fn several_calls_at_once_unless_instances_are_one(state: S) -> Self
+    where
+        S: Send + Sync,
+    {
         Self(state)
     }
 
@@ -84,8 +88,11 @@ impl<S> Shared<S> {
 }
 
 impl<S> Once<S> {
-    /// Keeps it.
-    pub fn new(state: S) -> Self {
+    /// Keeps it. Nothing else makes one, so what is kept may go from thread to thread.
+    pub fn a_call_may_come_from_any_thread(state: S) -> Self
+    where
+        S: Send,
+    {
         Self(RefCell::new(state))
     }
 
