@@ -85,6 +85,7 @@ class Modrack:
     folder: Path
     home: Path
     env: dict[str, str] = field(default_factory=dict)
+    hangs_after: float = HANGS_AFTER
 
     def __call__(
         self,
@@ -106,7 +107,7 @@ class Modrack:
             start_new_session=True,
         )
         try:
-            stdout, stderr = child.communicate(given, timeout=HANGS_AFTER)
+            stdout, stderr = child.communicate(given, timeout=self.hangs_after)
         except subprocess.TimeoutExpired:
             # Whatever it started holds the same pipes.
             os.killpg(child.pid, signal.SIGKILL)

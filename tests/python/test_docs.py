@@ -34,6 +34,8 @@ CARGO = {
     "cargo xtask bench",
     "cargo xtask tidy",
     "cargo xtask codegen",
+    "cargo xtask guests",
+    "cargo xtask guests --all",
     "cargo xtask flights-data",
     "cargo build --release -p modrack-cli -p modrack-py",
 }

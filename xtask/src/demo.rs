@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::cargo::Product;
 use crate::flights;
+use crate::guests;
 use crate::python::Interpreter;
 
 /// One step: why, and the command.
@@ -33,6 +34,20 @@ pub(crate) fn run() -> Result<bool> {
         show(&product, &python, &flights, why, args)?;
     }
     show_aside(&flights)?;
+    match guests::shown("price")? {
+        Ok(component) => {
+            let why = "A WebAssembly component, built from Rust, is a module as any other.";
+            let component = component.to_string_lossy();
+            show(
+                &product,
+                &python,
+                &flights,
+                why,
+                &["call", &component, "_", r#"{"price":2.5,"quantity":4}"#],
+            )?;
+        }
+        Err(why) => println!("\nNo WebAssembly component is shown: {why}"),
+    }
     println!("\nREADME.md goes on from here.");
     Ok(true)
 }

@@ -60,6 +60,11 @@ impl Report {
         self.add(Entry { name: name.into(), count: Count::skipped(), time: Duration::ZERO, note });
     }
 
+    /// Notes what came of something that is no command.
+    pub(crate) fn tell(&self, name: &str, count: Count, time: Duration, note: String) {
+        self.add(Entry { name: name.into(), count, time, note });
+    }
+
     /// Notes that something failed before it could be tested.
     pub(crate) fn fail(&self, name: &str, why: &str) {
         let count = Count { failed: 1, ..Count::default() };

@@ -28,7 +28,8 @@ Usage: cargo xtask CHORE
   bench          runs the benchmarks and writes benches/RESULTS.md
   tidy           holds the tree against the project's own rules
   codegen        writes what is made from other files; with --check, says what is out of date
-  guests         builds the WebAssembly components of the project; with --all, also those that take long
+  guests         builds the WebAssembly components of the project; with --all, also those that take long; with
+                 --keep, renews those that are kept beside their source
   flights-data   fetches all rows of examples/flights by pip
 ";
 

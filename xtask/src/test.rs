@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test there is, ending with one line that counts them.
 //!
-//! Two lanes run side by side, because much of either is waiting: what cargo does, and what Python does. A job
-//! shows its output only when it failed.
+//! Lanes run side by side, because much of each is waiting: what cargo does, what Python does, and the guests, which
+//! the tests of both are given. A job shows its output only when it failed.
 
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use crate::cargo::{PRODUCT, Product, cargo, root};
 use crate::count::Runner;
+use crate::guests;
 use crate::job::{Job, Report};
 use crate::python::{Interpreter, Venv};
 
@@ -19,10 +20,16 @@ pub(crate) fn run() -> Result<bool> {
     let started = Instant::now();
     let report = Report::default();
     let (built, product) = channel();
+    // Nothing is sent: who waits goes on when the lane of the guests has ended.
+    let ((for_rust, rust_guests), (for_python, python_guests)) = (channel(), channel());
     std::thread::scope(|scope| {
         let reported = &report;
-        scope.spawn(move || python_lane(reported, &product));
-        rust_lane(&report, built);
+        scope.spawn(move || {
+            guests_lane(reported);
+            drop::<(Sender<()>, Sender<()>)>((for_rust, for_python));
+        });
+        scope.spawn(move || python_lane(reported, &product, &python_guests));
+        rust_lane(&report, built, &rust_guests);
     });
     let total = report.close();
     println!("\nin {:.0} s", started.elapsed().as_secs_f64());
@@ -30,8 +37,20 @@ pub(crate) fn run() -> Result<bool> {
     Ok(total.failed == 0)
 }
 
+/// Builds the components that tests call. One that cannot be built here is skipped, by its name.
+fn guests_lane(report: &Report) {
+    let started = Instant::now();
+    match guests::build(false) {
+        Ok(outcomes) => {
+            let (count, note) = guests::told(&outcomes);
+            report.tell("guests", count, started.elapsed(), note);
+        }
+        Err(error) => report.fail("guests", &format!("{error:#}")),
+    }
+}
+
 /// Builds the product and hands it to the other lane, then tests and lints what is Rust.
-fn rust_lane(report: &Report, built: Sender<Product>) {
+fn rust_lane(report: &Report, built: Sender<Product>, guests: &Receiver<()>) {
     report.run(Job::new("cargo build", of_cargo(&["build"], PRODUCT), Runner::Whole));
     match Product::of("dev").and_then(|product| product.set_aside()) {
         Ok(product) => {
@@ -41,6 +60,7 @@ fn rust_lane(report: &Report, built: Sender<Product>) {
         Err(error) => report.fail("pytest", &format!("modrack is not built: {error:#}")),
     }
     drop(built);
+    _ = guests.recv();
     let has_nextest =
         cargo().args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
     // All of the workspace, also the crates that have no test binaries: with another choice of packages cargo would
@@ -55,6 +75,9 @@ fn rust_lane(report: &Report, built: Sender<Product>) {
     let command = of_cargo(&["test", "--workspace", "--doc", "--no-fail-fast"], &[]);
     report.run(Job::new("doc tests", command, Runner::Cargo));
     report.run(Job::new("cargo fmt", of_cargo(&["fmt", "--all", "--check"], &[]), Runner::Whole));
+    let mut format = of_cargo(&["fmt", "--all", "--check"], &[]);
+    format.current_dir(root().join("guests"));
+    report.run(Job::new("cargo fmt guests", format, Runner::Whole));
     let lint =
         of_cargo(&["clippy", "--workspace", "--all-targets", "--quiet"], &["--", "--deny", "warnings"]);
     report.run(Job::new("cargo clippy", lint, Runner::Whole));
@@ -69,7 +92,7 @@ fn rust_lane(report: &Report, built: Sender<Product>) {
 }
 
 /// Makes environments while the product is built, then tests it under each interpreter and lints what is Python.
-fn python_lane(report: &Report, product: &Receiver<Product>) {
+fn python_lane(report: &Report, product: &Receiver<Product>, guests: &Receiver<()>) {
     let folder = root().join("tests").join("python");
     let mut venvs = Vec::new();
     for (i, interpreter) in Interpreter::all().into_iter().enumerate() {
@@ -86,6 +109,7 @@ fn python_lane(report: &Report, product: &Receiver<Product>) {
         return;
     };
     let Ok(product) = product.recv() else { return };
+    _ = guests.recv();
     for (i, (name, venv)) in venvs.iter().enumerate() {
         let mut command = pytest(venv, &product);
         command.current_dir(&folder);
@@ -102,13 +126,13 @@ fn pytest(venv: &Venv, product: &Product) -> Command {
     command.args(["-m", "pytest", "-q", "--color=no"]);
     command.env("MODRACK_COMMAND", &product.command).env("MODRACK_PYTHON_EXTENSION", &product.extension);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
-    command
+    with_guests(command)
 }
 
 /// Holds every Python file of the tree against ruff and mypy, with one configuration.
 fn lint(report: &Report, venv: &Venv) {
     let settings = "tests/python/pyproject.toml";
-    let folders = ["python", "tests/python", "examples", "benches"];
+    let folders = ["python", "tests/python", "examples", "benches", "guests"];
     for (name, args) in [
         ("ruff check", vec!["-m", "ruff", "check", "--no-cache", "--quiet", "--config", settings]),
         (
@@ -137,5 +161,13 @@ fn lint(report: &Report, venv: &Venv) {
 fn of_cargo(args: &[&str], more: &[&str]) -> Command {
     let mut command = cargo();
     command.args(args).args(more);
+    with_guests(command)
+}
+
+/// Says where the guests are to whoever tests them.
+fn with_guests(mut command: Command) -> Command {
+    if let Ok(folder) = guests::folder() {
+        command.env("MODRACK_GUESTS", folder);
+    }
     command
 }

@@ -5,6 +5,7 @@
 //! cannot be built here because a tool is missing is skipped, by name and with what to do; a guest whose source does
 //! not compile has failed. What is out of date and not built is taken away: no test meets an old one.
 
+mod kept;
 mod list;
 mod rust;
 mod script;
@@ -18,6 +19,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::cargo;
+use crate::count::Count;
+pub(crate) use kept::shown;
 use list::{GUESTS, Guest, Kind};
 
 /// What became of a guest.
@@ -35,16 +38,25 @@ pub(crate) enum Outcome {
 
 /// Builds, and says what became of each guest.
 pub(crate) fn run(args: &[String]) -> Result<bool> {
-    let all = match args {
-        [] => false,
-        [flag] if flag == "--all" => true,
-        _ => bail!("`guests` takes `--all`, which also builds those that take long, and nothing else"),
-    };
+    let (mut all, mut keep) = (false, false);
+    for arg in args {
+        match arg.as_str() {
+            "--all" => all = true,
+            "--keep" => keep = true,
+            _ => bail!(
+                "`guests` takes `--all`, which also builds those that take long, and `--keep`, which renews those that \
+                 are kept beside their source"
+            ),
+        }
+    }
     let started = Instant::now();
     let folder = folder()?;
     let outcomes = build(all)?;
     for (name, outcome) in &outcomes {
         println!("{name:<18} {outcome}");
+    }
+    if keep {
+        kept::renew()?;
     }
     println!("in {:.1} s, to {}", started.elapsed().as_secs_f64(), folder.display());
     Ok(!outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))))
@@ -88,6 +100,22 @@ pub(crate) fn build(all: bool) -> Result<Vec<(&'static str, Outcome)>> {
         told.push((guest.name, outcome));
     }
     Ok(told)
+}
+
+/// The outcomes as tests are counted, and in words what was skipped and what failed.
+pub(crate) fn told(outcomes: &[(&str, Outcome)]) -> (Count, String) {
+    let (mut count, mut note) = (Count::default(), String::new());
+    for (name, outcome) in outcomes {
+        match outcome {
+            Outcome::Fresh | Outcome::Built => count.passed += 1,
+            Outcome::Skipped(_) => count.skipped += 1,
+            Outcome::Failed(_) => count.failed += 1,
+        }
+        if matches!(outcome, Outcome::Skipped(_) | Outcome::Failed(_)) {
+            note += &format!("  {name} {outcome}\n");
+        }
+    }
+    (count, note)
 }
 
 /// The folder of the guests, held by one process at a time.
@@ -168,4 +196,35 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_built_here_is_counted_and_named() {
+        let outcomes = [
+            ("a", Outcome::Fresh),
+            ("b", Outcome::Built),
+            ("c", Outcome::Skipped("no compiler".to_owned())),
+            ("d", Outcome::Failed("a mistake\n".to_owned())),
+        ];
+        let (count, note) = told(&outcomes);
+        assert_eq!(count.to_string(), "2 passed, 1 failed, 1 skipped");
+        assert_eq!(note, "  c was skipped: no compiler\n  d does not build:\na mistake\n");
+    }
+
+    #[test]
+    fn every_guest_has_a_name_of_its_own_and_is_made_from_what_is_there() {
+        let mut names: Vec<_> = GUESTS.iter().map(|guest| guest.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), GUESTS.len());
+        for guest in GUESTS {
+            for path in guest.from {
+                assert!(cargo::root().join(path).exists(), "{}: {path}", guest.name);
+            }
+        }
+    }
 }

@@ -10,19 +10,27 @@ use crate::cargo::root;
 /// Folders that hold nothing a guest is made from.
 const PASSED_OVER: &[&str] = &["target", "node_modules", "__pycache__"];
 
-/// The hash of files and folders of the tree, by path and content, and of `tool`: the words that say what builds it.
+/// The hash of a guest: of the contracts, of what it is made from, and of the words that say what builds it.
 ///
 /// # Errors
 /// When a file cannot be read, or `from` names none.
 pub(super) fn hash(tool: &str, from: &[&str]) -> Result<String> {
+    hash_of(tool, &[from, &["contracts"]].concat())
+}
+
+/// The hash of files and folders of the tree, by path and content, and of some words.
+///
+/// # Errors
+/// When a file cannot be read, or `from` names none.
+pub(super) fn hash_of(words: &str, from: &[&str]) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
         hasher.update(bytes);
     };
-    part(tool.as_bytes());
+    part(words.as_bytes());
     let mut files = Vec::new();
-    for path in from.iter().copied().chain(["contracts"]) {
+    for path in from {
         collect(&root().join(path), &mut files)?;
     }
     files.sort();
@@ -34,7 +42,9 @@ pub(super) fn hash(tool: &str, from: &[&str]) -> Result<String> {
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    if path.file_name().is_some_and(|name| PASSED_OVER.iter().any(|passed| name == *passed)) {
+    // A component that is kept beside its source is made from it, and its hash is this one.
+    let is_made = path.extension().is_some_and(|ending| ending == "wasm" || ending == "hash");
+    if is_made || path.file_name().is_some_and(|name| PASSED_OVER.iter().any(|passed| name == *passed)) {
         return Ok(());
     }
     if path.is_dir() {
