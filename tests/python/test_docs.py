@@ -27,7 +27,7 @@ PAGES = sorted(
     key=lambda page: page.as_posix(),
 )
 
-# Run by whoever runs this test, not by it: what follows `cargo` must be one of these.
+# Run by whoever runs this test, not by it; any other command of cargo is run as it stands.
 CARGO = {
     "cargo xtask demo",
     "cargo xtask test",
@@ -39,6 +39,9 @@ CARGO = {
     "cargo xtask flights-data",
     "cargo build --release -p modrack-cli -p modrack-py",
 }
+
+# Seconds that a build on a page may take on a machine that is busy with the other tests.
+BUILDS_WITHIN = 900
 
 
 @dataclass
@@ -108,8 +111,7 @@ def session(lines: list[str], modrack: Modrack) -> list[str]:
         if not line.startswith("$ "):
             continue
         shown.append(line)
-        if line.startswith("$ cargo "):
-            assert line[2:] in CARGO, f"{line} is not among the commands that are run elsewhere"
+        if line[2:] in CARGO:
             continue
         shown += shell(line[2:], modrack).splitlines()
     return shown
@@ -117,15 +119,20 @@ def session(lines: list[str], modrack: Modrack) -> list[str]:
 
 def shell(line: str, modrack: Modrack) -> str:
     """Runs one line in the page's folder and gives both streams as one text."""
-    path = f"{command().parent}{os.pathsep}{os.environ['PATH']}"
+    env = {"PATH": f"{command().parent}{os.pathsep}{os.environ['PATH']}"}
+    if line.startswith("cargo "):
+        # Cargo keeps what it fetched, and its toolchain, in the home of whoever runs the tests.
+        home = Path.home()
+        env["CARGO_HOME"] = os.environ.get("CARGO_HOME", str(home / ".cargo"))
+        env["RUSTUP_HOME"] = os.environ.get("RUSTUP_HOME", str(home / ".rustup"))
     done = subprocess.run(
         ["bash", "-c", line],
         cwd=modrack.folder,
-        env=modrack.environment({"PATH": path}),
+        env=modrack.environment(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=HANGS_AFTER,
+        timeout=BUILDS_WITHIN if line.startswith("cargo ") else HANGS_AFTER,
         check=False,
     )
     text = done.stdout.decode()

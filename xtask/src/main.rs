@@ -8,6 +8,7 @@ mod cargo;
 mod codegen;
 mod count;
 mod demo;
+mod embed;
 mod flights;
 mod guests;
 mod header;
@@ -28,6 +29,7 @@ Usage: cargo xtask CHORE
   bench          runs the benchmarks and writes benches/RESULTS.md
   tidy           holds the tree against the project's own rules
   codegen        writes what is made from other files; with --check, says what is out of date
+  embed FEATURES builds examples/embed with these features and holds what it prints
   guests         builds the WebAssembly components of the project; with --all, also those that take long; with
                  --keep, renews those that are kept beside their source
   flights-data   fetches all rows of examples/flights by pip
@@ -53,6 +55,7 @@ fn chore(args: &[String]) -> Result<bool> {
         [flag] if flag == "--check" && name == "codegen" => true,
         _ if name == "guests" => return guests::run(rest),
         _ if name == "bench" => return bench::run(rest),
+        [features] if name == "embed" => return embed::check(features),
         _ => bail!("`{name}` does not take `{}`\n\n{USAGE}", rest.join(" ")),
     };
     match name {

@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use crate::cargo::{PRODUCT, Product, cargo, root};
 use crate::count::Runner;
+use crate::embed;
 use crate::guests;
 use crate::job::{Job, Report};
 use crate::python::{Interpreter, Venv};
@@ -81,6 +82,7 @@ fn rust_lane(report: &Report, built: Sender<Product>, guests: &Receiver<()>) {
     let lint =
         of_cargo(&["clippy", "--workspace", "--all-targets", "--quiet"], &["--", "--deny", "warnings"]);
     report.run(Job::new("cargo clippy", lint, Runner::Whole));
+    embed::run(report);
     match std::env::current_exe() {
         Ok(xtask) => {
             let mut command = Command::new(xtask);

@@ -37,10 +37,11 @@ impl PythonBackend {
     /// Prepares the interpreter of this process: the rack's folders come first on its path.
     ///
     /// # Errors
-    /// What Python raised.
+    /// [`modrack_core::Code::PythonMissing`] when the program has not initialised the interpreter; what Python raised.
     pub fn new(settings: PythonSettings) -> Result<Arc<Self>> {
         let PythonSettings { root, path, store } = settings;
-        Python::attach(|py| prepare(py, &path).map_err(|error| error::unexpected(py, &error)))?;
+        Python::try_attach(|py| prepare(py, &path).map_err(|error| error::unexpected(py, &error)))
+            .unwrap_or_else(|| Err(error::not_initialised()))?;
         Ok(Arc::new(Self { reader: Reader { root, path }, store: Store::new(store) }))
     }
 }

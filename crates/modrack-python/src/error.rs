@@ -19,6 +19,12 @@ pub(crate) fn unexpected(py: Python<'_>, error: &PyErr) -> Error {
 }
 
 /// A function that is not there.
+/// A program that embeds Python has to start it.
+pub(crate) fn not_initialised() -> Error {
+    Error::new(Code::PythonMissing, "The program has not initialised the Python interpreter")
+        .hint("Call `pyo3::Python::initialize()` before a rack is opened")
+}
+
 pub(crate) fn unknown_function(module: &str, name: &str, known: &[String]) -> Error {
     let error = Error::new(Code::UnknownFunction, format!("`{module}` has no function `{name}`"));
     with_names(error, name, known, "functions")
