@@ -137,7 +137,7 @@ fn pytest(venv: &Venv, product: &Product) -> Command {
 /// Holds every Python file of the tree against ruff and mypy, with one configuration.
 fn lint(report: &Report, venv: &Venv) {
     let settings = "tests/python/pyproject.toml";
-    let folders = ["python", "tests/python", "examples", "benches", "guests"];
+    let folders = ["python", "tests/python", "tests/modules", "examples", "benches", "guests"];
     for (name, args) in [
         ("ruff check", vec!["-m", "ruff", "check", "--no-cache", "--quiet", "--config", settings]),
         (

@@ -137,9 +137,9 @@ fn a_row_that_fails_follows_what_is_decided() {
         |bench| bench,
         body,
         &expect![[r#"
-        M0504 a.csv:3
-        b is bad
-        hint: none"#]],
+            M0504 a.csv:3
+            b is bad
+            hint: What it says is the module's own; in a pipeline, `errors:` decides what becomes of such rows"#]],
     );
     check(
         Takes::Row,

@@ -13,6 +13,10 @@ use crate::functions::{ByFunction, FunctionId};
 use crate::main_function;
 use crate::seat::{Checked, SlotCore};
 
+/// What is said to a failure whose language says nothing more of it.
+const RAISED: &str =
+    "What it says is the module's own; in a pipeline, `errors:` decides what becomes of such rows";
+
 /// A started module in a slot.
 pub(crate) struct Generation {
     id: GenerationId,
@@ -114,7 +118,11 @@ impl Generation {
 
     /// Reads an attribute of it.
     pub(crate) fn attribute(&self, name: &str) -> Result<Value> {
-        self.instance.attribute(name).map_err(|error| self.blame(error, Phase::Call))
+        self.instance.attribute(name).map_err(|error| {
+            let bare = error.code() == Code::UnknownAttribute && error.hint_text().is_none();
+            let hint = || format!("`modrack inspect {}` lists what it has", self.slot.name());
+            self.blame(if bare { error.hint(hint()) } else { error }, Phase::Call)
+        })
     }
 
     /// Whether it has a function called `name`.
@@ -129,6 +137,8 @@ impl Generation {
     /// Says of `error` whose it is.
     #[cold]
     pub(crate) fn blame(&self, error: Error, phase: Phase) -> Error {
+        let bare = error.code() == Code::Raised && error.hint_text().is_none();
+        let error = if bare { error.hint(RAISED) } else { error };
         error.slot(self.slot.name()).module(self.checked.module()).generation(self.id).phase(phase)
     }
 

@@ -105,6 +105,7 @@ impl WasmBackend {
             held: 0,
             stopped: None,
             panicked: None,
+            carried: Vec::new(),
         };
         let mut store = Store::new(compiled.pre.engine(), data);
         store.limiter(|data| data);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use modrack_core::{Cancel, CopyMeter, Log, Map, Service, SlotName, Text};
+use modrack_core::{Cancel, CopyMeter, Error, Log, Map, Service, SlotName, Text};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 /// The most entries that a table of functions may have.
 const TABLE: usize = 1 << 20;
+
+/// So many failures of other slots are remembered: a module hands on one of those that it met last.
+const CARRIED: usize = 16;
 
 /// The data of a store.
 pub(crate) struct Data {
@@ -28,6 +31,8 @@ pub(crate) struct Data {
     pub(crate) stopped: Option<Stopped>,
     /// What the module said before it trapped.
     pub(crate) panicked: Option<(String, Option<String>)>,
+    /// What other slots failed with in the call under way, the last of it.
+    pub(crate) carried: Vec<Error>,
 }
 
 /// Why a call was stopped.
@@ -42,6 +47,14 @@ pub(crate) enum Stopped {
 }
 
 impl Data {
+    /// Remembers what another slot failed with.
+    pub(crate) fn carry(&mut self, failed: Error) {
+        if self.carried.len() == CARRIED {
+            self.carried.remove(0);
+        }
+        self.carried.push(failed);
+    }
+
     /// Whether the call under way may go on, asked at each tick.
     pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let stopped = if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {

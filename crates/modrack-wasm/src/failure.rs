@@ -1,7 +1,7 @@
 //! Why a call of a component ended without a result, told as an error of modrack: a trap with the component's own
 //! backtrace, a panic with its message, a limit, a deadline.
 
-use modrack_core::{Code, Error};
+use modrack_core::{Cause, Code, Error, Kind};
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::data::{Data, Stopped};
@@ -48,6 +48,42 @@ pub(crate) fn failure(why: &wasmtime::Error, data: &mut Data, output: Option<u64
         Some(trace) if !trace.frames().is_empty() => error.traceback(shown(trace)),
         _ => error,
     }
+}
+
+/// The failure that a module told, with what it hands on: a failure of another slot that it was told of, as it is or
+/// as a cause, keeps its slot and its classes. A limit that was reached in a slot that it called was reached in this
+/// call too.
+pub(crate) fn handed_on(error: Error, carried: &[Error]) -> Error {
+    if carried.is_empty() || error.code() != Code::Raised {
+        return error;
+    }
+    let led = |cause: &Cause, other: &Error| cause.message == other.message();
+    let is_same = |other: &&Error| {
+        error.message() == other.message() || error.causes().iter().any(|cause| led(cause, other))
+    };
+    let Some(other) = carried.iter().rev().find(is_same) else { return error };
+    let is_limit = matches!(other.kind(), Kind::Timeout | Kind::Limit | Kind::Cancelled);
+    let code = if is_limit { other.code() } else { Code::Raised };
+    let mut classes = error.class_names().to_vec();
+    for class in other.class_names() {
+        if !classes.contains(class) {
+            classes.push(class.clone());
+        }
+    }
+    // The class of a failure that has none was told as its code.
+    classes.retain(|class| class != other.code().as_str());
+    let mut whole = Error::new(code, error.message().to_owned()).classes(classes);
+    if let Some(hint) = error.hint_text() {
+        whole = whole.hint(hint);
+    }
+    if let Some(traceback) = error.traceback_text().filter(|text| other.traceback_text() != Some(*text)) {
+        whole = whole.traceback(traceback);
+    }
+    if error.message() != other.message() {
+        let own = error.causes().iter().take_while(|cause| !led(cause, other));
+        whole = own.cloned().fold(whole, Error::cause);
+    }
+    whole.caused_by(other)
 }
 
 /// What the module gave is not what it may give.

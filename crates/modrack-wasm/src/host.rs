@@ -59,8 +59,14 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Data>> {
     })?;
     host.func_wrap(
         "call",
-        |cx: StoreContextMut<'_, Data>, (slot, function, args): (String, Option<String>, Vec<ValueOut>)| {
-            Ok((call(cx.data(), &slot, function.as_deref(), args).map_err(|error| ErrorOut::of(&error)),))
+        |mut cx: StoreContextMut<'_, Data>,
+         (slot, function, args): (String, Option<String>, Vec<ValueOut>)| {
+            let answer = call(cx.data(), &slot, function.as_deref(), args).map_err(|error| {
+                let told = ErrorOut::of(&error);
+                cx.data_mut().carry(error);
+                told
+            });
+            Ok((answer,))
         },
     )?;
     Ok(linker)

@@ -10,7 +10,7 @@ use wasmtime::component::{Instance, ResourceAny};
 
 use crate::data::Data;
 use crate::engine::Engines;
-use crate::failure::failure;
+use crate::failure::{failure, handed_on};
 use crate::module::{Compiled, Module};
 use crate::ticker::Hold;
 
@@ -129,6 +129,7 @@ impl Seat {
         if self.has_unwanted.swap(false, Ordering::AcqRel) {
             self.drop_unwanted(live);
         }
+        live.store.data_mut().carried.clear();
         // Marked before, so that a panic of ours leaves an instance that nobody uses.
         self.broken.store(true, Ordering::Release);
         match work(live) {
@@ -138,7 +139,7 @@ impl Seat {
             }
             Err(Failed::Module(error)) => {
                 self.broken.store(false, Ordering::Release);
-                Err(error)
+                Err(handed_on(error, &live.store.data().carried))
             }
             Err(Failed::Engine(why)) => Err(failure(&why, live.store.data_mut(), self.output)),
         }

@@ -26,6 +26,7 @@ fn a_failure_says_whose_it_is() {
     expect![[r#"
         M0504 slot=inner module=inner generation=2 phase=call
           It failed
+          hint: What it says is the module's own; in a pipeline, `errors:` decides what becomes of such rows
     "#]]
     .assert_eq(&shown(&outer.call(Call::new(&[])).unwrap_err()));
 }
@@ -223,9 +224,10 @@ fn objects_of_the_program_are_modules_too() {
     check(
         double.call(Call::new(&[])).unwrap_err(),
         expect![[r#"
-        M0504 slot=calc module=calc generation=1 phase=call
-          `double` panicked: it takes a number
-    "#]],
+            M0504 slot=calc module=calc generation=1 phase=call
+              `double` panicked: it takes a number
+              hint: What it says is the module's own; in a pipeline, `errors:` decides what becomes of such rows
+        "#]],
     );
     check(
         slot.attribute("bas").unwrap_err(),

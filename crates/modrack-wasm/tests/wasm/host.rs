@@ -117,7 +117,10 @@ fn a_failure_of_another_slot_comes_through_with_its_class() {
     };
     let error = call(&guest(Some(answer), Log::default()), "ask", Call::default()).expect_err("it fails");
     assert_eq!((error.message(), error.class_names()), ("No rate today", &["acme.NoRate".to_owned()][..]));
-    assert_eq!((error.hint_text(), error.traceback_text()), (Some("Come tomorrow"), Some("line 3")));
+    assert_eq!((error.hint_text(), error.traceback_text()), (Some("Come tomorrow"), None));
+    // What the other slot said stands with the cause that is the other slot's.
+    let [cause] = error.causes() else { panic!("{error:?}") };
+    assert_eq!((cause.class.as_str(), cause.traceback.as_deref()), ("acme.NoRate", Some("line 3")));
 }
 
 #[test]
