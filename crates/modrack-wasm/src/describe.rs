@@ -14,6 +14,7 @@ use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::error::{damaged, imports, other_contract};
 use crate::module::Plan;
+use crate::quiet::caught;
 use crate::shape::Shape;
 use crate::source::Source;
 
@@ -31,13 +32,13 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec
         Validator::new().validate_all(&source.bytes).map_err(|why| bad(&why.to_string()))?;
     }
     // The decoder holds some components that are valid and that no tool makes for impossible, and panics.
-    let (resolve, world) = match std::panic::catch_unwind(|| decode(&source.bytes)) {
-        Ok(Ok(DecodedWasm::Component(resolve, world))) => (resolve, world),
-        Ok(Ok(DecodedWasm::WitPackage(..))) => {
+    let (resolve, world) = match caught(|| decode(&source.bytes)) {
+        Some(Ok(DecodedWasm::Component(resolve, world))) => (resolve, world),
+        Some(Ok(DecodedWasm::WitPackage(..))) => {
             return Err(bad("it is an interface in binary form, with no code"));
         }
-        Ok(Err(why)) => return Err(bad(&format!("{why:#}"))),
-        Err(_) => return Err(bad("its types refer to each other as no WIT can say")),
+        Some(Err(why)) => return Err(bad(&format!("{why:#}"))),
+        None => return Err(bad("its types refer to each other as no WIT can say")),
     };
     given(&resolve, world, source)?;
     let said = match section(&source.bytes).map_err(|why| bad(&why.to_string()))? {

@@ -19,6 +19,7 @@ mod lift;
 mod lower;
 mod module;
 mod quick;
+mod quiet;
 mod seat;
 mod shape;
 mod source;
