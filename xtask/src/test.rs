@@ -76,7 +76,8 @@ fn rust_lane(report: &Report, built: Sender<Product>, guests: &Receiver<()>) {
     let command = of_cargo(&["test", "--workspace", "--doc", "--no-fail-fast"], &[]);
     report.run(Job::new("doc tests", command, Runner::Cargo));
     // What no other crate of the workspace asks the facade for.
-    let command = of_cargo(&["test", "--package", "modrack", "--features", "async,flow", "--no-fail-fast"], &[]);
+    let command =
+        of_cargo(&["test", "--package", "modrack", "--features", "async,flow", "--no-fail-fast"], &[]);
     report.run(Job::new("facade, features", command, Runner::Cargo));
     report.run(Job::new("cargo fmt", of_cargo(&["fmt", "--all", "--check"], &[]), Runner::Whole));
     let mut format = of_cargo(&["fmt", "--all", "--check"], &[]);

@@ -30,6 +30,7 @@ pub(crate) fn of(output: &Output) -> Log {
                 "message": line.message,
             })
             .to_string(),
+            (false, Some(slot)) if line.level == LogLevel::Print => format!("{slot}: {}", line.message),
             (false, Some(slot)) => format!("{level}: {slot}: {}", line.message),
             (false, None) => format!("{level}: {}", line.message),
         };

@@ -6,6 +6,7 @@
 
 mod backend;
 mod call;
+mod caught;
 mod chain;
 pub mod code;
 pub mod contract;
@@ -29,6 +30,7 @@ mod value;
 
 pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State};
 pub use call::{Args, Call, Cancel, Results};
+pub use caught::caught;
 pub use chain::Chain;
 pub use code::{Code, Kind};
 pub use describe::{

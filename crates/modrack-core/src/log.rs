@@ -18,6 +18,8 @@ pub enum LogLevel {
     Info,
     /// Something that may be wrong.
     Warn,
+    /// What a module printed.
+    Print,
     /// Something that is wrong.
     Error,
 }
@@ -66,6 +68,7 @@ impl LogLevel {
             Self::Debug => "debug",
             Self::Info => "info",
             Self::Warn => "warn",
+            Self::Print => "print",
             Self::Error => "error",
         }
     }

@@ -20,6 +20,7 @@ use crate::instance::{WasmInstance, check_params};
 use crate::module::{Compiled, Module};
 use crate::seat::{Live, Seat};
 use crate::source;
+use crate::wasi::{self, Wasi};
 
 /// How many components that nothing uses are remembered.
 const REMEMBERED: usize = 64;
@@ -73,9 +74,9 @@ impl WasmBackend {
         }
         let compiled =
             self.settings.cache.is_some() && self.cache().is_some_and(|cache| cache.knows(&source.hash));
-        let (description, plans) = describe(&source, !compiled)?;
+        let (description, plans, wasi) = describe(&source, !compiled)?;
         let hash = source.hash.clone();
-        let module = Arc::new(Module::new(source, description, plans));
+        let module = Arc::new(Module::new(source, description, plans, wasi));
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         if modules.len() >= REMEMBERED {
             modules.retain(|_, module| Arc::strong_count(module) > 1);
@@ -88,11 +89,13 @@ impl WasmBackend {
     fn instantiate(&self, module: &Arc<Module>, start: &Start<'_>, width: Width) -> Result<Seat, Refused> {
         let compiled =
             module.compiled(&self.engines, width, self.cache(), start.origin).map_err(Refused::For)?;
-        let store = self.store(&compiled, start);
+        let wasi =
+            if module.wasi { wasi::of(start, &self.settings.log).map_err(Refused::For)? } else { None };
+        let store = self.store(&compiled, start, wasi);
         self.seat(module, compiled, store, start)
     }
 
-    fn store(&self, compiled: &Compiled, start: &Start<'_>) -> Store<Data> {
+    fn store(&self, compiled: &Compiled, start: &Start<'_>, wasi: Option<Box<Wasi>>) -> Store<Data> {
         let data = Data {
             slot: start.slot.clone(),
             params: Arc::new(start.params.clone()),
@@ -106,6 +109,7 @@ impl WasmBackend {
             stopped: None,
             panicked: None,
             carried: Vec::new(),
+            wasi,
         };
         let mut store = Store::new(compiled.pre.engine(), data);
         store.limiter(|data| data);
@@ -189,6 +193,9 @@ impl Backend for WasmBackend {
     }
 
     fn guards(&self) -> Guards {
+        if cfg!(feature = "wasi") {
+            return Guards::ALL;
+        }
         // Nothing of the system is given to components, so that nothing of it can be allowed either.
         let none = Guard::Missing;
         Guards { files: none, net: none, env: none, ..Guards::ALL }

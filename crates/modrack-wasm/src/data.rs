@@ -6,6 +6,8 @@ use std::time::Instant;
 use modrack_core::{Cancel, CopyMeter, Error, Log, Map, Service, SlotName, Text};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
+use crate::wasi::Wasi;
+
 /// The most entries that a table of functions may have.
 const TABLE: usize = 1 << 20;
 
@@ -33,6 +35,8 @@ pub(crate) struct Data {
     pub(crate) panicked: Option<(String, Option<String>)>,
     /// What other slots failed with in the call under way, the last of it.
     pub(crate) carried: Vec<Error>,
+    /// What is given of the system to a component that imports WASI.
+    pub(crate) wasi: Option<Box<Wasi>>,
 }
 
 /// Why a call was stopped.

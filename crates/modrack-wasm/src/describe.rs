@@ -6,7 +6,7 @@ use modrack_core::contract::{Contracts, Exported, exports, world_doc};
 use modrack_core::manifest::Embedded;
 use modrack_core::{
     BackendName, Description, Entry, Error, Instances, Param, ParamKind, Place, Result, Signature, Type,
-    is_lifecycle,
+    caught, is_lifecycle,
 };
 use wasmparser::{Parser, Payload, Validator};
 use wit_parser::decoding::{DecodedWasm, decode};
@@ -14,18 +14,19 @@ use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::error::{damaged, imports, other_contract};
 use crate::module::Plan;
-use crate::quiet::caught;
 use crate::shape::Shape;
 use crate::source::Source;
+use crate::wasi;
 
 /// The custom section with the manifest.
 const SECTION: &str = "modrack";
 
-/// Reads a component. `whole` has every instruction of it validated, too.
+/// Reads a component: what it says, its functions, and whether it imports WASI. `whole` has every instruction of it
+/// validated, too.
 ///
 /// # Errors
 /// What is wrong with it, see `docs/wasm-modules.md`.
-pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec<Plan>)> {
+pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec<Plan>, bool)> {
     let place = || Place::file(&source.path);
     let bad = |why: &str| damaged(&source.name, why, place());
     if whole {
@@ -40,7 +41,7 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec
         Some(Err(why)) => return Err(bad(&format!("{why:#}"))),
         None => return Err(bad("its types refer to each other as no WIT can say")),
     };
-    given(&resolve, world, source)?;
+    let wasi = given(&resolve, world, source)?;
     let said = match section(&source.bytes).map_err(|why| bad(&why.to_string()))? {
         Some(text) => {
             let text =
@@ -78,7 +79,7 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec
         hash: Some(source.hash.clone()),
         files: if source.is_file { vec![source.path.clone()] } else { Vec::new() },
     };
-    Ok((description, plans))
+    Ok((description, plans, wasi))
 }
 
 /// Each function with what a call of it needs to know.
@@ -149,8 +150,10 @@ fn constructor(plans: &[Plan]) -> Option<Signature> {
     Some(Signature { params: params.collect(), ..Signature::default() })
 }
 
-/// Refuses imports that nobody gives: functions and resources of anything but the host's interface.
-fn given(resolve: &Resolve, world: WorldId, source: &Source) -> Result<()> {
+/// Refuses imports that nobody gives: functions and resources of anything but the host's interface and WASI. Says
+/// whether WASI is imported.
+fn given(resolve: &Resolve, world: WorldId, source: &Source) -> Result<bool> {
+    let mut wasi = false;
     let mut missing = Vec::new();
     for (key, item) in &resolve.worlds[world].imports {
         let name = resolve.name_world_key(key);
@@ -163,14 +166,20 @@ fn given(resolve: &Resolve, world: WorldId, source: &Source) -> Result<()> {
                         .types
                         .values()
                         .any(|id| matches!(resolve.types[*id].kind, wit_parser::TypeDefKind::Resource));
-                if !only_types && !is_given(&name) {
+                if wasi::is_given(&name) {
+                    wasi = true;
+                } else if !only_types && !is_given(&name) {
                     missing.push(name);
                 }
             }
             WorldItem::Type { .. } => {}
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(imports(&source.name, &missing, Place::file(&source.path))) }
+    if missing.is_empty() {
+        Ok(wasi)
+    } else {
+        Err(imports(&source.name, &missing, Place::file(&source.path)))
+    }
 }
 
 fn is_given(name: &str) -> bool {

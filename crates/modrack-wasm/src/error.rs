@@ -45,10 +45,16 @@ pub(crate) fn bad_text(name: &str, why: &str, place: Place) -> Error {
 /// Imports that nobody gives.
 pub(crate) fn imports(name: &str, missing: &[String], place: Place) -> Error {
     let names: Vec<_> = missing.iter().map(|import| format!("`{import}`")).collect();
-    let hint = if missing.iter().all(|import| import.starts_with("wasi:")) {
-        "Build it without WASI: files, clocks and the network are not given to components"
-    } else {
-        "Components are given `modrack:host/host@1.0.0` alone; build it without the others"
+    let only_wasi = missing.iter().all(|import| import.starts_with("wasi:"));
+    let hint = match (only_wasi, cfg!(feature = "wasi")) {
+        (true, false) => {
+            "This program was built without the feature `wasi`: add it, or build the component without WASI"
+        }
+        (false, false) => "Components are given `modrack:host/host@1.0.0` alone; build it without the others",
+        (_, true) => {
+            "Components are given `modrack:host/host@1.0.0`, and of WASI 0.2 `cli`, `clocks`, `filesystem`, `io`, \
+             `random` and `sockets`; build it without the others"
+        }
     };
     Error::new(Code::ImportNotGiven, format!("`{name}` imports what it is not given: {}", names.join(", ")))
         .hint(hint)

@@ -6,10 +6,15 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use crate::data::{Data, Stopped};
 use crate::module::innermost;
+use crate::wasi;
 
 /// The error for what the engine gave.
 pub(crate) fn failure(why: &wasmtime::Error, data: &mut Data, output: Option<u64>) -> Error {
     let panicked = data.panicked.take();
+    if let Some(status) = wasi::exit_status(why) {
+        return Error::new(Code::ExitInCall, format!("The module asked to exit (status {status})"))
+            .hint("Return, or give an error; a module does not end the process that it runs in");
+    }
     let error = match data.stopped.take() {
         Some(Stopped::Deadline) => {
             return Error::new(Code::TimedOut, "The call took longer than it may")

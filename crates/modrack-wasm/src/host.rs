@@ -27,12 +27,15 @@ pub(crate) enum Level {
     Error,
 }
 
-/// What is given to components of this engine.
+/// What is given to components of this engine; WASI to those that import it.
 ///
 /// # Errors
 /// A name that is defined twice: a mistake of ours.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Data>> {
+pub(crate) fn linker(engine: &Engine, wasi: bool) -> wasmtime::Result<Linker<Data>> {
     let mut linker = Linker::new(engine);
+    if wasi {
+        crate::wasi::link(&mut linker)?;
+    }
     let mut host = linker.instance(HOST)?;
     host.func_wrap("log", |cx: StoreContextMut<'_, Data>, (level, message): (Level, String)| {
         let level = match level {

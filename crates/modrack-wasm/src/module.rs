@@ -57,6 +57,8 @@ pub(crate) struct Module {
     pub(crate) plans: Vec<Arc<Plan>>,
     /// Whether it imports what gives it the slot's params.
     pub(crate) reads_config: bool,
+    /// Whether it imports what WASI gives.
+    pub(crate) wasi: bool,
     name: String,
     path: PathBuf,
     /// The binary form, until it was compiled.
@@ -100,8 +102,14 @@ impl Plan {
 
 impl Module {
     /// A component that was read.
-    pub(crate) fn new(source: source::Source, description: Description, plans: Vec<Plan>) -> Self {
+    pub(crate) fn new(
+        source: source::Source,
+        description: Description,
+        plans: Vec<Plan>,
+        wasi: bool,
+    ) -> Self {
         Self {
+            wasi,
             description,
             plans: plans.into_iter().map(Arc::new).collect(),
             // The text of the import stands in the binary as it is.
@@ -184,8 +192,8 @@ impl Module {
     }
 
     fn link(&self, engine: &wasmtime::Engine, component: &Component) -> Result<Compiled> {
-        let linker =
-            host::linker(engine).map_err(|why| crate::error::internal("The host's functions", why))?;
+        let linker = host::linker(engine, self.wasi)
+            .map_err(|why| crate::error::internal("The host's functions", why))?;
         let pre = linker.instantiate_pre(component).map_err(|why| {
             let what = innermost(&why);
             match why.to_string() {

@@ -290,15 +290,6 @@ lent! {
         Some(Value::Bytes(bytes)) => Ok((&bytes[..],)),
         other => Err(wrong(plan, 0, "bytes", other.unwrap_or(&Value::Null))),
     };
-    /// A table.
-    OneTable, (TableOut,): (args, plan, seat) => match args.first() {
-        Some(Value::Table(batch)) => {
-            let ipc = crate::table::write(batch)?;
-            seat.copied(ipc.len() as u64);
-            Ok((TableOut { ipc },))
-        }
-        other => Err(wrong(plan, 0, "table", other.unwrap_or(&Value::Null))),
-    };
     /// Any value.
     OneValue, (ValueIn<'a>,): (args, _plan, seat) => Ok((value(args.first().unwrap_or(&NULL), seat)?,));
     /// Any value, and a text or nothing.
@@ -316,6 +307,23 @@ lent! {
         }
         other => Err(wrong(plan, 0, "list<any>", other.unwrap_or(&Value::Null))),
     };
+}
+
+/// A table.
+struct OneTable;
+
+impl Lent for OneTable {
+    type In<'a> = (TableOut,);
+    fn of(args: &[Value], plan: &Plan, seat: &Seat) -> Result<(TableOut,), Error> {
+        match args.first() {
+            Some(Value::Table(batch)) => {
+                let ipc = crate::table::write(batch)?;
+                seat.copied(ipc.len() as u64);
+                Ok((TableOut { ipc },))
+            }
+            other => Err(wrong(plan, 0, "table", other.unwrap_or(&Value::Null))),
+        }
+    }
 }
 
 /// A resource that stays with the caller.

@@ -132,7 +132,11 @@ impl Seat {
         live.store.data_mut().carried.clear();
         // Marked before, so that a panic of ours leaves an instance that nobody uses.
         self.broken.store(true, Ordering::Release);
-        match work(live) {
+        let worked = work(live);
+        if let Some(wasi) = &live.store.data().wasi {
+            wasi.flush();
+        }
+        match worked {
             Ok(value) => {
                 self.broken.store(false, Ordering::Release);
                 Ok(value)

@@ -2,7 +2,7 @@
 //!
 //! This crate is the one Rust API of modrack; everything else is behind it. Its features pick what is
 //! compiled: `native` (default) for shared libraries, `flow` for pipelines, `python` for Python modules,
-//! `wasm` for WebAssembly components; without them it is the rack alone, with
+//! `wasm` for WebAssembly components and `wasi` for what these have of the system; without them it is the rack alone, with
 //! modules of the program's own.
 #![doc = include_str!("../../../docs/rust-api.md")]
 

@@ -2,45 +2,9 @@
 //!
 //! Damaged files are known to make such readers panic; that is a damaged file, not a mistake of modrack.
 
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
-
-use modrack_core::Result;
+use modrack_core::{Result, caught};
 
 use crate::error;
-
-thread_local! {
-    /// How many guarded steps this thread is in: their panics are told as what is wrong with the file.
-    static GUARDED: Cell<u32> = const { Cell::new(0) };
-}
-
-static QUIET: Once = Once::new();
-
-/// A guarded step, for as long as it lives.
-struct Step;
-
-impl Step {
-    fn begin() -> Self {
-        // Panics elsewhere are told as they were before.
-        QUIET.call_once(|| {
-            let before = panic::take_hook();
-            panic::set_hook(Box::new(move |panic| {
-                if GUARDED.try_with(Cell::get).unwrap_or(0) == 0 {
-                    before(panic);
-                }
-            }));
-        });
-        GUARDED.set(GUARDED.get() + 1);
-        Self
-    }
-}
-
-impl Drop for Step {
-    fn drop(&mut self) {
-        GUARDED.set(GUARDED.get() - 1);
-    }
-}
 
 /// Runs a step of a reader; a failure and a panic alike mean that the file is damaged.
 ///
@@ -51,14 +15,10 @@ pub(crate) fn guarded<T, E: std::fmt::Display>(
     what: &str,
     step: impl FnOnce() -> std::result::Result<T, E>,
 ) -> Result<T> {
-    let caught = {
-        let _step = Step::begin();
-        catch_unwind(AssertUnwindSafe(step))
-    };
-    match caught {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(why)) => Err(error::bad_file(shown, what, in_words(&why.to_string()))),
-        Err(_) => Err(error::bad_file(shown, what, "its parts contradict each other")),
+    match caught(step) {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(why)) => Err(error::bad_file(shown, what, in_words(&why.to_string()))),
+        None => Err(error::bad_file(shown, what, "its parts contradict each other")),
     }
 }
 

@@ -67,12 +67,21 @@ fn a_core_module_is_no_component() {
 
 #[test]
 fn imports_that_are_not_given_are_named() {
-    let guest = r#"(import "wasi:cli/stdout@0.2.6" (instance (export "print" (func))))
+    let guest = r#"(import "wasi:http/handler@0.2.6" (instance (export "print" (func))))
       (import "acme:a/b@1.0.0" (instance (export "go" (func))))"#;
     assert_eq!(
         refused(&backend(), &component(&[guest])),
-        "M0315 `<guest>` imports what it is not given: `wasi:cli/stdout@0.2.6`, `acme:a/b@1.0.0` []"
+        "M0315 `<guest>` imports what it is not given: `wasi:http/handler@0.2.6`, `acme:a/b@1.0.0` []"
     );
+}
+
+#[cfg(not(feature = "wasi"))]
+#[test]
+fn wasi_is_not_given_without_its_feature() {
+    let guest = r#"(import "wasi:cli/exit@0.2.6" (instance (export "exit" (func))))"#;
+    let error = backend().describe(&component(&[guest])).expect_err("not given");
+    assert_eq!(shown(&error), "M0315 `<guest>` imports what it is not given: `wasi:cli/exit@0.2.6` []");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("the feature `wasi`")), "{error:?}");
 }
 
 #[test]

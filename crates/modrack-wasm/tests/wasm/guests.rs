@@ -1,6 +1,6 @@
 //! Components written out as text, started through the backend's own trait.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use modrack_core::plan::{Allow, Limits};
@@ -86,6 +86,9 @@ pub(crate) struct With {
     pub(crate) services: Vec<(Text, Arc<dyn Service>)>,
     pub(crate) limits: Limits,
     pub(crate) copies: Arc<CopyMeter>,
+    pub(crate) allow: Allow,
+    /// The rack's folder.
+    pub(crate) root: Option<PathBuf>,
 }
 
 pub(crate) fn component(parts: &[&str]) -> Origin {
@@ -108,9 +111,9 @@ pub(crate) fn start(backend: &WasmBackend, origin: &Origin, with: &With) -> Resu
         params: &with.params,
         services: with.services.clone(),
         limits: &with.limits,
-        allow: &Allow::default(),
+        allow: &with.allow,
         copies: &with.copies,
-        root: Path::new("/"),
+        root: with.root.as_deref().unwrap_or(Path::new("/")),
     })?;
     Ok(started.instance)
 }

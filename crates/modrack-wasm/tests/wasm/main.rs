@@ -7,3 +7,5 @@ mod failures;
 mod guests;
 mod host;
 mod room;
+#[cfg(feature = "wasi")]
+mod wasi;
