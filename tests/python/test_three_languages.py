@@ -208,10 +208,10 @@ GUARDS = [
     ("limits: { time: 1s }", LANGUAGES),
     ("limits: { output: 1MiB }", LANGUAGES),
     ("limits: { memory: 1MiB }", ("wasm",)),
-    ("allow: { read: . }", ()),
-    ("allow: { write: . }", ()),
-    ("allow: { net: [] }", ()),
-    ("allow: { env: [TZ] }", ()),
+    ("allow: { read: . }", ("wasm",)),
+    ("allow: { write: . }", ("wasm",)),
+    ("allow: { net: [] }", ("wasm",)),
+    ("allow: { env: [TZ] }", ("wasm",)),
 ]
 
 
