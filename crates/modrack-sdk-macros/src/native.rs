@@ -128,6 +128,7 @@ fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) 
     };
     let mut reads = TokenStream::new();
     let mut passed = Vec::new();
+    let mut is_lent = false;
     let state = function.receiver.map(|access| match access {
         Access::Shared => {
             reads.extend(quote!(let state = kept.state()?;));
@@ -149,10 +150,13 @@ fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) 
                 quote_spanned!(arg.ty.span()=> let #variable = #native::arg::<#read>(args, #index, #name)?;)
             }
         });
+        is_lent |= !by.is_empty();
         passed.push(quote!(#by #variable));
     }
     let span = function.ident.span();
-    let give = quote_spanned!(span=> let done = reply.give(#path(#(#passed),*)););
+    // What was read for the function goes when its entry returns, before the host has the result.
+    let how = if is_lent { quote!(give_copied) } else { quote!(give) };
+    let give = quote_spanned!(span=> let done = reply.#how(#path(#(#passed),*)););
     quote! {
         struct #entry;
 

@@ -90,6 +90,11 @@ impl Everything {
         &self.name
     }
 
+    /// The longest of the names, and nothing of none.
+    pub fn longest(names: &[String]) -> Option<&str> {
+        names.iter().map(String::as_str).max_by_key(|name| name.len())
+    }
+
     /// The first of the bytes, where it lies.
     pub fn first<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         &bytes[..1]

@@ -166,6 +166,8 @@ fn values_cross_both_ways() {
     check("first", &[abi::Value::bytes(b"xyz")], Value::Bytes(b"x".to_vec()));
     check("count", &[], Value::Int(1));
     check("count", &[], Value::Int(2));
+    let names = [abi::Value::text("a name of some length"), abi::Value::text("b")];
+    check("longest", &[abi::Value::list(&names)], "a name of some length".into());
     let numbers = [abi::Value::float(1.5), abi::Value::int(2)];
     let by = [key("a", abi::Value::int(4)), key("b", abi::Value::int(5))];
     check(

@@ -167,6 +167,17 @@ impl Reply<'_> {
     pub fn give<T: Outcome<Good: IntoValue>>(&mut self, outcome: T) -> Done {
         outcome.outcome()?.reply(self)
     }
+
+    /// Hands over what a function gave that was lent what its entry read for it: text and bytes of the result may
+    /// lie there, and are copied before that goes.
+    ///
+    /// # Errors
+    /// As [`Reply::give`].
+    #[inline]
+    pub fn give_copied<T: Outcome<Good: IntoValue>>(&mut self, outcome: T) -> Done {
+        let value = outcome.outcome()?.into_value()?;
+        self.value(value)
+    }
 }
 
 /// The entry of a function for the module's table.
