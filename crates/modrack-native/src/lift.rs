@@ -88,8 +88,12 @@ unsafe impl Send for Owner {}
 // SAFETY: as above.
 unsafe impl Sync for Owner {}
 
-/// The outputs that are held and were not released: by what their module calls them.
-static HELD: LazyLock<Mutex<HashSet<(usize, usize)>>> = LazyLock::new(Mutex::default);
+/// The outputs that are held and were not released, by what tells them apart.
+static HELD: LazyLock<Mutex<HashSet<Key>>> = LazyLock::new(Mutex::default);
+
+/// Who releases an output, what its module calls it, and where its value lies: a module may call all of its
+/// outputs the same, or by their sizes.
+type Key = (usize, usize, i64);
 
 impl Owner {
     fn take(output: &Output, from: &Source<'_>) -> Result<Arc<Self>> {
@@ -136,9 +140,11 @@ impl Drop for Owner {
 }
 
 /// What tells one output that is held from another; none where the module keeps nothing for itself.
-fn key(output: &Output) -> Option<(usize, usize)> {
+fn key(output: &Output) -> Option<Key> {
     let release = output.release? as usize;
-    (!output.owner.is_null()).then(|| (release, output.owner.addr()))
+    // SAFETY: any bytes are a number.
+    let place = unsafe { output.value.payload.integer };
+    (!output.owner.is_null()).then(|| (release, output.owner.addr(), place))
 }
 
 /// Reads one output.

@@ -123,6 +123,15 @@ fn it_is_called_as_any_module() {
 }
 
 #[test]
+fn texts_of_one_length_are_held_side_by_side() {
+    let lab = Lab::new();
+    let one = lab.start(&[]).unwrap();
+    let shout = |letter: &str| call(&one, "shout", &[Value::from(letter.repeat(1000))]).unwrap();
+    let held = [shout("a"), shout("b"), shout("c")];
+    assert_eq!(held, ["A", "B", "C"].map(|letter| Value::from(letter.repeat(1000))));
+}
+
+#[test]
 fn what_its_constructor_refuses_is_an_error_of_its_start() {
     let lab = Lab::new();
     let error = lab.start(&[("tax", Value::Float(2.0))]).err().unwrap();
