@@ -172,7 +172,11 @@ unsafe extern "C" fn call(
             cancel: context.cancel,
             results: Results::Converted,
         };
-        service.call((!function.is_empty()).then_some(function), call)
+        // What this module did wrong before is its own fault, not that of the one that is called.
+        let before = FAULT.take();
+        let answer = service.call((!function.is_empty()).then_some(function), call);
+        FAULT.set(before.or_else(|| FAULT.take()));
+        answer
     })
 }
 

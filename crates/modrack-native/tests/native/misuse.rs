@@ -106,6 +106,32 @@ impl Service for Back {
 }
 
 #[test]
+fn who_broke_a_rule_is_blamed_and_not_who_it_calls() {
+    let source = r#"
+F(outer) {
+    (void)self; (void)a; (void)n;
+    modrack_str key = MODRACK_STR("key"), slot = MODRACK_STR("back"), none = {0, 0};
+    modrack_output got;
+    c->host->config(c, key, &got);
+    modrack_output copy = got;
+    got.release(&got);
+    copy.release(&copy);
+    return c->host->call(c, slot, none, NULL, 0, out);
+}
+"#;
+    let lab = Lab::new();
+    let inner = lab.start(&lab.module("y.so", &["inner"], "F(inner) { UNUSED; GIVE(modrack_int(1)); }", ""));
+    let inner = inner.unwrap().function("inner").unwrap();
+    let back = Arc::new(Back(std::sync::Mutex::new(Some(inner)), SlotName::parse("back").unwrap()));
+    let path = lab.module("x.so", &["outer"], source, "");
+    let outer = lab.start_with(&path, &Map::new(), vec![("back".into(), back as Arc<dyn Service>)]).unwrap();
+    assert_eq!(
+        failed(call(&outer, "outer", &[])),
+        "M0515: `outer` released an output that is not the host's, or was released before"
+    );
+}
+
+#[test]
 fn a_module_that_is_not_thread_safe_is_not_called_again_in_a_call() {
     let source = r#"
 F(outer) {
