@@ -1,6 +1,7 @@
 //! Copies of libraries, each under the hash of its content: what is loaded is never what somebody edits.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,12 +56,23 @@ fn write(place: &Path, content: &[u8]) -> io::Result<()> {
     }
     let folder = place.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)?;
-    let draft = folder.join(format!(".{}-{}", process::id(), count()));
-    let written = fs::write(&draft, content).and_then(|()| fs::rename(&draft, place));
+    let (mut file, draft) = draft(folder)?;
+    let written = file.write_all(content).and_then(|()| fs::rename(&draft, place));
     if written.is_err() {
         let _ = fs::remove_file(&draft);
     }
     written
+}
+
+/// A new file of our own: a process elsewhere may have our number and the same folder.
+fn draft(folder: &Path) -> io::Result<(File, PathBuf)> {
+    loop {
+        let draft = folder.join(format!(".{}-{}", process::id(), count()));
+        match File::create_new(&draft) {
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|file| (file, draft)),
+        }
+    }
 }
 
 /// A new folder that nobody else may look into.
@@ -77,4 +89,23 @@ fn temporary() -> io::Result<PathBuf> {
 fn count() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    #[test]
+    fn what_another_process_of_our_number_writes_is_left_alone() {
+        let folder = temporary().unwrap();
+        let theirs: Vec<PathBuf> =
+            (0..200).map(|at| folder.join(format!(".{}-{at}", process::id()))).collect();
+        theirs.iter().for_each(|path| fs::write(path, "theirs").unwrap());
+        write(&folder.join("x.so"), b"ours").unwrap();
+        assert_eq!(fs::read(folder.join("x.so")).unwrap(), b"ours");
+        assert!(theirs.iter().all(|path| fs::read(path).unwrap() == b"theirs"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }
