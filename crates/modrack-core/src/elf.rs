@@ -132,6 +132,11 @@ impl<'d> Elf<'d> {
     pub fn dynamic(&self) -> Result<Dynamic<'d>, NotElf> {
         let entries = self.segments().find(|segment| segment.kind == DYNAMIC);
         let entries = entries.ok_or(NotElf::Nonsense("it has no dynamic section"))?;
+        // The loader reads it in memory, where it must be the same.
+        let there = self.mapped(entries.address);
+        if !there.is_some_and(|there| there.0.starts_with(entries.content.0)) {
+            return Err(NotElf::Nonsense("its dynamic section is not mapped where it says"));
+        }
         Dynamic::read(self, entries.content)
     }
 

@@ -54,12 +54,23 @@ const PLACES: &[(u64, &str)] = &[
     (0x6fff_fffc, "the versions that it has"),
 ];
 
+/// What must be as the loader knows it, because it ends the process where it is not: the entry, its value.
+const FIXED: &[(u64, u64, &str)] = &[
+    (9, 24, "its relocations have a size that is not ELF's"),
+    (37, 8, "its relative relocations have a size that is not ELF's"),
+    (20, 7, "its relocations of functions are of a kind that this machine has not"),
+];
+
 impl<'d> Dynamic<'d> {
     pub(super) fn read(elf: &Elf<'d>, entries: Bytes<'d>) -> Result<Self, NotElf> {
         let all: Vec<(u64, u64)> = (0..entries.0.len() / ENTRY)
             .map_while(|index| Some((entries.u64(index * ENTRY)?, entries.u64(index * ENTRY + 8)?)))
             .take_while(|(tag, _)| *tag != 0)
             .collect();
+        // The loader reads on until the entry that ends it.
+        if all.len() == entries.0.len() / ENTRY {
+            return Err(NotElf::Cut("its dynamic section"));
+        }
         let one = |wanted: u64| all.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
         for (address, size, what) in TABLES {
             if let (Some(address), Some(size)) = (one(*address), one(*size))
@@ -67,6 +78,11 @@ impl<'d> Dynamic<'d> {
                 && !elf.has_memory(address, size)
             {
                 return Err(NotElf::Cut(what));
+            }
+        }
+        for (tag, known, what) in FIXED {
+            if all.iter().any(|(other, value)| other == tag && value != known) {
+                return Err(NotElf::Nonsense(what));
             }
         }
         for (tag, what) in PLACES {

@@ -60,6 +60,31 @@ fn flipped_bytes_of_the_headers_never_end_the_process_when_it_is_read() {
 }
 
 #[test]
+fn a_dynamic_section_by_which_the_loader_would_end_the_process_is_refused() {
+    let lab = Lab::new();
+    let path = lab.module("x.so", &["f"], EMPTY, "");
+    let whole = fs::read(&path).unwrap();
+    let number = |at: usize| u64::from_le_bytes(whole[at..at + 8].try_into().unwrap()) as usize;
+    let segments = (0..usize::from(whole[56])).map(|index| number(32) + index * 56);
+    let segment = segments.into_iter().find(|at| whole[*at] == 2).unwrap();
+    let (start, size) = (number(segment + 8), number(segment + 32));
+    let entry = |tag: usize| (start..start + size).step_by(16).find(|at| number(*at) == tag).unwrap();
+    let check = |places: &[usize], value: u64, message: &str| {
+        let mut bytes = whole.clone();
+        for at in places {
+            bytes[*at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(failed(lab.start(&path)), format!("M0316: `x.so` {message}"));
+    };
+    let broken = |what: &str| format!("is damaged: {what}");
+    check(&[segment + 16], 1 << 40, &broken("its dynamic section is not mapped where it says"));
+    check(&[entry(9) + 8], 25, &broken("its relocations have a size that is not ELF's"));
+    let ends: Vec<usize> = (start..start + size).step_by(16).filter(|at| number(*at) == 0).collect();
+    check(&ends, 0x7fff_fffd, "is cut short: its dynamic section lies behind its end");
+}
+
+#[test]
 fn a_library_for_another_machine_is_told_so() {
     let lab = Lab::new();
     let path = lab.module("x.so", &["f"], EMPTY, "");
