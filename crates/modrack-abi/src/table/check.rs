@@ -60,8 +60,10 @@ fn check_schema(raw: &RawSchema, depth: usize) -> Result<(), Lie> {
     for child in children(raw.n_children, raw.children)? {
         check_schema(child, depth + 1)?;
     }
-    // SAFETY: the interface promises that a dictionary which is not null is a schema.
-    unsafe { raw.dictionary.as_ref() }.map_or(Ok(()), |values| check_schema(values, depth + 1))
+    if raw.dictionary.is_null() {
+        return Ok(());
+    }
+    check_schema(part(raw.dictionary)?, depth + 1)
 }
 
 fn check_array(raw: &RawArray, data_type: &DataType, depth: usize) -> Result<(), Lie> {
@@ -141,11 +143,10 @@ fn check_values(
         }
         DataType::Dictionary(keys, values) => {
             buffers.check(1, end.saturating_mul(keys.primitive_width().unwrap_or(8)))?;
-            // SAFETY: the interface promises that a dictionary which is not null is an array.
-            match unsafe { raw.dictionary.as_ref() } {
-                Some(dictionary) => check_child(dictionary, values, 0, depth),
-                None => Err("it is a dictionary without values".into()),
+            if raw.dictionary.is_null() {
+                return Err("it is a dictionary without values".into());
             }
+            check_child(part(raw.dictionary)?, values, 0, depth)
         }
         other => Err(format!("its type {other} is not one that can be taken")),
     }
@@ -183,11 +184,12 @@ impl<'a> Buffers<'a> {
             return Ok(Self(&[]));
         }
         if raw.buffers.is_null()
+            || !raw.buffers.is_aligned()
             || !is_mapped(raw.buffers.cast::<u8>().cast_const(), count * size_of::<*const u8>())
         {
             return Err("it has no buffers".into());
         }
-        // SAFETY: the table is not null, mapped over its whole length, and lives as long as the array.
+        // SAFETY: the table is aligned, not null, mapped over its whole length, and lives as long as the array.
         Ok(Self(unsafe { std::slice::from_raw_parts(raw.buffers.cast::<*const u8>().cast_const(), count) }))
     }
 
@@ -259,21 +261,23 @@ fn children<'a, T>(count: i64, table: *mut *mut T) -> Result<Vec<&'a T>, Lie> {
     if count == 0 {
         return Ok(Vec::new());
     }
-    if table.is_null() || !is_mapped(table.cast::<u8>().cast_const(), count * size_of::<*const T>()) {
+    let bytes = count * size_of::<*const T>();
+    if table.is_null() || !table.is_aligned() || !is_mapped(table.cast::<u8>().cast_const(), bytes) {
         return Err(format!("it claims {count} parts that are not there"));
     }
-    // SAFETY: the table is not null and mapped over its whole length.
+    // SAFETY: the table is aligned, not null and mapped over its whole length.
     let pointers = unsafe { std::slice::from_raw_parts(table.cast_const(), count) };
-    pointers
-        .iter()
-        .map(|pointer| {
-            if pointer.is_null() || !is_mapped(pointer.cast::<u8>().cast_const(), size_of::<T>()) {
-                return Err("one of its parts is not there".into());
-            }
-            // SAFETY: the pointer is not null, its memory is mapped, and the interface promises what it is.
-            Ok(unsafe { &**pointer })
-        })
-        .collect()
+    pointers.iter().map(|pointer| part(*pointer)).collect()
+}
+
+/// A child or a dictionary that is there.
+fn part<'a, T>(pointer: *mut T) -> Result<&'a T, Lie> {
+    let is_there = !pointer.is_null() && pointer.is_aligned();
+    if !is_there || !is_mapped(pointer.cast::<u8>().cast_const(), size_of::<T>()) {
+        return Err("one of its parts is not there".into());
+    }
+    // SAFETY: the pointer is aligned and not null, its memory is mapped, and the interface promises what it is.
+    Ok(unsafe { &*pointer })
 }
 
 fn width_of(width: i32) -> Result<usize, Lie> {

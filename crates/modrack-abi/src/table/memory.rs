@@ -18,6 +18,10 @@ pub fn is_mapped(start: *const u8, bytes: usize) -> bool {
     }
     let first = start.addr() & !(PAGE - 1);
     let Some(end) = start.addr().checked_add(bytes) else { return false };
+    // No more than that can be anything; the system would round a size just below 2^64 up to none at all.
+    if bytes > isize::MAX as usize {
+        return false;
+    }
     // SAFETY: `msync` with `MS_ASYNC` neither reads nor writes the memory; it answers ENOMEM when part of
     // the range is not mapped, whatever the range is.
     let answer = unsafe { libc::msync(std::ptr::without_provenance_mut(first), end - first, libc::MS_ASYNC) };
@@ -29,4 +33,19 @@ pub fn is_mapped(start: *const u8, bytes: usize) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub fn is_mapped(start: *const u8, bytes: usize) -> bool {
     start.addr() >= PAGE && start.addr().checked_add(bytes).is_some_and(|end| end < 1 << 47)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_larger_than_memory_is_not_there() {
+        let at = |address: usize| std::ptr::without_provenance::<u8>(address);
+        for (address, bytes) in [(16, usize::MAX - 2000), (1, usize::MAX - 1), (4096, usize::MAX - 8191)] {
+            assert!(!is_mapped(at(address), bytes), "{bytes} bytes from {address}");
+        }
+        let here = [0_u8; 10_000];
+        assert!(is_mapped(here.as_ptr(), here.len()));
+    }
 }
