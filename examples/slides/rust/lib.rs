@@ -1,0 +1,1 @@
+//! Nothing of its own: the modules are the examples of this package.
