@@ -155,7 +155,7 @@ fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) 
     }
     let span = function.ident.span();
     // What was read for the function goes when its entry returns, before the host has the result.
-    let how = if is_lent { quote!(give_copied) } else { quote!(give) };
+    let how = if is_lent { quote_spanned!(span=> give_copied) } else { quote_spanned!(span=> give) };
     let give = quote_spanned!(span=> let done = reply.#how(#path(#(#passed),*)););
     quote! {
         struct #entry;
