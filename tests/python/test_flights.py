@@ -6,11 +6,13 @@ import csv
 import json
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from guests import guest, library
 from harness import ROOT, Modrack
 
 SOURCE = ROOT / "examples" / "flights"
@@ -101,14 +103,38 @@ def test_convert_needs_no_python(flights: Modrack, tmp_path: Path) -> None:
     assert table["dep_time"].null_count == sum(row["dep_time"] == "NA" for row in wanted)
 
 
-def test_speed_takes_batches(flights: Modrack) -> None:
-    """The stage that takes pyarrow batches gives what a row at a time would."""
-    flights("run", "speed")
+# What fills the slot `speed`, in each form.
+FORMS: dict[str, Callable[[], str]] = {
+    "batches": lambda: "./modules/speed.py",
+    "rows": lambda: "./modules/speed_rows.py",
+    "native": lambda: str(library("libspeed")),
+    "component": lambda: str(guest("speed")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_speed_is_the_same_in_every_form(flights: Modrack, form: str) -> None:
+    """The stage gives the same table in Python and in Rust, to the last bit, where one line of the rack is another."""
+    rack = flights.folder / "rack.yaml"
+    text = rack.read_text(encoding="utf-8")
+    line = "    use: ./modules/speed.py\n"
+    assert text.count(line) == 1
+    rack.write_text(text.replace(line, f"    use: {FORMS[form]()}\n"), encoding="utf-8")
+    flights("check")
+    told = flights("run", "speed", "--stats").stderr
     got = pq.read_table(flights.folder / "out" / "speed.parquet")
-    wanted = [row for row in rows() if row["air_time"] != "NA"]
-    assert got.num_rows == len(wanted)
-    first = wanted[0]
-    assert got["mph"][0].as_py() == round(int(first["distance"]) / int(first["air_time"]) * 60, 1)
+    flown = [row for row in rows() if row["air_time"] != "NA"]
+    assert got.column_names == [*flown[0], "mph"]
+    assert [str(number) for number in got["flight"].to_pylist()] == [row["flight"] for row in flown]
+    assert got["mph"].to_pylist() == [
+        round(int(row["distance"]) / (int(row["air_time"]) / 60) * 10) / 10 for row in flown
+    ]
+    if form == "component":
+        assert "copied into and out of `speed`: 2 tables" in told, told
+    else:
+        assert "no table was copied between modules" in told, told
+    copies = "one each way" if form == "component" else "none"
+    assert flights("inspect", "speed", "--json").json["table_copies"] == copies
 
 
 def test_a_dry_run_writes_nothing(flights: Modrack) -> None:

@@ -6,17 +6,14 @@ One that is not built is skipped by its name. None of it needs an interpreter, s
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import ROOT, Modrack
+from guests import GUESTS, guest
+from harness import Modrack
 
 pytestmark = pytest.mark.once
-
-GUESTS = Path(os.environ.get("MODRACK_GUESTS") or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "guests")
 
 # The same module, written in three languages.
 PRICES = ["price", "price-javascript", "price-python"]
@@ -29,14 +26,6 @@ def modrack(modrack: Modrack) -> Modrack:
     # Longer than the compiler takes for that in a debug build, on a slow machine that has other things to do.
     modrack.hangs_after = 600.0
     return modrack
-
-
-def guest(name: str) -> Path:
-    """The component, if it is built."""
-    path = GUESTS / f"{name}.wasm"
-    if not path.exists():
-        pytest.skip(f"the guest `{name}` is not built: `cargo xtask guests --all` says why")
-    return path
 
 
 def written(args: list[Any]) -> list[str]:

@@ -30,8 +30,8 @@ Usage: cargo xtask CHORE
   tidy           holds the tree against the project's own rules
   codegen        writes what is made from other files; with --check, says what is out of date
   embed FEATURES builds examples/embed with these features and holds what it prints
-  guests         builds the WebAssembly components of the project; with --all, also those that take long; with
-                 --keep, renews those that are kept beside their source
+  guests         builds the WebAssembly components of the project, and libraries of the same sources; with --all, also
+                 those that take long; with --keep, renews those that are kept beside their source
   flights-data   fetches all rows of examples/flights by pip
 ";
 

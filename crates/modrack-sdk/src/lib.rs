@@ -79,6 +79,8 @@ mod view;
 pub use arrow_array;
 #[cfg(feature = "arrow")]
 pub use arrow_array::RecordBatch;
+#[cfg(feature = "arrow")]
+pub use arrow_schema;
 pub use error::{Cause, Error, Misfit, Result};
 pub use give::{IntoValue, Outcome};
 pub use modrack_sdk_macros::{Params, Value, module};

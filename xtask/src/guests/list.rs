@@ -1,22 +1,29 @@
 //! Which guests there are, and what each is made from. Whoever adds one adds a row here, and nothing else.
 
-/// A module that is built as a component.
+/// A module that is built from source, for tests, benchmarks and the demonstration.
 pub(crate) struct Guest {
-    /// Its name: it becomes `target/guests/NAME.wasm`.
+    /// Its name: it becomes `target/guests/NAME.wasm`, or `NAME.so`.
     pub(crate) name: &'static str,
     /// How it is built.
     pub(crate) kind: Kind,
     /// What it is made from beside the contracts, files and folders from the root of the tree: when any of it
     /// changes, it is built again.
-    pub(crate) from: &'static [&'static str],
+    pub(crate) from: &'static [&'static [&'static str]],
 }
 
 /// How a guest is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// By cargo, as the package of the guest's name; `workspace` is the folder of its workspace.
+    /// By cargo, as the package of the guest's name, or as the example of that name of a package.
     Rust {
         /// The folder of the workspace.
+        workspace: &'static str,
+        /// The package, where the guest is one of its examples.
+        example_of: Option<&'static str>,
+    },
+    /// By cargo for this machine, as a native library: the package whose library has the guest's name.
+    Library {
+        /// The folder of its workspace.
         workspace: &'static str,
     },
     /// By `componentize-qjs`.
@@ -35,39 +42,80 @@ pub(crate) enum Kind {
     },
 }
 
-/// A guest in Rust of the workspace in `guests/`.
-const OURS: Kind = Kind::Rust { workspace: "guests" };
+impl Guest {
+    /// The file that it becomes.
+    pub(crate) fn file(&self) -> String {
+        let ending = match self.kind {
+            Kind::Library { .. } => "so",
+            Kind::Rust { .. } | Kind::JavaScript { .. } | Kind::Python { .. } => "wasm",
+        };
+        format!("{}.{ending}", self.name)
+    }
+}
+
+/// A guest in Rust of the workspace in `guests/`, of that for tables, and a slide.
+const OURS: Kind = Kind::Rust { workspace: "guests", example_of: None };
+const TABLES: Kind = Kind::Rust { workspace: "guests/tables", example_of: None };
+const SLIDE: Kind = Kind::Rust { workspace: "guests", example_of: Some("slides") };
+
+/// The kit for authors, in both forms; and the workspaces.
+const KIT: &[&str] = &["Cargo.toml", "crates/modrack-abi", "crates/modrack-sdk", "crates/modrack-sdk-macros"];
+const IN_OURS: &[&str] = &["guests/Cargo.toml", "guests/Cargo.lock"];
+const IN_TABLES: &[&str] = &["guests/tables/Cargo.toml", "guests/tables/Cargo.lock"];
+const IN_SLIDES: &[&str] = &["guests/Cargo.toml", "guests/Cargo.lock", "guests/slides"];
 
 /// All of them.
 pub(crate) const GUESTS: &[Guest] = &[
-    Guest { name: "values", kind: OURS, from: &["guests/Cargo.toml", "guests/Cargo.lock", "guests/values"] },
+    Guest { name: "values", kind: OURS, from: &[IN_OURS, &["guests/values"]] },
+    Guest { name: "trouble", kind: OURS, from: &[IN_OURS, &["guests/trouble"]] },
+    Guest { name: "tally", kind: OURS, from: &[IN_OURS, &["guests/tally"]] },
+    Guest { name: "price", kind: OURS, from: &[IN_OURS, &["guests/price"]] },
+    Guest { name: "everything", kind: OURS, from: &[IN_OURS, KIT, &["guests/everything"]] },
+    Guest { name: "lab", kind: OURS, from: &[IN_OURS, KIT, &["guests/lab", "tests/modules/lab.rs"]] },
     Guest {
-        name: "trouble",
-        kind: OURS,
-        from: &["guests/Cargo.toml", "guests/Cargo.lock", "guests/trouble"],
+        name: "liblab",
+        kind: Kind::Library { workspace: "guests" },
+        from: &[IN_OURS, KIT, &["guests/lab", "tests/modules/lab.rs"]],
     },
-    Guest { name: "tally", kind: OURS, from: &["guests/Cargo.toml", "guests/Cargo.lock", "guests/tally"] },
-    Guest { name: "price", kind: OURS, from: &["guests/Cargo.toml", "guests/Cargo.lock", "guests/price"] },
     Guest {
-        name: "everything",
-        kind: OURS,
-        from: &[
-            "guests/Cargo.toml",
-            "guests/Cargo.lock",
-            "guests/everything",
-            "Cargo.toml",
-            "crates/modrack-sdk",
-            "crates/modrack-sdk-macros",
-        ],
+        name: "batch",
+        kind: TABLES,
+        from: &[IN_TABLES, KIT, &["guests/tables/batch", "tests/modules/batch.rs"]],
     },
+    Guest {
+        name: "libbatch",
+        kind: Kind::Library { workspace: "guests/tables" },
+        from: &[IN_TABLES, KIT, &["guests/tables/batch", "tests/modules/batch.rs"]],
+    },
+    Guest {
+        name: "speed",
+        kind: TABLES,
+        from: &[IN_TABLES, KIT, &["guests/tables/speed", "examples/flights/modules/speed/src"]],
+    },
+    Guest {
+        name: "libspeed",
+        kind: Kind::Library { workspace: "examples/flights/modules/speed" },
+        from: &[KIT, &["examples/flights/modules/speed"]],
+    },
+    Guest {
+        name: "as_text",
+        kind: SLIDE,
+        from: &[IN_SLIDES, KIT, &["examples/slides/processors/as_text.rs"]],
+    },
+    Guest { name: "clip", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/normalise/clip.rs"]] },
+    Guest { name: "counter", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/state/counter.rs"]] },
+    Guest { name: "greeter", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/methods/greeter.rs"]] },
+    Guest { name: "reverse", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/plugins/reverse.rs"]] },
+    Guest { name: "scale", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/normalise/scale.rs"]] },
+    Guest { name: "shout", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/lifecycle/shout.rs"]] },
     Guest {
         name: "price-javascript",
         kind: Kind::JavaScript { folder: "guests/javascript", script: "price.js" },
-        from: &["guests/javascript"],
+        from: &[&["guests/javascript"]],
     },
     Guest {
         name: "price-python",
         kind: Kind::Python { folder: "guests/python", module: "price" },
-        from: &["guests/python"],
+        from: &[&["guests/python"]],
     },
 ];

@@ -1,11 +1,12 @@
-//! `cargo xtask guests`: the modules of the project that are WebAssembly components, built from source into
-//! `target/guests`.
+//! `cargo xtask guests`: the modules of the project that are WebAssembly components, and the libraries that are held
+//! against them, built from source into `target/guests`.
 //!
 //! A guest is built when the hash of what it is made from, its compiler included, is another than last time. What
 //! cannot be built here because a tool is missing is skipped, by name and with what to do; a guest whose source does
 //! not compile has failed. What is out of date and not built is taken away: no test meets an old one.
 
 mod kept;
+mod library;
 mod list;
 mod rust;
 mod script;
@@ -83,6 +84,7 @@ pub(crate) fn build(all: bool) -> Result<Vec<(&'static str, Outcome)>> {
     for (guest, outcome) in GUESTS.iter().zip(&mut outcomes) {
         match guest.kind {
             Kind::Rust { .. } => {}
+            Kind::Library { workspace } => *outcome = Some(library::build(&yard, guest, workspace)?),
             Kind::JavaScript { folder, script } => {
                 *outcome = Some(script::javascript(&yard, guest, folder, script)?)
             }
@@ -95,7 +97,7 @@ pub(crate) fn build(all: bool) -> Result<Vec<(&'static str, Outcome)>> {
     for (guest, outcome) in GUESTS.iter().zip(outcomes) {
         let outcome = outcome.context("every guest has an outcome")?;
         if matches!(outcome, Outcome::Skipped(_) | Outcome::Failed(_)) {
-            yard.remove(guest.name)?;
+            yard.remove(guest)?;
         }
         told.push((guest.name, outcome));
     }
@@ -134,21 +136,21 @@ impl Yard {
     }
 
     /// Whether the guest is there, made from what `hash` stands for.
-    fn has(&self, name: &str, hash: &str) -> bool {
-        self.component(name).exists() && fs::read_to_string(self.stamp(name)).is_ok_and(|held| held == hash)
+    fn has(&self, guest: &Guest, hash: &str) -> bool {
+        self.path(guest).exists() && fs::read_to_string(self.stamp(guest)).is_ok_and(|held| held == hash)
     }
 
-    /// Puts a component in its place, whole or not at all.
-    fn put(&self, name: &str, bytes: &[u8], hash: &str) -> Result<()> {
-        let aside = self.folder.join(format!(".{name}.wasm"));
+    /// Puts a guest in its place, whole or not at all.
+    fn put(&self, guest: &Guest, bytes: &[u8], hash: &str) -> Result<()> {
+        let aside = self.folder.join(format!(".{}", guest.file()));
         fs::write(&aside, bytes).with_context(|| aside.display().to_string())?;
-        fs::rename(&aside, self.component(name))?;
-        Ok(fs::write(self.stamp(name), hash)?)
+        fs::rename(&aside, self.path(guest))?;
+        Ok(fs::write(self.stamp(guest), hash)?)
     }
 
     /// Takes away what is there of a guest.
-    fn remove(&self, name: &str) -> Result<()> {
-        for path in [self.stamp(name), self.component(name)] {
+    fn remove(&self, guest: &Guest) -> Result<()> {
+        for path in [self.stamp(guest), self.path(guest)] {
             if path.exists() {
                 fs::remove_file(&path).with_context(|| path.display().to_string())?;
             }
@@ -170,8 +172,12 @@ impl Yard {
         self.folder.join(name).with_extension("wasm")
     }
 
-    fn stamp(&self, name: &str) -> PathBuf {
-        self.folder.join(name).with_extension("hash")
+    fn path(&self, guest: &Guest) -> PathBuf {
+        self.folder.join(guest.file())
+    }
+
+    fn stamp(&self, guest: &Guest) -> PathBuf {
+        self.folder.join(guest.name).with_extension("hash")
     }
 }
 
@@ -222,7 +228,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), GUESTS.len());
         for guest in GUESTS {
-            for path in guest.from {
+            for path in guest.from.concat() {
                 assert!(cargo::root().join(path).exists(), "{}: {path}", guest.name);
             }
         }

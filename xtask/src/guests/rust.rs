@@ -61,9 +61,9 @@ pub(super) fn build(yard: &Yard, guests: &[&Guest]) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     let mut stale: Vec<(usize, &str, String)> = Vec::new();
     for (i, guest) in guests.iter().enumerate() {
-        let Kind::Rust { workspace } = guest.kind else { continue };
-        let hash = hash(&toolchain.words(), guest.from)?;
-        if !yard.has(guest.name, &hash) {
+        let Kind::Rust { workspace, .. } = guest.kind else { continue };
+        let hash = hash(&toolchain.words(), &guest.from.concat())?;
+        if !yard.has(guest, &hash) {
             stale.push((i, workspace, hash));
         }
         outcomes.push(Outcome::Fresh);
@@ -71,15 +71,14 @@ pub(super) fn build(yard: &Yard, guests: &[&Guest]) -> Result<Vec<Outcome>> {
     while let Some(&(_, workspace, _)) = stale.first() {
         let (these, others): (Vec<_>, Vec<_>) = stale.into_iter().partition(|(_, of, _)| *of == workspace);
         stale = others;
-        let names: Vec<&str> = these.iter().map(|(i, ..)| guests[*i].name).collect();
+        let wanted: Vec<&Guest> = these.iter().map(|(i, ..)| guests[*i]).collect();
         let build = yard.folder.join("build");
-        let (printed, succeeded) = capture(toolchain.cargo(&root().join(workspace), &names, &build))?;
+        let (printed, succeeded) = capture(toolchain.cargo(&root().join(workspace), &wanted, &build))?;
         for (i, _, hash) in these {
             outcomes[i] = match succeeded {
                 true => {
-                    let file = format!("{}.wasm", guests[i].name.replace('-', "_"));
-                    let built = fs::read(build.join(toolchain.target).join("release").join(file))?;
-                    yard.put(guests[i].name, &built, &hash)?;
+                    let built = build.join(toolchain.target).join("release").join(made(guests[i]));
+                    yard.put(guests[i], &fs::read(&built)?, &hash)?;
                     Outcome::Built
                 }
                 false => Outcome::Failed(printed.clone()),
@@ -87,6 +86,15 @@ pub(super) fn build(yard: &Yard, guests: &[&Guest]) -> Result<Vec<Outcome>> {
         }
     }
     Ok(outcomes)
+}
+
+/// Where cargo puts a component, in the folder of its profile.
+fn made(guest: &Guest) -> PathBuf {
+    let file = format!("{}.wasm", guest.name.replace('-', "_"));
+    match guest.kind {
+        Kind::Rust { example_of: Some(_), .. } => Path::new("examples").join(file),
+        _ => file.into(),
+    }
 }
 
 impl Toolchain {
@@ -119,13 +127,21 @@ impl Toolchain {
         format!("{} {} {}", self.version, self.target, self.builds_std)
     }
 
-    /// Cargo, to build these packages of a workspace.
-    fn cargo(&self, workspace: &Path, packages: &[&str], build: &Path) -> Command {
+    /// Cargo, to build these packages and examples of a workspace.
+    fn cargo(&self, workspace: &Path, guests: &[&Guest], build: &Path) -> Command {
         let mut command = cargo();
         command.current_dir(workspace).args(["build", "--release", "--quiet", "--locked"]);
         command.args(["--target", self.target, "--target-dir"]).arg(build);
-        for package in packages {
-            command.args(["--package", package]);
+        let has_packages =
+            guests.iter().any(|guest| matches!(guest.kind, Kind::Rust { example_of: None, .. }));
+        command.args(has_packages.then_some("--lib"));
+        for guest in guests {
+            match guest.kind {
+                Kind::Rust { example_of: Some(package), .. } => {
+                    command.args(["--package", package, "--example", guest.name])
+                }
+                _ => command.args(["--package", guest.name]),
+            };
         }
         // What is set for the build of the product is not meant for this one.
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"] {

@@ -16,8 +16,8 @@ use crate::python::Interpreter;
 
 /// Builds a guest in JavaScript.
 pub(super) fn javascript(yard: &Yard, guest: &Guest, folder: &str, script: &str) -> Result<Outcome> {
-    let hash = hash("componentize-qjs --sync --stub-wasi", guest.from)?;
-    if yard.has(guest.name, &hash) {
+    let hash = hash("componentize-qjs --sync --stub-wasi", &guest.from.concat())?;
+    if yard.has(guest, &hash) {
         return Ok(Outcome::Fresh);
     }
     let source = root().join(folder);
@@ -43,8 +43,8 @@ pub(super) fn javascript(yard: &Yard, guest: &Guest, folder: &str, script: &str)
 
 /// Builds a guest in Python, if `asked`.
 pub(super) fn python(yard: &Yard, guest: &Guest, folder: &str, module: &str, asked: bool) -> Result<Outcome> {
-    let hash = hash("componentize-py --stub-wasi", guest.from)?;
-    if yard.has(guest.name, &hash) {
+    let hash = hash("componentize-py --stub-wasi", &guest.from.concat())?;
+    if yard.has(guest, &hash) {
         return Ok(Outcome::Fresh);
     }
     if !asked {
@@ -99,7 +99,7 @@ fn finish(
     if said.exists() {
         component = with_section(component, "modrack", &fs::read(said)?);
     }
-    yard.put(guest.name, &component, hash)?;
+    yard.put(guest, &component, hash)?;
     fs::remove_dir_all(bench)?;
     Ok(Outcome::Built)
 }
