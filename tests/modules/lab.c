@@ -23,6 +23,9 @@ MODRACK_NOTE(
     "    export same-option: func(x: option<string>) -> option<string>;\n"
     "    export same-pair: func(x: tuple<s64, string>) -> tuple<s64, string>;\n"
     "    export same-map: func(x: list<tuple<string, s64>>) -> list<tuple<string, s64>>;\n"
+    "    record point { x: s64, y: s64 }\n"
+    "    export same-small: func(x: u8) -> u8;\n"
+    "    export total-of: func(point: point) -> s64;\n"
     "    export count: func() -> s64;\n"
     "    export fail: func() -> result<value, error>;\n"
     "    export crash: func() -> s64;\n"
@@ -62,6 +65,20 @@ FUNCTION(add) {
 FUNCTION(same) {
     UNUSED;
     GIVE(args[0]);
+}
+
+/* What a language with numbers of eight bits says for its author. */
+FUNCTION(same_small) {
+    UNUSED;
+    if (args[0].payload.integer < 0 || args[0].payload.integer > 255) {
+        return modrack_fail(output, MODRACK_BAD_ARGUMENTS, "`x` takes `u8`, and nothing larger");
+    }
+    GIVE(args[0]);
+}
+
+FUNCTION(total_of) {
+    UNUSED;
+    GIVE(modrack_int(field(&args[0], "x").payload.integer + field(&args[0], "y").payload.integer));
 }
 
 FUNCTION(counts) {
@@ -148,7 +165,8 @@ static const modrack_function functions[] = {
     {MODRACK_STR("fail"), fail},         {MODRACK_STR("crash"), crash},
     {MODRACK_STR("linger"), linger},     {MODRACK_STR("swell"), swell},
     {MODRACK_STR("garbled"), garbled},   {MODRACK_STR("ask"), ask},
-    {MODRACK_STR("down"), down},
+    {MODRACK_STR("down"), down},         {MODRACK_STR("same_small"), same_small},
+    {MODRACK_STR("total_of"), total_of},
 };
 
 MODULE(.create = create, .destroy = free);

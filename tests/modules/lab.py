@@ -60,6 +60,14 @@ class Lab:
         """Gives back whole numbers by name."""
         return x
 
+    def same_small(self, x: int) -> int:
+        """Gives back a number of eight bits, which Python has no type for."""
+        return x
+
+    def total_of(self, point: dict[str, int]) -> int:
+        """The sum of the two fields of a record."""
+        return point["x"] + point["y"]
+
     def count(self) -> int:
         """Counts its calls, from `start` on."""
         self.counted += 1

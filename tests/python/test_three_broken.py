@@ -90,7 +90,7 @@ def test_a_module_that_is_broken(modrack: Modrack, name: str, code: str, make: M
     assert sorted(path.name for path in modrack.folder.iterdir() if path.name != ".modrack") == [name, "rack.yaml"]
     # No compiled code is kept of it, and no copy, unless the system had to load it before that was seen.
     assert len(list((modrack.folder / ".modrack").glob("native/*/*"))) == (code == "M0319")
-    assert not list((modrack.folder / ".modrack").rglob("*.cwasm"))
+    assert not list((modrack.folder / ".modrack").rglob("*.code"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

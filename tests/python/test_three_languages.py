@@ -120,6 +120,7 @@ def test_values_of_each_type_come_back_as_they_went(modrack: Modrack, language: 
         "same_option": ("option<text>", "option<text>"),
         "same_pair": ("tuple<int, text>", "tuple<int, text>"),
         "same_map": ("map<int>", "map<int>"),
+        "same_small": ("int", "int"),
     }
 
 
@@ -133,6 +134,9 @@ REFUSED = [
     ("add 1 x", "M0503", "M0504", ""),
     ("same_list [1,true]", "M0503", "", ""),
     ("same_pair [1]", "M0503", "", ""),
+    ("same_small 300", "M0503", "", "u8"),
+    ('total_of {"x":1}', "M0503", "M0504", "y"),
+    ('total_of {"x":1,"y":"2"}', "M0503", "M0504", ""),
     ("aad 1 2", "M0501", "M0501", "add"),
 ]
 
@@ -185,6 +189,8 @@ def test_a_call_that_fails(
     assert found["hint"]
     if function == "fail":
         assert found["classes"][0].rsplit(".")[-1] == "TooLate"
+        # Which function, of which class, and what it says: in every language in these words.
+        assert found["message"] == f"`fail` raised `{found['classes'][0]}`: the train has gone"
         assert [(cause["class"], "timetable" in cause["message"]) for cause in found["causes"]] == [("KeyError", True)]
     if function == "crash":
         assert found["classes"][0] == {"python": "IndexError", "native": "panic", "wasm": "trap"}[language]

@@ -87,6 +87,9 @@ fn rust_lane(report: &Report, built: Sender<Product>, guests: &Receiver<()>) {
         of_cargo(&["clippy", "--workspace", "--all-targets", "--quiet"], &["--", "--deny", "warnings"]);
     report.run(Job::new("cargo clippy", lint, Runner::Whole));
     embed::run(report);
+    // The backend as those have it who did not ask for WASI: built for one of the programs just now.
+    let command = of_cargo(&["test", "--package", "modrack-wasm", "--lib", "--tests", "--no-fail-fast"], &[]);
+    report.run(Job::new("wasm without wasi", command, Runner::Cargo));
     match std::env::current_exe() {
         Ok(xtask) => {
             let mut command = Command::new(xtask);

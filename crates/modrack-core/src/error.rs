@@ -173,6 +173,24 @@ impl Error {
         })
     }
 
+    /// Says of a failure that a module told in its own words which function told it, and of which class it is,
+    /// unless the words name the class themselves: in every language the same.
+    pub fn told_by(self, function: &str) -> Self {
+        self.edit(|f| {
+            let class = f.classes.first().map(|class| format!("`{class}`"));
+            if class.as_ref().is_some_and(|class| f.message.contains(class)) {
+                return;
+            }
+            let said = f.message.trim();
+            f.message = match (class, said.is_empty()) {
+                (Some(class), false) => format!("`{function}` raised {class}: {said}"),
+                (Some(class), true) => format!("`{function}` raised {class}"),
+                (None, false) => format!("`{function}` failed: {said}"),
+                (None, true) => format!("`{function}` failed and did not say why"),
+            };
+        })
+    }
+
     /// Keeps the exception itself, for a caller of the same backend that may want to catch it.
     pub fn thrown(self, exception: Foreign) -> Self {
         self.edit(|f| f.thrown = Some(exception))
@@ -340,6 +358,22 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_module_says_stands_behind_its_function_and_its_class() {
+        let cases = [
+            ("no stock", Some("acme.Empty"), "`take` raised `acme.Empty`: no stock"),
+            ("", Some("acme.Empty"), "`take` raised `acme.Empty`"),
+            ("no stock", None, "`take` failed: no stock"),
+            (" ", None, "`take` failed and did not say why"),
+            ("`count` raised `acme.Empty`: none", Some("acme.Empty"), "`count` raised `acme.Empty`: none"),
+        ];
+        for (said, class, told) in cases {
+            let error =
+                Error::new(Code::Raised, said).classes(class.map(str::to_owned).into_iter().collect());
+            assert_eq!(error.told_by("take").message(), told);
+        }
+    }
 
     #[test]
     fn a_failure_that_another_led_to_keeps_what_both_said() {

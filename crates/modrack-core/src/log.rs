@@ -54,6 +54,11 @@ impl Log {
         }
     }
 
+    /// Writes a line of a backend's own about what it did.
+    pub fn debug(&self, message: &str) {
+        self.line(&LogLine { slot: None, level: LogLevel::Debug, message });
+    }
+
     /// Writes a line of a backend's own that something may be wrong.
     pub fn warn(&self, message: &str) {
         self.line(&LogLine { slot: None, level: LogLevel::Warn, message });

@@ -11,9 +11,21 @@ pub(crate) fn broken_rule(function: &str, what: &str) -> Error {
         .phase(Phase::Call)
 }
 
+/// The failure that a function tells by a status and an error, see [`said`], with the function and the class said.
+pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]) -> Error {
+    let failure = said(function, status, error, carried);
+    let own = status == STATUS_FAILED && failure.code() == Code::Raised;
+    let handed_on = failure.causes().first().is_some_and(|cause| cause.message == failure.message());
+    if !own || handed_on {
+        return failure;
+    }
+    let failure = failure.told_by(function);
+    if failure.class_names().is_empty() { failure.classes(vec!["error".to_owned()]) } else { failure }
+}
+
 /// The failure that a module tells by a status and an error. `carried` are the failures of other slots that
 /// it was told of in the call: one that it hands on, changed or not, is the cause.
-pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]) -> Error {
+pub(crate) fn said(function: &str, status: i32, error: &Value, carried: &[Error]) -> Error {
     let said = Said::of(error);
     let number = said.map.and_then(|map| match map.get(CARRIED) {
         Some(Value::Int(number)) => usize::try_from(*number).ok(),
@@ -23,12 +35,12 @@ pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]
     // A limit that was reached in a slot that it called was reached in this call too.
     let is_limit = |code: &Code| matches!(code.kind(), Kind::Timeout | Kind::Limit | Kind::Cancelled);
     let own = carried.map(Error::code).filter(is_limit);
-    let (code, class, silent) = match status {
-        STATUS_FAILED => (own.unwrap_or(Code::Raised), Some("error"), "failed and does not say why"),
-        STATUS_PANICKED => (Code::Raised, Some("panic"), "panicked"),
-        STATUS_BAD_ARGUMENTS => (Code::BadArguments, None, "does not take these arguments"),
-        STATUS_CANCELLED => (Code::Cancelled, None, "was given up"),
-        STATUS_TIMED_OUT => (Code::TimedOut, None, "was not done in time"),
+    let (code, silent) = match status {
+        STATUS_FAILED => (own.unwrap_or(Code::Raised), ""),
+        STATUS_PANICKED => (Code::Raised, "panicked"),
+        STATUS_BAD_ARGUMENTS => (Code::BadArguments, "does not take these arguments"),
+        STATUS_CANCELLED => (Code::Cancelled, "was given up"),
+        STATUS_TIMED_OUT => (Code::TimedOut, "was not done in time"),
         other => {
             return broken_rule(function, &format!("returned the status {other}, which there is not"));
         }
@@ -36,6 +48,7 @@ pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]
     let message = match said.message {
         Some(message) if status == STATUS_PANICKED => format!("`{function}` panicked: {message}"),
         Some(message) => message.to_owned(),
+        None if status == STATUS_FAILED => String::new(),
         None => format!("`{function}` {silent}"),
     };
     let mut error = Error::new(code, message).phase(Phase::Call);
@@ -47,10 +60,8 @@ pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]
     }
     if status == STATUS_PANICKED {
         error = error.classes(vec!["panic".to_owned()]);
-    } else if !named.is_empty() {
+    } else {
         error = error.classes(named);
-    } else if let Some(class) = class.filter(|_| code == Code::Raised) {
-        error = error.classes(vec![class.to_owned()]);
     }
     let Some(map) = said.map else { return error };
     if let Some(hint) = text(map, "hint") {

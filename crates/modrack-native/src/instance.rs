@@ -128,7 +128,7 @@ fn create(inner: &Arc<Inner>) -> Result<*mut c_void> {
     let failed = match (status, fault) {
         (STATUS_OK, None) => return Ok(handle),
         (STATUS_OK, Some(fault)) => fault,
-        (status, _) => failure::told("create", status, &said?, &context.carried()),
+        (status, _) => failure::said("create", status, &said?, &context.carried()),
     };
     Err(starting(Code::ConstructFailed, &inner.shown, &failed))
 }
@@ -137,14 +137,23 @@ fn create(inner: &Arc<Inner>) -> Result<*mut c_void> {
 fn starting(code: Code, shown: &str, why: &Error) -> Error {
     let what =
         if code == Code::ConstructFailed { "could not be constructed" } else { "could not be initialized" };
+    let class = why.class_names().first();
+    let named = match class {
+        Some(class) if class != "panic" && !why.message().contains(class) => format!(", `{class}`"),
+        _ => String::new(),
+    };
+    let said = match why.message() {
+        "" => String::new(),
+        said => format!(": {said}"),
+    };
     let cause = modrack_core::Cause {
-        class: why.class_names().first().cloned().unwrap_or_default(),
+        class: class.cloned().unwrap_or_default(),
         message: why.message().to_owned(),
         traceback: why.traceback_text().map(str::to_owned),
         ..modrack_core::Cause::default()
     };
     let mut error =
-        Error::new(code, format!("`{shown}` {what}: {}", why.message())).phase(Phase::Start).cause(cause);
+        Error::new(code, format!("`{shown}` {what}{named}{said}")).phase(Phase::Start).cause(cause);
     for cause in why.causes() {
         error = error.cause(cause.clone());
     }
@@ -298,7 +307,7 @@ impl Instance for NativeInstance {
         }
         let Some(shutdown) = self.lifecycle(&["shutdown", "stop"]) else { return Ok(()) };
         shutdown.call(Call::default()).map(drop).map_err(|why| {
-            let what = format!("`{}` failed to shut down: {}", self.inner.shown, why.message());
+            let what = format!("`{}` could not be shut down: {}", self.inner.shown, why.message());
             Error::new(Code::StopFailed, what).phase(Phase::Stop).classes(why.class_names().to_vec())
         })
     }

@@ -137,8 +137,13 @@ impl Generation {
     /// Says of `error` whose it is.
     #[cold]
     pub(crate) fn blame(&self, error: Error, phase: Phase) -> Error {
-        let bare = error.code() == Code::Raised && error.hint_text().is_none();
-        let error = if bare { error.hint(RAISED) } else { error };
+        let error = match error.code() {
+            Code::Raised if error.hint_text().is_none() => error.hint(RAISED),
+            Code::BadArguments if error.hint_text().is_none() => {
+                error.hint(format!("`modrack inspect {}` shows what its functions take", self.slot.name()))
+            }
+            _ => error,
+        };
         error.slot(self.slot.name()).module(self.checked.module()).generation(self.id).phase(phase)
     }
 

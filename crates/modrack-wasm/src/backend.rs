@@ -11,13 +11,14 @@ use modrack_core::{
 };
 use wasmtime::{Store, Trap};
 
+use crate::bounds::{Bounds, Crossing};
 use crate::cache::Cache;
 use crate::data::Data;
 use crate::describe::describe;
 use crate::engine::{Engines, Width, gives};
 use crate::failure::failure;
 use crate::instance::{WasmInstance, check_params};
-use crate::module::{Compiled, Module};
+use crate::module::{Compiled, Compiling, Module};
 use crate::seat::{Live, Seat};
 use crate::source;
 use crate::wasi::{self, Wasi};
@@ -59,6 +60,10 @@ impl WasmBackend {
         self.cache.get_or_init(open).as_ref()
     }
 
+    fn compiling(&self) -> Compiling<'_> {
+        Compiling { cache: self.cache(), log: &self.settings.log }
+    }
+
     fn remembered(&self, hash: &ContentHash) -> Option<Arc<Module>> {
         self.modules.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
@@ -78,6 +83,12 @@ impl WasmBackend {
         let hash = source.hash.clone();
         let module = Arc::new(Module::new(source, description, plans, wasi));
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who read the same meanwhile was faster: its code is compiled once.
+        if let Some(first) = modules.get(&hash)
+            && first.is_at(&module.path)
+        {
+            return Ok(first.clone());
+        }
         if modules.len() >= REMEMBERED {
             modules.retain(|_, module| Arc::strong_count(module) > 1);
         }
@@ -88,7 +99,7 @@ impl WasmBackend {
     /// An instance on the engine of this width.
     fn instantiate(&self, module: &Arc<Module>, start: &Start<'_>, width: Width) -> Result<Seat, Refused> {
         let compiled =
-            module.compiled(&self.engines, width, self.cache(), start.origin).map_err(Refused::For)?;
+            module.compiled(&self.engines, width, self.compiling(), start.origin).map_err(Refused::For)?;
         let wasi =
             if module.wasi { wasi::of(start, &self.settings.log).map_err(Refused::For)? } else { None };
         let store = self.store(&compiled, start, wasi);
@@ -114,8 +125,7 @@ impl WasmBackend {
         let mut store = Store::new(compiled.pre.engine(), data);
         store.limiter(|data| data);
         store.epoch_deadline_callback(|mut cx| cx.data_mut().tick());
-        // What a module may hold at all bounds what one call may give: the pages of a 32-bit memory.
-        store.set_hostcall_fuel(start.limits.output.map_or(1 << 32, fuel));
+        store.set_hostcall_fuel(Bounds::new(start.limits).fuel(Crossing::Typed));
         store
     }
 
@@ -154,7 +164,7 @@ impl WasmBackend {
             compiled,
             self.engines.clone(),
             start.copies.clone(),
-            start.limits.output,
+            Bounds::new(start.limits),
             live,
         ))
     }
@@ -213,7 +223,7 @@ impl Backend for WasmBackend {
             None => self.module(start.origin)?,
         };
         let width = self.engines.width();
-        let compiled = module.compiled(&self.engines, width, self.cache(), start.origin);
+        let compiled = module.compiled(&self.engines, width, self.compiling(), start.origin);
         compiled.map_err(|error| error.phase(Phase::Load))?;
         let load = began.elapsed();
         let began = Instant::now();
@@ -229,10 +239,4 @@ impl Backend for WasmBackend {
         instance.initialize(start.params, start.limits.time)?;
         Ok(Started { instance: Arc::new(instance), load, start: began.elapsed() })
     }
-}
-
-/// The engine's own measure of a result's size: what dynamic values take is counted in it, so that it is a coarse
-/// bound; the result is measured once more when it is there.
-fn fuel(output: u64) -> usize {
-    usize::try_from(output).unwrap_or(usize::MAX).saturating_mul(40).saturating_add(1 << 12)
 }

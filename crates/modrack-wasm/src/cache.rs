@@ -3,7 +3,7 @@
 //! Code that is loaded runs as it is, so only what this user's modrack compiled is ever loaded: each file begins
 //! with a keyed hash of all that follows, by a key that stands beside it and that nobody else can read, in a
 //! folder that nobody else can write. What does not pass is ignored, said, and compiled again. Files appear whole,
-//! by rename.
+//! by rename; what was used longest ago goes when there is too much (`sweep`).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
@@ -15,6 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use modrack_core::{ContentHash, Log};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use crate::sweep::{self, CODE, UNFINISHED};
+
+/// The most bytes of compiled code that are kept.
+const MOST: u64 = 1 << 29;
 
 const MAGIC: &[u8] = b"modrack compiled component 1\n";
 const MAC: usize = 32;
@@ -42,7 +47,7 @@ impl Id {
     }
 
     fn file(&self) -> String {
-        format!("{}-{}.code", self.content, self.engine)
+        format!("{}-{}.{CODE}", self.content, self.engine)
     }
 }
 
@@ -68,8 +73,13 @@ impl Cache {
     /// The code that was kept, when it is ours and whole.
     pub(crate) fn load(&self, engine: &Engine, id: &Id) -> Option<Component> {
         let path = self.folder.join(id.file());
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+        let mut bytes = Vec::new();
+        let read = File::open(&path).and_then(|mut file| {
+            file.read_to_end(&mut bytes)?;
+            Ok(file)
+        });
+        let file = match read {
+            Ok(file) => file,
             Err(why) if why.kind() == ErrorKind::NotFound => return None,
             Err(why) => {
                 self.warn(&path, &why.to_string());
@@ -86,17 +96,15 @@ impl Cache {
         // this user writes (`trusted`, `key`). The hash covers the id, so that it was made by this version for an
         // engine of the same settings and processor features, which the engine checks once more by itself.
         let loaded = unsafe { Component::deserialize(engine, code) };
+        sweep::used(&file);
         loaded.map_err(|why| self.warn(&path, &why.to_string())).ok()
     }
 
     /// Keeps code. Failing to is no failure: it is compiled again.
     pub(crate) fn keep(&self, id: &Id, component: &Component) {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let path = self.folder.join(id.file());
         let written = component.serialize().map_err(|why| why.to_string()).and_then(|code| {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let unfinished = self.folder.join(format!(".{}-{count}.tmp", std::process::id()));
-            let mut file = new_file(&unfinished).map_err(|why| why.to_string())?;
+            let (mut file, unfinished) = draft(&self.folder).map_err(|why| why.to_string())?;
             let done = file
                 .write_all(MAGIC)
                 .and_then(|()| file.write_all(self.mac(&code, id).as_bytes()))
@@ -108,6 +116,7 @@ impl Cache {
                 why.to_string()
             })
         });
+        sweep::sweep(&self.folder, MOST, &path);
         if let Err(why) = written {
             self.log.warn(&format!("Compiled WebAssembly is not kept in `{}`: {why}", self.folder.display()));
         }
@@ -188,10 +197,9 @@ fn make_key(folder: &Path, path: &Path) -> io::Result<()> {
     while filled < key.len() {
         filled += rustix::rand::getrandom(&mut key[filled..], rustix::rand::GetRandomFlags::empty())?;
     }
-    let unfinished = folder.join(format!(".key-{}.tmp", std::process::id()));
-    drop(fs::remove_file(&unfinished));
-    new_file(&unfinished)?.write_all(&key)?;
-    let linked = fs::hard_link(&unfinished, path);
+    let (mut file, unfinished) = draft(folder)?;
+    let written = file.write_all(&key);
+    let linked = written.and_then(|()| fs::hard_link(&unfinished, path));
     fs::remove_file(&unfinished)?;
     match linked {
         Err(why) if why.kind() != ErrorKind::AlreadyExists => Err(why),
@@ -199,8 +207,17 @@ fn make_key(folder: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn new_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+/// A new file of our own: a process elsewhere may have our number and the same folder.
+fn draft(folder: &Path) -> io::Result<(File, PathBuf)> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{}-{count}.{UNFINISHED}", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(why) if why.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|file| (file, path)),
+        }
+    }
 }
 
 /// A hasher whose hash does not depend on the process.

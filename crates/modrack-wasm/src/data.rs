@@ -11,6 +11,9 @@ use crate::wasi::Wasi;
 /// The most entries that a table of functions may have.
 const TABLE: usize = 1 << 20;
 
+/// The bytes of one.
+const ENTRY: u64 = 8;
+
 /// So many failures of other slots are remembered: a module hands on one of those that it met last.
 const CARRIED: usize = 16;
 
@@ -25,7 +28,7 @@ pub(crate) struct Data {
     pub(crate) deadline: Option<Instant>,
     /// How the caller gives it up.
     pub(crate) cancel: Option<Cancel>,
-    /// The most bytes that all memories may have.
+    /// The most bytes that all memories and tables may have.
     pub(crate) memory: Option<u64>,
     /// The bytes that they have.
     pub(crate) held: u64,
@@ -59,6 +62,17 @@ impl Data {
         self.carried.push(failed);
     }
 
+    /// Counts more bytes, of memories and of tables.
+    fn hold(&mut self, more: u64) -> wasmtime::Result<()> {
+        let wanted = self.held.saturating_add(more);
+        if self.memory.is_some_and(|most| wanted > most) {
+            self.stopped = Some(Stopped::Memory(wanted));
+            return Err(wasmtime::Error::msg("the memory limit was reached"));
+        }
+        self.held = wanted;
+        Ok(())
+    }
+
     /// Whether the call under way may go on, asked at each tick.
     pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let stopped = if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
@@ -83,21 +97,20 @@ impl ResourceLimiter for Data {
         if maximum.is_some_and(|most| desired > most) {
             return Ok(false);
         }
-        let wanted = self.held.saturating_add((desired - current) as u64);
-        if self.memory.is_some_and(|most| wanted > most) {
-            self.stopped = Some(Stopped::Memory(wanted));
-            return Err(wasmtime::Error::msg("the memory limit was reached"));
-        }
-        self.held = wanted;
+        self.hold(desired.saturating_sub(current) as u64)?;
         Ok(true)
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE && maximum.is_none_or(|most| desired <= most))
+        if desired > TABLE || maximum.is_some_and(|most| desired > most) {
+            return Ok(false);
+        }
+        self.hold((desired.saturating_sub(current) as u64).saturating_mul(ENTRY))?;
+        Ok(true)
     }
 }

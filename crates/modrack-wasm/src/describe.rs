@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use modrack_core::contract::{Contracts, Exported, exports, world_doc};
+use modrack_core::contract::{Contract, Contracts, Exported, exports, world_doc};
 use modrack_core::manifest::Embedded;
 use modrack_core::{
     BackendName, Description, Entry, Error, Instances, Param, ParamKind, Place, Result, Signature, Type,
@@ -13,6 +13,7 @@ use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::error::{damaged, imports, other_contract};
+use crate::host::{HOST, LAYER};
 use crate::module::Plan;
 use crate::shape::Shape;
 use crate::source::Source;
@@ -51,12 +52,13 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec
         None => Embedded::default(),
     };
     let exported = exports(&resolve, world);
-    let plans = plans(&resolve, world, exported, &said);
+    let contracts = contracts(&resolve, world, source)?;
+    let plans = plans(&resolve, world, exported, &said, &contracts);
     let mut manifest = said.manifest;
-    if let Some(contract) = contract(&resolve, world, source)?
+    if let Some(contract) = contracts.first()
         && manifest.contract.is_none()
     {
-        manifest.contract = Some(contract);
+        manifest.contract = Some(format!("{}@{}", contract.name, contract.version.major));
     }
     // An instance has one memory that its functions share: it takes one call at a time.
     manifest.instances = match manifest.instances {
@@ -83,7 +85,13 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec
 }
 
 /// Each function with what a call of it needs to know.
-fn plans(resolve: &Resolve, world: WorldId, exported: Vec<Exported>, said: &Embedded) -> Vec<Plan> {
+fn plans(
+    resolve: &Resolve,
+    world: WorldId,
+    exported: Vec<Exported>,
+    said: &Embedded,
+    contracts: &[&Contract],
+) -> Vec<Plan> {
     let mut plans: Vec<Plan> = Vec::with_capacity(exported.len());
     for Exported { interface, item, mut info, .. } in exported {
         let Some(function) =
@@ -98,10 +106,15 @@ fn plans(resolve: &Resolve, world: WorldId, exported: Vec<Exported>, said: &Embe
         {
             info.name = format!("{}.{}", crate::shape::snake(&interface.name), info.name);
         }
-        if info.doc.is_none()
-            && let Some(documented) = said.functions.iter().flatten().find(|f| f.name == info.name)
-        {
-            info.doc = documented.doc.clone();
+        // Tools leave out of a component what its WIT says of its functions: its own section may say it, and what
+        // a contract's functions do, the contract says.
+        if info.doc.is_none() {
+            let own = said.functions.iter().flatten().find(|f| f.name == info.name);
+            let promised = contracts.iter().filter(|contract| {
+                interface.as_ref().is_some_and(|at| at.package.as_deref() == Some(&contract.package))
+            });
+            let promised = promised.flat_map(|c| &c.functions).map(|f| &f.info).find(|f| f.name == own_name);
+            info.doc = own.and_then(|f| f.doc.clone()).or_else(|| promised.and_then(|f| f.doc.clone()));
         }
         let params = function.params.iter().map(|param| Shape::of(resolve, &param.ty));
         plans.push(Plan::new(
@@ -150,8 +163,8 @@ fn constructor(plans: &[Plan]) -> Option<Signature> {
     Some(Signature { params: params.collect(), ..Signature::default() })
 }
 
-/// Refuses imports that nobody gives: functions and resources of anything but the host's interface and WASI. Says
-/// whether WASI is imported.
+/// Refuses imports that nobody gives: functions and resources of anything but the host's interface, the rest of a call
+/// that layers go on with, and WASI. Says whether WASI is imported.
 fn given(resolve: &Resolve, world: WorldId, source: &Source) -> Result<bool> {
     let mut wasi = false;
     let mut missing = Vec::new();
@@ -168,7 +181,7 @@ fn given(resolve: &Resolve, world: WorldId, source: &Source) -> Result<bool> {
                         .any(|id| matches!(resolve.types[*id].kind, wit_parser::TypeDefKind::Resource));
                 if wasi::is_given(&name) {
                     wasi = true;
-                } else if !only_types && !is_given(&name) {
+                } else if !only_types && !is_given(&name, HOST) && !is_given(&name, LAYER) {
                     missing.push(name);
                 }
             }
@@ -182,15 +195,18 @@ fn given(resolve: &Resolve, world: WorldId, source: &Source) -> Result<bool> {
     }
 }
 
-fn is_given(name: &str) -> bool {
-    let host =
-        name.strip_prefix("modrack:host/host@").and_then(|version| semver::Version::parse(version).ok());
-    host.is_some_and(|version| version.major == 1 && version.minor == 0)
+/// Whether an import is the `given` interface, in a version that fits it.
+fn is_given(import: &str, given: &str) -> bool {
+    let Some((name, version)) = given.rsplit_once('@') else { return false };
+    let import = import.strip_prefix(name).and_then(|rest| rest.strip_prefix('@'));
+    let wanted = import.and_then(|version| semver::Version::parse(version).ok());
+    let given = semver::Version::parse(version).ok();
+    wanted.zip(given).is_some_and(|(wanted, given)| wanted.major == given.major && wanted <= given)
 }
 
-/// The contract that the component exports, told by the name and version of its interface.
-fn contract(resolve: &Resolve, world: WorldId, source: &Source) -> Result<Option<String>> {
-    let mut told = None;
+/// The contracts that the component exports, told by the name and version of their interfaces.
+fn contracts(resolve: &Resolve, world: WorldId, source: &Source) -> Result<Vec<&'static Contract>> {
+    let mut told = Vec::new();
     for key in resolve.worlds[world].exports.keys() {
         let WorldKey::Interface(id) = key else { continue };
         let Some(package) = resolve.interfaces[*id].package else { continue };
@@ -209,19 +225,19 @@ fn contract(resolve: &Resolve, world: WorldId, source: &Source) -> Result<Option
             }
             continue;
         }
-        let spoken: Vec<_> = Contracts::built_in().iter().filter(|c| c.name == name.name).collect();
+        let spoken: Vec<_> = Contracts::built_in().named(&name.name).collect();
         if spoken.is_empty() {
             return Err(other("a contract of modrack that `docs/contracts.md` lists"));
         }
         let fits = |version: &semver::Version| {
-            spoken.iter().any(|c| c.version.major == version.major && c.version >= *version)
+            spoken.iter().find(|c| c.version.major == version.major && c.version >= *version)
         };
-        if !version.is_some_and(fits) {
+        let Some(contract) = version.and_then(fits) else {
             let spoken: Vec<_> =
                 spoken.iter().map(|c| format!("`modrack:{}@{}`", c.name, c.version)).collect();
             return Err(other(&spoken.join(" or ")));
-        }
-        told = told.or_else(|| Some(format!("{}@{}", name.name, version.map_or(1, |v| v.major))));
+        };
+        told.push(*contract);
     }
     Ok(told)
 }

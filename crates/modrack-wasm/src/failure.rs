@@ -55,18 +55,18 @@ pub(crate) fn failure(why: &wasmtime::Error, data: &mut Data, output: Option<u64
     }
 }
 
-/// The failure that a module told, with what it hands on: a failure of another slot that it was told of, as it is or
-/// as a cause, keeps its slot and its classes. A limit that was reached in a slot that it called was reached in this
-/// call too.
-pub(crate) fn handed_on(error: Error, carried: &[Error]) -> Error {
-    if carried.is_empty() || error.code() != Code::Raised {
+/// The failure that `function` of a module told, with what it hands on: a failure of another slot that it was told of,
+/// as it is or as a cause, keeps its slot and its classes. A limit that was reached in a slot that it called was
+/// reached in this call too.
+pub(crate) fn handed_on(function: &str, error: Error, carried: &[Error]) -> Error {
+    if error.code() != Code::Raised {
         return error;
     }
     let led = |cause: &Cause, other: &Error| cause.message == other.message();
     let is_same = |other: &&Error| {
         error.message() == other.message() || error.causes().iter().any(|cause| led(cause, other))
     };
-    let Some(other) = carried.iter().rev().find(is_same) else { return error };
+    let Some(other) = carried.iter().rev().find(is_same) else { return own(function, error) };
     let is_limit = matches!(other.kind(), Kind::Timeout | Kind::Limit | Kind::Cancelled);
     let code = if is_limit { other.code() } else { Code::Raised };
     let mut classes = error.class_names().to_vec();
@@ -78,6 +78,9 @@ pub(crate) fn handed_on(error: Error, carried: &[Error]) -> Error {
     // The class of a failure that has none was told as its code.
     classes.retain(|class| class != other.code().as_str());
     let mut whole = Error::new(code, error.message().to_owned()).classes(classes);
+    if error.message() != other.message() && !is_limit {
+        whole = own(function, whole);
+    }
     if let Some(hint) = error.hint_text() {
         whole = whole.hint(hint);
     }
@@ -89,6 +92,12 @@ pub(crate) fn handed_on(error: Error, carried: &[Error]) -> Error {
         whole = own.cloned().fold(whole, Error::cause);
     }
     whole.caused_by(other)
+}
+
+/// A failure in the module's own words, with the function and the class said.
+fn own(function: &str, error: Error) -> Error {
+    let error = error.told_by(function);
+    if error.class_names().is_empty() { error.classes(vec!["error".to_owned()]) } else { error }
 }
 
 /// What the module gave is not what it may give.
@@ -103,8 +112,12 @@ fn gave(why: &str, output: Option<u64>) -> Error {
 
 /// A result that is larger than it may be.
 pub(crate) fn too_large(output: Option<u64>) -> Error {
-    let most = output.map_or(String::new(), |most| format!(" of {most} bytes"));
-    Error::new(Code::OutputTooLarge, format!("The result is larger than its limit{most}"))
+    let Some(most) = output else {
+        let what = "The module hands over more than it may where `limits.output` says nothing";
+        return Error::new(Code::OutputTooLarge, what)
+            .hint("Give the slot `limits.output`, or let the function give less");
+    };
+    Error::new(Code::OutputTooLarge, format!("The result is larger than its limit of {most} bytes"))
         .hint("Raise `limits.output` of the slot, or let the function give less")
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use modrack_core::{BackendName, Call, Code, Error, Function, ParamKind, Phase, Result, Signature, Value};
 use wasmtime::component::{Func, Val};
 
+use crate::bounds::Crossing;
 use crate::failure::too_large;
 use crate::lift::{self, lift};
 use crate::lower::lower;
@@ -13,7 +14,7 @@ use crate::module::{Fails, Plan};
 use crate::quick::Quick;
 use crate::seat::{Failed, Live, Seat};
 use crate::shape::Shape;
-use crate::wire::{ErrorOut, sentence};
+use crate::wire::ErrorOut;
 
 /// A function of an instance.
 pub(crate) struct WasmFunction {
@@ -24,6 +25,8 @@ pub(crate) struct WasmFunction {
 
 struct Bound {
     func: Func,
+    /// What the engine may make of what the component hands over.
+    fuel: usize,
     quick: Option<Box<dyn Quick>>,
 }
 
@@ -54,11 +57,14 @@ impl WasmFunction {
         let index = &self.seat.compiled.indices[at];
         let func = live.instance.get_func(&mut live.store, index).ok_or_else(missing)?;
         let quick = self.plan.shortcut.and_then(|shortcut| shortcut.bind(func, &live.store));
-        Ok(self.bound.get_or_init(|| Bound { func, quick }))
+        let crossing = if quick.is_some() { Crossing::Typed } else { Crossing::Dynamic };
+        let fuel = self.seat.bounds.fuel(crossing);
+        Ok(self.bound.get_or_init(|| Bound { func, fuel, quick }))
     }
 
     fn called(&self, live: &mut Live, call: &Call<'_>) -> Result<Value, Failed> {
         let bound = self.bound(live)?;
+        live.store.set_hostcall_fuel(bound.fuel);
         let positional = call.args.positional;
         let gathered;
         let simple =
@@ -157,8 +163,8 @@ impl WasmFunction {
 
 impl Function for WasmFunction {
     fn call(&self, call: Call<'_>) -> Result<Value> {
-        let value = self.seat.run(&call, |live| self.called(live, &call))?;
-        if let Some(most) = self.seat.output
+        let value = self.seat.run(&self.plan.info.name, &call, |live| self.called(live, &call))?;
+        if let Some(most) = self.seat.bounds.output
             && size(&value) > most
         {
             return Err(too_large(Some(most)).phase(Phase::Call));
@@ -177,25 +183,33 @@ fn raised(fails: &Fails, val: Option<Val>, plan: &Plan, seat: &Arc<Seat>) -> Res
     Ok(match (fails, val) {
         (Fails::Error, Some(val)) => lift::error(val).map(ErrorOut::error).ok_or_else(odd)?,
         (Fails::Text, Some(Val::String(text))) => failed(&text),
-        (Fails::Other(Some(shape)), Some(val)) => match lift(shape, val, plan, seat)? {
-            // A word of an enum, or a case of a variant, is what `errors:` can match on.
-            Value::Text(word) => {
-                failed(&format!("`{}` failed: `{word}`", plan.info.name)).classes(vec![word.to_string()])
+        (Fails::Other(Some(shape)), Some(val)) => {
+            match (shape, lift(shape, val, plan, seat)?) {
+                // A word of an enum, or a case of a variant, is what `errors:` can match on.
+                (Shape::Enum(_) | Shape::Variant(_), Value::Text(case)) => {
+                    failed("").classes(vec![case.to_string()])
+                }
+                (Shape::Variant(_), Value::Map(map)) => {
+                    let (case, value) = map.iter().next().map_or(("", &NULL), |(c, v)| (c.as_str(), v));
+                    let said = match value {
+                        Value::Text(said) => said.to_string(),
+                        Value::Null => String::new(),
+                        value => brief(value),
+                    };
+                    failed(&said).classes(vec![case.to_owned()])
+                }
+                (_, other) => failed(&brief(&other)),
             }
-            Value::Map(map) => {
-                let class = map.keys().next().filter(|_| map.len() == 1).map(|class| class.to_string());
-                failed(&format!("`{}` failed: {}", plan.info.name, brief(&Value::Map(map))))
-                    .classes(class.into_iter().collect())
-            }
-            other => failed(&format!("`{}` failed: {}", plan.info.name, brief(&other))),
-        },
-        _ => failed(&format!("`{}` failed and did not say why", plan.info.name)),
+        }
+        _ => failed(""),
     })
 }
 
+static NULL: Value = Value::Null;
+
 /// A failure that a module told by a text.
 pub(crate) fn failed(text: &str) -> Error {
-    Error::new(Code::Raised, sentence(text))
+    Error::new(Code::Raised, text)
 }
 
 /// A value in a message.

@@ -1,7 +1,8 @@
-//! What components may import: `modrack:host`, the log, the slot's params and calls of the slots that it needs.
+//! What components may import: `modrack:host`, the log, the slot's params and calls of the slots that it needs; and the
+//! resource that layers go on with.
 
 use modrack_core::{Args, Call, Code, Error, LogLevel, LogLine, Phase, Results, Value};
-use wasmtime::component::{ComponentType, Lift, Linker};
+use wasmtime::component::{ComponentType, Lift, Linker, Resource, ResourceType};
 use wasmtime::{Engine, StoreContextMut};
 
 use crate::data::Data;
@@ -9,6 +10,13 @@ use crate::wire::{ErrorOut, ValueOut};
 
 /// The interface that is given.
 pub(crate) const HOST: &str = "modrack:host/host@1.0.0";
+
+/// The types of layers, with the resource that stands for the rest of a call. A component of that contract imports it,
+/// and so it is given; that a component gets one, nothing brings about but a layer in use.
+pub(crate) const LAYER: &str = "modrack:layer/types@1.0.0";
+
+/// The rest of a call that a layer stands round.
+enum Next {}
 
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
@@ -70,6 +78,17 @@ pub(crate) fn linker(engine: &Engine, wasi: bool) -> wasmtime::Result<Linker<Dat
                 told
             });
             Ok((answer,))
+        },
+    )?;
+    let mut layer = linker.instance(LAYER)?;
+    layer.resource("next", ResourceType::host::<Next>(), |_, _| Ok(()))?;
+    layer.func_wrap(
+        "[method]next.call",
+        |_: StoreContextMut<'_, Data>,
+         (_, _): (Resource<Next>, Vec<ValueOut>)|
+         -> wasmtime::Result<(Result<ValueOut, ErrorOut>,)> {
+            // Nothing makes one, so that nobody has one to call this with.
+            Err(wasmtime::Error::msg("there is no call to go on with"))
         },
     )?;
     Ok(linker)

@@ -49,7 +49,7 @@ impl WasmInstance {
         function
             .call(call)
             .map(drop)
-            .map_err(|error| told(Code::InitializeFailed, "initialize", &error, Phase::Start))
+            .map_err(|error| self.told(Code::InitializeFailed, "initialized", &error, Phase::Start))
     }
 
     fn at(&self, at: usize, plan: &Arc<Plan>) -> Arc<WasmFunction> {
@@ -61,6 +61,23 @@ impl WasmInstance {
         let (at, plan) =
             self.seat.module.plans.iter().enumerate().find(|(_, plan)| plan.info.name == name)?;
         Some(self.at(at, plan))
+    }
+
+    /// A failure within a function of the module's life.
+    fn told(&self, code: Code, what: &str, error: &Error, phase: Phase) -> Error {
+        // What is a limit or a deadline stays one: the code says what to do about it.
+        if error.code() != Code::Raised {
+            return error.clone().phase(phase);
+        }
+        let what = format!("`{}` could not be {what}: {}", self.seat.module.name, error.message());
+        let mut told = Error::new(code, what).classes(error.class_names().to_vec()).phase(phase);
+        if let Some(hint) = error.hint_text() {
+            told = told.hint(hint);
+        }
+        if let Some(traceback) = error.traceback_text() {
+            told = told.traceback(traceback);
+        }
+        error.causes().iter().cloned().fold(told, Error::cause)
     }
 }
 
@@ -108,7 +125,10 @@ impl Instance for WasmInstance {
         }
         let Some(function) = self.get("shutdown") else { return Ok(()) };
         let call = Call { deadline: Instant::now().checked_add(within), ..Call::default() };
-        function.call(call).map(drop).map_err(|error| told(Code::StopFailed, "shutdown", &error, Phase::Stop))
+        function
+            .call(call)
+            .map(drop)
+            .map_err(|error| self.told(Code::StopFailed, "shut down", &error, Phase::Stop))
     }
 
     fn footprint(&self) -> Footprint {
@@ -120,24 +140,6 @@ impl Instance for WasmInstance {
     fn as_any(&self) -> &dyn Any {
         self
     }
-}
-
-/// A failure within a function of the module's life.
-fn told(code: Code, function: &str, error: &Error, phase: Phase) -> Error {
-    // What is a limit or a deadline stays one: the code says what to do about it.
-    if error.code() != Code::Raised {
-        return error.clone().phase(phase);
-    }
-    let mut told = Error::new(code, format!("`{function}` failed: {}", error.message()))
-        .classes(error.class_names().to_vec())
-        .phase(phase);
-    if let Some(hint) = error.hint_text() {
-        told = told.hint(hint);
-    }
-    if let Some(traceback) = error.traceback_text() {
-        told = told.traceback(traceback);
-    }
-    error.causes().iter().cloned().fold(told, Error::cause)
 }
 
 /// What of the params the component would not take.

@@ -6,6 +6,7 @@
 //! code that this user's modrack compiled is ever loaded (`cache`, the one place with `unsafe`).
 
 mod backend;
+mod bounds;
 mod cache;
 mod data;
 mod describe;
@@ -23,6 +24,7 @@ mod quick;
 mod seat;
 mod shape;
 mod source;
+mod sweep;
 mod table;
 mod ticker;
 #[cfg(feature = "wasi")]

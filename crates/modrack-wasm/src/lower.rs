@@ -117,12 +117,7 @@ pub(crate) fn float(value: &Value) -> Option<f64> {
 }
 
 fn int(kind: IntKind, value: i64, at: &str) -> Result<Val, Error> {
-    let out = |_| {
-        does_not_fit(
-            format!("{at}: the number {value} does not fit `{}`", kind.name()),
-            "Give a number in its range",
-        )
-    };
+    let out = |_| misfit(at, kind.name(), &format!("{value}"));
     Ok(match kind {
         IntKind::U8 => Val::U8(value.try_into().map_err(out)?),
         IntKind::U16 => Val::U16(value.try_into().map_err(out)?),

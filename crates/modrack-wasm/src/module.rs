@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use modrack_core::{Code, Description, Error, FunctionInfo, Origin, Phase, Place, Result};
+use modrack_core::{Code, Description, Error, FunctionInfo, Log, Origin, Phase, Place, Result};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::cache::{Cache, Id};
@@ -59,12 +60,23 @@ pub(crate) struct Module {
     pub(crate) reads_config: bool,
     /// Whether it imports what WASI gives.
     pub(crate) wasi: bool,
-    name: String,
-    path: PathBuf,
+    /// Its name in messages.
+    pub(crate) name: String,
+    /// Where it was read from.
+    pub(crate) path: PathBuf,
     /// The binary form, until it was compiled.
     bytes: Mutex<Option<Vec<u8>>>,
     wide: Mutex<Option<Arc<Compiled>>>,
     narrow: Mutex<Option<Arc<Compiled>>>,
+}
+
+/// What compiling needs beside the component.
+#[derive(Clone, Copy)]
+pub(crate) struct Compiling<'a> {
+    /// Where code is kept.
+    pub(crate) cache: Option<&'a Cache>,
+    /// Where is said what was compiled.
+    pub(crate) log: &'a Log,
 }
 
 /// A component's code, ready to be instantiated.
@@ -138,9 +150,10 @@ impl Module {
         &self,
         engines: &Engines,
         width: Width,
-        cache: Option<&Cache>,
+        with: Compiling<'_>,
         origin: &Origin,
     ) -> Result<Arc<Compiled>> {
+        let Compiling { cache, log } = with;
         let cell = match width {
             Width::Wide => &self.wide,
             Width::Narrow => &self.narrow,
@@ -156,7 +169,9 @@ impl Module {
         let component = match kept {
             Some(component) => component,
             None => {
+                let began = Instant::now();
                 let component = self.compile(engine, origin)?;
+                log.debug(&format!("Compiled `{}` in {} ms", self.name, began.elapsed().as_millis()));
                 if let Some((cache, id)) = cache.zip(id.as_ref()) {
                     cache.keep(id, &component);
                 }

@@ -8,6 +8,7 @@ use modrack_core::{Call, Code, CopyMeter, Error, Phase, Result, Value};
 use wasmtime::Store;
 use wasmtime::component::{Instance, ResourceAny};
 
+use crate::bounds::Bounds;
 use crate::data::Data;
 use crate::engine::Engines;
 use crate::failure::{failure, handed_on};
@@ -31,7 +32,7 @@ pub(crate) struct Seat {
     pub(crate) compiled: Arc<Compiled>,
     pub(crate) engines: Arc<Engines>,
     pub(crate) copies: Arc<CopyMeter>,
-    pub(crate) output: Option<u64>,
+    pub(crate) bounds: Bounds,
     live: Mutex<Option<Box<Live>>>,
     broken: AtomicBool,
     /// Resources whose last handle is gone.
@@ -74,7 +75,7 @@ impl Seat {
         compiled: Arc<Compiled>,
         engines: Arc<Engines>,
         copies: Arc<CopyMeter>,
-        output: Option<u64>,
+        bounds: Bounds,
         live: Live,
     ) -> Self {
         Self {
@@ -82,7 +83,7 @@ impl Seat {
             compiled,
             engines,
             copies,
-            output,
+            bounds,
             live: Mutex::new(Some(Box::new(live))),
             broken: AtomicBool::new(false),
             unwanted: Mutex::default(),
@@ -106,12 +107,13 @@ impl Seat {
         self.has_unwanted.store(true, Ordering::Release);
     }
 
-    /// Runs a call with the instance, within the call's time.
+    /// Runs a call of `function` with the instance, within the call's time.
     ///
     /// # Errors
     /// [`Code::Reentered`] when it is being called, else what the call failed with.
     pub(crate) fn run(
         &self,
+        function: &str,
         call: &Call<'_>,
         work: impl FnOnce(&mut Live) -> Result<Value, Failed>,
     ) -> Result<Value> {
@@ -143,9 +145,9 @@ impl Seat {
             }
             Err(Failed::Module(error)) => {
                 self.broken.store(false, Ordering::Release);
-                Err(handed_on(error, &live.store.data().carried))
+                Err(handed_on(function, error, &live.store.data().carried))
             }
-            Err(Failed::Engine(why)) => Err(failure(&why, live.store.data_mut(), self.output)),
+            Err(Failed::Engine(why)) => Err(failure(&why, live.store.data_mut(), self.bounds.output)),
         }
     }
 

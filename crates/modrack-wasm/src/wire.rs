@@ -267,9 +267,9 @@ fn malformed(why: &str) -> Error {
 }
 
 impl ErrorOut {
-    /// The failure as callers see it.
+    /// The failure in the module's own words.
     pub(crate) fn error(self) -> Error {
-        let mut error = Error::new(Code::Raised, sentence(&self.message));
+        let mut error = Error::new(Code::Raised, self.message);
         if !self.class.is_empty() {
             error = error.classes(vec![self.class]);
         }
@@ -303,14 +303,5 @@ impl ErrorOut {
             causes: causes.collect(),
             traceback: error.traceback_text().map(str::to_owned),
         }
-    }
-}
-
-/// What a module said, never empty.
-pub(crate) fn sentence(message: &str) -> String {
-    if message.trim().is_empty() {
-        "The module failed and did not say why".to_owned()
-    } else {
-        message.to_owned()
     }
 }

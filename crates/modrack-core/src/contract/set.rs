@@ -60,10 +60,7 @@ impl Contracts {
     /// # Errors
     /// [`Code::UnknownContract`], with what was expected and what there is.
     pub fn find(&self, wanted: &ContractRef) -> Result<&Contract> {
-        let own = self.own.iter().filter(|contract| contract.name == wanted.name);
-        let built_in =
-            ALL.iter().filter(|contract| contract.name == wanted.name).filter_map(|c| c.contract());
-        let named: Vec<&Contract> = own.chain(built_in).collect();
+        let named: Vec<&Contract> = self.named(&wanted.name).collect();
         let fitting = named.iter().filter(|contract| wanted.version.matches(&contract.version));
         if let Some(contract) = fitting.max_by(|a, b| a.version.cmp(&b.version)) {
             return Ok(contract);
@@ -107,6 +104,12 @@ impl Contracts {
             (one, None) => one,
             _ => None,
         }
+    }
+
+    /// Each version of the contract of this name, a rack's own first; no other is read.
+    pub fn named(&self, name: &str) -> impl Iterator<Item = &Contract> {
+        let own = self.own.iter().filter(move |contract| contract.name == name);
+        own.chain(ALL.iter().filter(move |contract| contract.name == name).filter_map(|c| c.contract()))
     }
 
     /// Every contract, a rack's own first.

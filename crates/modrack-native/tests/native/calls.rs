@@ -150,7 +150,7 @@ fn an_instance_is_made_carried_over_and_ended() {
     let count = first.function("count").unwrap();
     assert_eq!(
         failed(first.stop(std::time::Duration::ZERO)),
-        "M0407: `x.so` failed to shut down: it will not"
+        "M0407: `x.so` could not be shut down: `shutdown` failed: it will not"
     );
     drop(first);
     // A function that somebody holds keeps the instance.
@@ -310,12 +310,12 @@ F(whole) {
         assert_eq!(crate::line(&error), message);
         assert_eq!(error.class_names(), classes);
     };
-    check("plain", "M0504: no such row", &["error"]);
-    check("silent", "M0504: `silent` failed and does not say why", &["error"]);
+    check("plain", "M0504: `plain` failed: no such row", &["error"]);
+    check("silent", "M0504: `silent` failed and did not say why", &["error"]);
     check("panics", "M0504: `panics` panicked: index out of bounds", &["panic"]);
     check("picky", "M0503: rows, not columns", &[]);
     check("odd", "M0515: `odd` returned the status 77, which there is not", &[]);
-    check("whole", "M0504: bad", &["calc.Bad"]);
+    check("whole", "M0504: `whole` raised `calc.Bad`: bad", &["calc.Bad"]);
 }
 
 #[test]
@@ -348,7 +348,7 @@ F(shutdown) { UNUSED; return modrack_fail(out, MODRACK_PANICKED, "in shutdown");
     assert_eq!(failed(instance.export_state()), "M0504: `export_state` panicked: in export_state");
     assert_eq!(
         failed(instance.stop(std::time::Duration::ZERO)),
-        "M0407: `x.so` failed to shut down: `shutdown` panicked: in shutdown"
+        "M0407: `x.so` could not be shut down: `shutdown` panicked: in shutdown"
     );
 }
 

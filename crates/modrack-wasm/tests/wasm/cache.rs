@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use modrack_core::{Log, Value};
+use modrack_core::{Log, LogLevel, Value};
 use modrack_wasm::{WasmBackend, WasmSettings};
 
 use crate::guests::{ADD, With, call, component, start};
@@ -15,7 +15,11 @@ fn run(folder: &Path) -> Vec<String> {
     let said = Arc::new(Mutex::new(Vec::new()));
     let log = {
         let said = said.clone();
-        Log::new(move |line| said.lock().expect("a lock").push(line.message.to_owned()))
+        Log::new(move |line| {
+            if line.level >= LogLevel::Warn {
+                said.lock().expect("a lock").push(line.message.to_owned());
+            }
+        })
     };
     let backend = WasmBackend::new(WasmSettings { cache: Some(folder.to_owned()), log });
     let instance =
@@ -77,6 +81,67 @@ fn code_that_somebody_put_there_is_not_taken() {
     fs::copy(code(&foreign).remove(0), &file).expect("copied");
     assert_eq!(run(&folder).len(), 1);
     assert_eq!(run(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn code_whose_head_is_forged_is_not_taken() {
+    const HEAD: usize = b"modrack compiled component 1\n".len();
+    let (_outer, folder) = temporary();
+    run(&folder);
+    let file = code(&folder).remove(0);
+    let whole = fs::read(&file).expect("code");
+    let (head, code) = (&whole[..HEAD], &whole[HEAD + 32..]);
+    // The hash without a key, and by one that anybody could take; nothing; none at all.
+    let plain = blake3::hash(code).as_bytes().to_vec();
+    let by_zeros = blake3::Hasher::new_keyed(&[0; 32]).update(code).finalize().as_bytes().to_vec();
+    for forged in [plain, by_zeros, vec![0; 32], Vec::new()] {
+        fs::write(&file, [head, &forged, code].concat()).expect("written");
+        assert_eq!(run(&folder).len(), 1, "{forged:?}");
+    }
+    for bare in [code, &[]] {
+        fs::write(&file, bare).expect("written");
+        assert_eq!(run(&folder).len(), 1, "without a head");
+    }
+    assert_eq!(run(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_not_used() {
+    let (_outer, folder) = temporary();
+    // Who may not give a folder away finds one of somebody else's: root's.
+    let folder = if rustix::process::geteuid().is_root() {
+        run(&folder);
+        std::os::unix::fs::chown(&folder, Some(65534), None).expect("given away");
+        folder
+    } else {
+        PathBuf::from("/usr")
+    };
+    let said = run(&folder);
+    assert!(said.len() == 1 && said[0].contains("it belongs to somebody else"), "{said:?}");
+}
+
+#[test]
+fn a_key_of_somebody_else_is_not_used() {
+    // Only root can put a file of somebody else's into a folder of its own.
+    if rustix::process::geteuid().is_root() {
+        let (_outer, folder) = temporary();
+        run(&folder);
+        std::os::unix::fs::chown(folder.join("key"), Some(65534), None).expect("given away");
+        let said = run(&folder);
+        assert!(said.len() == 1 && said[0].contains("it belongs to somebody else"), "{said:?}");
+    }
+}
+
+#[test]
+fn what_another_process_of_our_number_writes_is_left_alone() {
+    let (_outer, folder) = temporary();
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("set");
+    let theirs: Vec<_> = (0..50).map(|at| folder.join(format!(".{}-{at}.tmp", std::process::id()))).collect();
+    theirs.iter().for_each(|path| fs::write(path, "theirs").expect("written"));
+    assert_eq!(run(&folder), Vec::<String>::new());
+    assert_eq!(code(&folder).len(), 1);
+    assert!(theirs.iter().all(|path| fs::read(path).expect("a file") == b"theirs"));
 }
 
 #[test]

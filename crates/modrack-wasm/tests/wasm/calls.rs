@@ -55,7 +55,7 @@ fn numbers_out_of_range_are_errors() {
     let list = echo("", "(list s8)");
     assert_eq!(
         told(call(&list, "same", &[Value::List(vec![Value::Int(300)])])),
-        "M0506 `it`[0]: the number 300 does not fit `s8` []"
+        "M0503 `it`[0] takes `s8`, not 300 []"
     );
 }
 
@@ -150,6 +150,47 @@ fn records_variants_enums_and_flags_have_the_names_of_callers() {
         "M0503 `it` takes `{ the_size: enum { very-small, large }, marks: flags { is-new, sold }, count: u32 }`, \
          not a mapping with `size` []"
     );
+}
+
+/// A function that hands back a variant as it came: the case, and eight bytes of what it holds.
+const VARIANT: &str = r#"
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "same") (param i32 i64) (result i32)
+      (i32.store8 (i32.const 16) (local.get 0))
+      (i64.store (i32.const 24) (local.get 1))
+      (i32.const 16)))
+  (core instance $i (instantiate $m))
+  (type $shape' (variant (case "the-empty") (case "circle" f64) (case "sides" s64) (case "marked" bool)))
+  (import "shape" (type $shape (eq $shape')))
+  (func (export "same") (param "given" $shape) (result $shape)
+    (canon lift (core func $i "same") (memory $i "memory")))
+"#;
+
+#[test]
+fn a_variant_is_its_case_or_its_case_with_what_it_holds() {
+    let instance = started(&[VARIANT]);
+    let case = |name: &str, value: Value| map(&[(name, value)]);
+    for (given, comes) in [
+        (Value::from("the_empty"), Value::from("the_empty")),
+        (Value::from("the-empty"), Value::from("the_empty")),
+        (case("the_empty", Value::Null), Value::from("the_empty")),
+        (case("circle", Value::Float(1.5)), case("circle", Value::Float(1.5))),
+        (case("sides", Value::Int(-3)), case("sides", Value::Int(-3))),
+        (case("marked", Value::Bool(true)), case("marked", Value::Bool(true))),
+        // A value alone is of the one case that takes it.
+        (Value::Bool(true), case("marked", Value::Bool(true))),
+        (Value::Float(0.5), case("circle", Value::Float(0.5))),
+    ] {
+        let got = call(&instance, "same", std::slice::from_ref(&given));
+        assert_eq!(got.expect("a variant"), comes, "{given:?}");
+    }
+    // A whole number could be either; the others are no case at all.
+    let square = case("square", Value::Int(1));
+    for given in [Value::Int(1), Value::from("circle"), case("sides", Value::from("x")), square] {
+        let said = told(call(&instance, "same", std::slice::from_ref(&given)));
+        assert!(said.starts_with("M0503 `given`"), "{given:?}: {said}");
+    }
 }
 
 #[test]

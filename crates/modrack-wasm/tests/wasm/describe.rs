@@ -1,9 +1,9 @@
 //! What is read of a component, and what is refused before anything of it runs.
 
-use modrack_core::{Backend, Instances, Language, Origin, Result};
+use modrack_core::{Backend, Instances, Language, Map, Origin, Result, Text, Value};
 use modrack_wasm::WasmBackend;
 
-use crate::guests::{ADD, ECHO, TYPES, backend, component, shown};
+use crate::guests::{ADD, ECHO, TYPES, With, backend, component, shown, start, told};
 
 fn source(text: &str) -> Origin {
     Origin::Source { name: "guest".into(), language: Language::Wat, text: text.into() }
@@ -54,6 +54,80 @@ fn a_contract_is_told_by_the_interface() -> Result<()> {
         refused(&backend(), &component(&[&export("modrack:plugin/plugin@2.0.0")])),
         "M0306 `<guest>` exports `modrack:plugin/plugin@2.0.0`, which is not spoken here []"
     );
+    Ok(())
+}
+
+#[test]
+fn what_a_contracts_function_does_the_contract_says() -> Result<()> {
+    let guest = r#"(func $f (param "input" $value) (result (result $value (error $error)))
+        (canon lift (core func $i "ok") (memory $memory) (realloc $realloc)))
+      (instance $x (export "transform" (func $f)))
+      (export "modrack:transform/transform@1.0.0" (instance $x))"#;
+    let doc = |section: &str| -> Result<Option<String>> {
+        let described = backend().describe(&component(&[TYPES, ECHO, guest, section]))?;
+        Ok(described.function("transform").and_then(|function| function.doc.clone()))
+    };
+    let promised = doc("")?.expect("the contract says something");
+    assert!(promised.starts_with("Takes a row, a batch"), "{promised}");
+    let own = r#"(@custom "modrack" "wit = 'package a:b; world module { /** Back. */ export transform: func(); }'")"#;
+    assert_eq!(doc(own)?.as_deref(), Some("Back."), "its own section comes first");
+    Ok(())
+}
+
+/// What a layer imports: the call, and the resource that it goes on with.
+const LAYER: &str = r#"
+  (import "modrack:layer/types@1.0.0" (instance $layer
+    (alias outer 1 $value (type $v')) (export "value" (type $v (eq $v')))
+    (alias outer 1 $error (type $e')) (export "error" (type $e (eq $e')))
+    (type $call' (record (field "slot" string) (field "function" string) (field "args" (list $v))
+      (field "named" (list (tuple string $v)))))
+    (export "call" (type $call (eq $call')))
+    (export "next" (type $next (sub resource)))
+    (export "[method]next.call" (func (param "self" (borrow $next)) (param "args" (list $v))
+      (result (result $v (error $e)))))))
+  (alias export $layer "call" (type $call))
+  (alias export $layer "next" (type $next))
+"#;
+
+#[test]
+fn a_layer_may_import_what_its_contract_has() -> Result<()> {
+    let around = r#"
+      (core func $go-on (canon lower (func $layer "[method]next.call") (memory $memory) (realloc $realloc)))
+      (core module $around (import "h" "go-on" (func $go-on (param i32 i32 i32 i32)))
+        (func (export "around") (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+          (call $go-on (local.get 8) (i32.const 0) (i32.const 0) (i32.const 512)) (i32.const 512)))
+      (core instance $a (instantiate $around (with "h" (instance (export "go-on" (func $go-on))))))
+      (func $f (param "call" $call) (param "next" (borrow $next)) (result (result $value (error $error)))
+        (canon lift (core func $a "around") (memory $memory) (realloc $realloc)))
+      (instance $x (export "around" (func $f)))
+      (export "modrack:layer/around@1.0.0" (instance $x))"#;
+    let backend = backend();
+    let origin = component(&[TYPES, LAYER, ECHO, around]);
+    let described = backend.describe(&origin)?;
+    assert_eq!(described.manifest.contract.as_deref(), Some("layer@1"));
+    let instance = start(&backend, &origin, &With::default())?;
+    // Nothing but a layer in use has a call to go on with.
+    let call = [
+        ("slot", Value::from("a")),
+        ("function", Value::from("b")),
+        ("args", Value::List(Vec::new())),
+        ("named", Value::from(Map::new())),
+    ];
+    let of_call = call.into_iter().map(|(key, value)| (Text::from(key), value)).collect::<Map>();
+    let got = crate::guests::call(&instance, "around", &[Value::from(of_call), Value::Null]);
+    assert_eq!(told(got), "M0503 `next` takes `next`, not `null` []");
+    Ok(())
+}
+
+#[test]
+fn a_component_may_import_types_of_whatever_interface() -> Result<()> {
+    let guest = r#"(import "acme:shapes/types@1.0.0" (instance $types
+        (type $point' (record (field "x" s32))) (export "point" (type (eq $point')))))
+      (import "modrack:layer/types@1.0.0" (instance (type $s (list string)) (export "slots" (type (eq $s)))))"#;
+    let backend = backend();
+    let origin = component(&[ADD, guest]);
+    assert_eq!(backend.describe(&origin)?.functions.len(), 1);
+    start(&backend, &origin, &With::default())?;
     Ok(())
 }
 

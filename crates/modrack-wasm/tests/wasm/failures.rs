@@ -81,6 +81,19 @@ fn memory_is_bounded() {
 }
 
 #[test]
+fn tables_are_memory_too() {
+    let guest = r#"
+      (core module $m (table $t 1 funcref) (elem declare func $go)
+        (func $go (export "go") (drop (table.grow $t (ref.func $go) (i32.const 100000)))))
+      (core instance $i (instantiate $m))
+      (func (export "go") (canon lift (core func $i "go")))"#;
+    let limits = Limits { memory: Some(1 << 16), ..Limits::default() };
+    let error = call(&limited(limits, &[guest]), "go", &[]).expect_err("too much");
+    assert_eq!(shown(&error), "M0513 The module wants 800008 bytes of memory, and may have 65536 []");
+    call(&started(&[guest]), "go", &[]).expect("without a limit it grows");
+}
+
+#[test]
 fn output_is_bounded() {
     let same = r#"(func (export "same") (param "it" string) (result string)
         (canon lift (core func $i "echo") (memory $memory) (realloc $realloc)))"#;
@@ -92,6 +105,27 @@ fn output_is_bounded() {
     assert_eq!(shown(&error), "M0512 The result is larger than its limit of 100 bytes []");
     let error = call(&limited(limits, &[ECHO, same]), "same", &[Value::from("x".repeat(1 << 20))]);
     assert_eq!(told(error), "M0512 The result is larger than its limit of 100 bytes []");
+}
+
+#[test]
+fn what_is_given_many_times_is_not_made_in_the_hosts_memory() {
+    // A list of 4,096 texts, all of them the same 32 KiB of a memory of 64 KiB: 128 MiB for the host.
+    let guest = r#"
+      (core module $m (memory (export "memory") 1)
+        (func (export "texts") (result i32)
+          (local $at i32)
+          (i32.store (i32.const 32760) (i32.const 0)) (i32.store (i32.const 32764) (i32.const 4095))
+          (loop (i32.store (local.get $at) (i32.const 32768))
+            (i32.store (i32.add (local.get $at) (i32.const 4)) (i32.const 32768))
+            (local.set $at (i32.add (local.get $at) (i32.const 8)))
+            (br_if 0 (i32.lt_u (local.get $at) (i32.const 32760))))
+          (i32.const 32760)))
+      (core instance $i (instantiate $m))
+      (func (export "texts") (result (list string)) (canon lift (core func $i "texts") (memory $i "memory")))"#;
+    let limits = Limits { memory: Some(1 << 16), ..Limits::default() };
+    let error = call(&limited(limits, &[guest]), "texts", &[]).expect_err("too much");
+    assert_eq!(error.code().as_str(), "M0512", "{error:?}");
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("`limits.output`")), "{error:?}");
 }
 
 #[test]
@@ -157,7 +191,7 @@ fn an_error_of_a_contract_has_its_class_and_hint() {
         (canon lift (core func $i "run") (memory $i "memory") (realloc (func $i "realloc"))))"#;
     let instance = started(&[TYPES, guest]);
     let error = call(&instance, "run", &[]).expect_err("it fails");
-    assert_eq!(shown(&error), r#"M0504 the train has gone ["acme.TooLate"]"#);
+    assert_eq!(shown(&error), r#"M0504 `run` raised `acme.TooLate`: the train has gone ["acme.TooLate"]"#);
     assert_eq!(error.hint_text(), Some("take the next"));
     assert!(!instance.broken(), "a failure that is told leaves the instance as it is");
 }
@@ -194,6 +228,6 @@ fn initialize_that_traps_is_a_failure_to_start() {
     let refused = start(&backend(), &component(&[guest]), &With::default());
     assert_eq!(
         told(refused),
-        r#"M0404 `initialize` failed: The module trapped: wasm `unreachable` instruction executed ["trap"]"#
+        r#"M0404 `<guest>` could not be initialized: The module trapped: wasm `unreachable` instruction executed ["trap"]"#
     );
 }

@@ -85,7 +85,8 @@ fn lines_go_to_the_log() {
     let log = {
         let said = said.clone();
         Log::new(move |line| {
-            let slot = line.slot.map_or("", SlotName::as_str);
+            // The backend's own line is that it compiled the component.
+            let Some(slot) = line.slot else { return };
             said.lock().expect("a lock").push(format!("{} {slot} {}", line.level.as_str(), line.message));
         })
     };
@@ -127,4 +128,46 @@ fn a_failure_of_another_slot_comes_through_with_its_class() {
 fn a_slot_that_is_not_needed_cannot_be_called() {
     let got = call(&guest(None, Log::default()), "ask", Call::default());
     assert!(told(got).starts_with("M0504 `guest` needs no slot `rate`"));
+}
+
+/// What a slot answers that calls back.
+struct Back(SlotName, Arc<Mutex<Option<Arc<dyn Instance>>>>);
+
+impl Service for Back {
+    fn slot(&self) -> &SlotName {
+        &self.0
+    }
+
+    fn call(&self, _function: Option<&str>, _call: Call<'_>) -> Result<Value> {
+        let guest = self.1.lock().expect("a lock").clone().expect("a guest");
+        guest.function("rate")?.call(Call::default())
+    }
+
+    fn attribute(&self, name: &str) -> Result<Value> {
+        Err(Error::new(Code::UnknownAttribute, format!("No `{name}`")))
+    }
+
+    fn has_function(&self, _name: &str) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+#[test]
+fn a_component_that_is_called_back_says_so_and_goes_on() {
+    let guest = Arc::new(Mutex::new(None));
+    let back = Arc::new(Back(SlotName::parse("rate").expect("a name"), guest.clone())) as Arc<dyn Service>;
+    let with = With {
+        params: Map::from_iter([(Text::from("rate"), Value::Int(2))]),
+        services: vec![(Text::from("rate"), back)],
+        ..With::default()
+    };
+    let backend = WasmBackend::new(WasmSettings::default());
+    let instance = start(&backend, &component(&[TYPES, HOST, GUEST]), &with).expect("a guest");
+    *guest.lock().expect("a lock") = Some(instance.clone());
+    let error = call(&instance, "ask", Call::default()).expect_err("it is being called");
+    assert_eq!((error.code(), error.causes().len()), (Code::Raised, 1), "{error:?}");
+    assert_eq!(error.message(), "The component was called while it was being called");
+    assert_eq!(error.causes()[0].class, "M0511", "{error:?}");
+    assert_eq!(call(&instance, "rate", Call::default()).expect("it goes on"), Value::Int(2));
+    *guest.lock().expect("a lock") = None;
 }

@@ -6,6 +6,7 @@ mod describe;
 mod failures;
 mod guests;
 mod host;
+mod life;
 mod room;
 #[cfg(feature = "wasi")]
 mod wasi;

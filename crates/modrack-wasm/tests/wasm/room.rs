@@ -1,10 +1,11 @@
-//! Components where the system gives little address space.
+//! What components take of the process: address space where there is little, a thread while a call has a deadline.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use modrack_core::Value;
+use modrack_core::{Args, Call, Value};
 
-use crate::guests::{ECHO, call, started};
+use crate::guests::{ADD, ECHO, call, started};
 
 /// Set for the process that has little.
 const CHILD: &str = "MODRACK_TEST_LITTLE_ROOM";
@@ -24,9 +25,44 @@ fn a_component_runs_where_address_space_is_short() {
         assert_eq!(got.expect("text"), text);
         return;
     }
+    alone("room::a_component_runs_where_address_space_is_short", CHILD);
+}
+
+/// Set for the process whose threads are counted.
+const COUNTED: &str = "MODRACK_TEST_THREADS";
+
+#[test]
+fn the_thread_that_looks_at_the_time_is_there_while_a_call_has_a_deadline() {
+    if std::env::var_os(COUNTED).is_none() {
+        return alone(
+            "room::the_thread_that_looks_at_the_time_is_there_while_a_call_has_a_deadline",
+            COUNTED,
+        );
+    }
+    let ticking = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("threads").flatten();
+        let mut names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.any(|name| name.trim() == "modrack-wasm")
+    };
+    let instance = started(&[ADD]);
+    let args = [Value::Int(1), Value::Int(2)];
+    call(&instance, "add", &args).expect("a sum");
+    assert!(!ticking(), "no call has a deadline");
+    let deadline = Some(Instant::now() + Duration::from_secs(60));
+    let bounded = Call { args: Args { positional: &args, named: &[] }, deadline, ..Call::default() };
+    instance.function("add").expect("a function").call(bounded).expect("a sum");
+    assert!(ticking(), "one had a deadline just now");
+    while ticking() {
+        std::thread::yield_now();
+    }
+    call(&instance, "add", &args).expect("a sum");
+    assert!(!ticking(), "it is gone, and not needed");
+}
+
+/// Runs a test in a process of its own.
+fn alone(name: &str, marked: &str) {
     let this = std::env::current_exe().expect("a program");
-    let name = "room::a_component_runs_where_address_space_is_short";
     let done =
-        Command::new(this).args([name, "--exact", "--nocapture"]).env(CHILD, "1").output().expect("a child");
+        Command::new(this).args([name, "--exact", "--nocapture"]).env(marked, "1").output().expect("a child");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
