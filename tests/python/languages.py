@@ -1,8 +1,13 @@
-"""One module in three languages: the sources under `tests/modules/`, built where that is needed."""
+"""One module in three languages: the sources under `tests/modules/`, built where that is needed.
+
+A library stands there twice, in C and by the kit for authors in Rust, and so does a component, in the text form and by
+the kit: what is asserted of the language is asserted of both.
+"""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import shutil
 import subprocess
 import tempfile
@@ -10,15 +15,37 @@ from pathlib import Path
 
 import pytest
 
+from guests import GUESTS, guest
+from guests import library as built_library
 from harness import ROOT, Modrack
 
 MODULES = ROOT / "tests" / "modules"
 LANGUAGES = ("python", "native", "wasm")
 COMPILER = shutil.which("cc")
 
+# By the kit for authors, whose answers depend on no interpreter.
+KIT = ("kit-native", "kit-wasm")
+COLUMNS = [*LANGUAGES, *(pytest.param(column, marks=pytest.mark.once) for column in KIT)]
+PAIRS = [
+    pytest.param(outer, inner, marks=pytest.mark.once if {outer, inner} & {*KIT} else ())
+    for outer, inner in itertools.product([*LANGUAGES, *KIT], repeat=2)
+]
 
-def module(modrack: Modrack, language: str, name: str = "lab") -> str:
+
+def language_of(column: str) -> str:
+    """What the host sees in a column of the suite: it cannot tell who wrote a module."""
+    return column.removeprefix("kit-")
+
+
+def module(modrack: Modrack, column: str, name: str = "lab") -> str:
     """Puts the module into the folder of the test, and gives the text of `use` that names it."""
+    if column in KIT:
+        file = built_library(f"lib{name}") if column == "kit-native" else guest(name)
+        shutil.copyfile(file, modrack.folder / f"kit-{file.name}")
+        # Compiled once for all tests, not once for each.
+        modrack.env["MODRACK_STATE"] = str(GUESTS / "compiled")
+        return f"./kit-{file.name}"
+    language = column
     if language == "native":
         shutil.copyfile(library(MODULES / f"{name}.c"), modrack.folder / f"lib{name}.so")
         return f"./lib{name}.so"

@@ -1,22 +1,27 @@
-"""The slides with a module in Rust in place of the one in Python: one line of the rack is another, nothing else."""
+"""The slides with a module in Rust in place of the one in Python, as a library and as a component of one source.
+
+One line of the rack is another, and nothing else.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from test_docs import BUILDS_WITHIN, agrees, blocks, session
 
+from guests import GUESTS, guest
 from harness import ROOT, Modrack
 
 pytestmark = pytest.mark.once
 
 SLIDES = ROOT / "examples" / "slides"
 
-# The slide, what of its rack is replaced and by which library, and how the commands of its README begin that are run
+# The slide, what of its rack is replaced and by which module, and how the commands of its README begin that are run
 # again. Left out are those whose output names the file, and those that call the file itself.
 CASES = [
     ("methods", {"./greeter.py:Greeter": "greeter"}, "call greeter greet"),
@@ -42,18 +47,29 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target / "debug" / "examples"
 
 
+@pytest.fixture(params=["library", "component"])
+def built(request: pytest.FixtureRequest, modrack: Modrack) -> Callable[[str], Path]:
+    """Gives the file that a module in Rust was built as."""
+    if request.param == "component":
+        modrack.env["MODRACK_STATE"] = str(GUESTS / "compiled")
+        return guest
+    libraries: Path = request.getfixturevalue("libraries")
+    return lambda name: libraries / f"lib{name}.so"
+
+
 @pytest.mark.parametrize(("slide", "uses", "begins"), CASES, ids=[case[0] for case in CASES])
 def test_a_slide_gives_the_same(
-    slide: str, uses: dict[str, str], begins: str, libraries: Path, modrack: Modrack
+    slide: str, uses: dict[str, str], begins: str, built: Callable[[str], Path], modrack: Modrack
 ) -> None:
-    """What the slide's README shows is what its rack gives with libraries in place of Python files."""
+    """What the slide's README shows is what its rack gives with these in place of Python files."""
     shutil.copytree(SLIDES / slide, modrack.folder, dirs_exist_ok=True)
     rack = modrack.folder / "rack.yaml"
     text = rack.read_text(encoding="utf-8")
-    for python, library in uses.items():
+    for python, module in uses.items():
         assert python in text
-        shutil.copyfile(libraries / f"lib{library}.so", modrack.folder / f"lib{library}.so")
-        text = text.replace(python, f"./lib{library}.so")
+        file = built(module)
+        shutil.copyfile(file, modrack.folder / file.name)
+        text = text.replace(python, f"./{file.name}")
     rack.write_text(text, encoding="utf-8")
     page = blocks((SLIDES / slide / "README.md").read_text(encoding="utf-8"))
     shown = [lines for block in page if block.language == "console" for lines in chapters(block.lines)]
@@ -71,11 +87,11 @@ def test_a_slide_gives_the_same(
         ("reverse", "_", "hello", "olleh"),
     ],
 )
-def test_a_loose_library_gives_the_same(
-    use: str, function: str, argument: str, answer: str, libraries: Path, modrack: Modrack
+def test_a_loose_file_gives_the_same(
+    use: str, function: str, argument: str, answer: str, built: Callable[[str], Path], modrack: Modrack
 ) -> None:
-    """Libraries of slides whose racks look for files by name answer as the files do."""
-    assert modrack("call", str(libraries / f"lib{use}.so"), function, argument).json == answer
+    """Modules of slides whose racks look for files by name answer as the files do."""
+    assert modrack("call", built(use), function, argument).json == answer
 
 
 def chapters(lines: list[str]) -> list[list[str]]:
