@@ -1,7 +1,8 @@
 //! `cargo xtask codegen`: files that are made from others, so that one list feeds all of them.
 //!
 //! `docs/rack.schema.json` is what `modrack schema` prints; `docs/errors/README.md` is the list of codes;
-//! `include/modrack.h` is the C interface of native modules. A test runs this with `--check`.
+//! `include/modrack.h` is the C interface of native modules; packages of their own have copies of the contracts. A test
+//! runs this with `--check`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use crate::cargo::{Product, cargo, root};
+use crate::copies;
 use crate::header;
 use crate::tidy::codes::{self, ListedCode};
 
@@ -21,7 +23,9 @@ pub(crate) fn run(check: bool) -> Result<bool> {
         ensure!(status.success(), "modrack does not build");
     }
     let mut holds = true;
-    for (path, text) in [schema(&product)?, error_index(&codes::listed()?)?, header()?] {
+    let mut made = vec![schema(&product)?, error_index(&codes::listed()?)?, header()?];
+    made.extend(copies::wanted()?);
+    for (path, text) in made {
         let shown = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
         if fs::read_to_string(&path).is_ok_and(|held| held == text) {
             println!("{shown} is up to date");

@@ -6,6 +6,7 @@
 mod bench;
 mod cargo;
 mod codegen;
+mod copies;
 mod count;
 mod demo;
 mod embed;
@@ -31,7 +32,8 @@ Usage: cargo xtask CHORE
   codegen        writes what is made from other files; with --check, says what is out of date
   embed FEATURES builds examples/embed with these features and holds what it prints
   guests         builds the WebAssembly components of the project, and libraries of the same sources; with --all, also
-                 those that take long; with --keep, renews those that are kept beside their source
+                 those that take long; with --keep, renews those that are kept beside their source; with --package DIR,
+                 builds a package that `modrack new rust` made
   flights-data   fetches all rows of examples/flights by pip
 ";
 

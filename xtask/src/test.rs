@@ -16,6 +16,9 @@ use crate::guests;
 use crate::job::{Job, Report};
 use crate::python::{Interpreter, Venv};
 
+/// What authors of modules depend on: packages that can be published by themselves.
+const PUBLISHED: &[&str] = &["modrack-abi", "modrack-sdk-macros", "modrack-sdk"];
+
 /// Runs everything; false when anything failed.
 pub(crate) fn run() -> Result<bool> {
     let started = Instant::now();
@@ -83,6 +86,11 @@ fn rust_lane(report: &Report, built: Sender<Product>, guests: &Receiver<()>) {
     let mut format = of_cargo(&["fmt", "--all", "--check"], &[]);
     format.current_dir(root().join("guests"));
     report.run(Job::new("cargo fmt guests", format, Runner::Whole));
+    let mut package = vec!["package", "--quiet", "--no-verify", "--allow-dirty"];
+    for name in PUBLISHED {
+        package.extend(["--package", name]);
+    }
+    report.run(Job::new("cargo package", of_cargo(&package, &[]), Runner::Whole));
     let lint =
         of_cargo(&["clippy", "--workspace", "--all-targets", "--quiet"], &["--", "--deny", "warnings"]);
     report.run(Job::new("cargo clippy", lint, Runner::Whole));
@@ -133,6 +141,9 @@ fn python_lane(report: &Report, product: &Receiver<Product>, guests: &Receiver<(
 fn pytest(venv: &Venv, product: &Product) -> Command {
     let mut command = venv.python();
     command.args(["-m", "pytest", "-q", "--color=no"]);
+    if let Ok(xtask) = std::env::current_exe() {
+        command.env("MODRACK_XTASK", xtask);
+    }
     command.env("MODRACK_COMMAND", &product.command).env("MODRACK_PYTHON_EXTENSION", &product.extension);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     with_guests(command)

@@ -1,8 +1,9 @@
 //! The C interface between modrack and native modules: the tables, values and rules that both sides share.
 //!
 //! Types alone, without features: nothing allocates, calls or loads. `include/modrack.h` is made from these files by
-//! `cargo xtask codegen`, so what stands here is written in the few forms that it reads.
-#![doc = include_str!("../../../docs/native-modules.md")]
+//! `cargo xtask codegen`, so what stands here is written in the few forms that it reads. The rules and an example are in
+//! `docs/native-modules.md` of modrack's source, whose code is tested with that of this crate.
+#![cfg_attr(doctest, doc = include_str!("../../../docs/native-modules.md"))]
 #![no_std]
 
 #[cfg(feature = "arrow")]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::Path;
 use syn::spanned::Spanned as _;
 
-use crate::contracts::{Seat, Takes, packages, seat};
+use crate::contracts::{Record, Seat, Takes, contract, packages, seat};
 use crate::function::{Access, Arg, Function, kebab};
 use crate::manifest;
 use crate::module::{Home, Module};
@@ -18,6 +19,7 @@ pub(crate) fn code(module: &Module) -> TokenStream {
     let component = quote!(#krate::__private::component);
     let mut root = TokenStream::new();
     let mut interfaces: BTreeMap<(&str, &str), TokenStream> = BTreeMap::new();
+    let records = contract(module).map(|contract| contract.records).unwrap_or_default();
     // What the module is given when it starts is always asked for.
     interfaces.insert(("types", "lifecycle"), initialize(module));
     for function in &module.functions {
@@ -45,12 +47,20 @@ pub(crate) fn code(module: &Module) -> TokenStream {
             impl __bindings::exports::modrack::#package::#interface::Guest for __Component { #functions }
         }
     });
+    let rows = rows(module);
     let state = state(module);
-    let head = manifest::text(module, None);
+    let text = manifest::wit(module);
+    let head = manifest::text(module, &text);
     let params = match &module.create {
         Some(create) => create.takes.manifest(krate),
         None => Taken::Nothing.manifest(krate),
     };
+    // What a contract's interface imports beside the types that all share: types of its own.
+    let types = records.iter().find(|record| !record.exported).map(|record| {
+        let name = format!("modrack:{}/{}@1.0.0", record.contract, record.interface);
+        quote!(#name: generate,)
+    });
+    let records = records.iter().map(|record| self::record(record, krate));
     let runtime = quote!(#component::wit_bindgen::rt).to_string().replace(' ', "");
     quote! {
         #[cfg(target_family = "wasm")]
@@ -64,6 +74,7 @@ pub(crate) fn code(module: &Module) -> TokenStream {
                     with: {
                         "modrack:types/values@1.0.0": #component::values,
                         "modrack:host/host@1.0.0": #component::host_interface,
+                        #types
                     },
                 });
             }
@@ -75,6 +86,10 @@ pub(crate) fn code(module: &Module) -> TokenStream {
             #root
 
             #(#guests)*
+
+            #rows
+
+            #(#records)*
 
             __bindings::export!(__Component with_types_in __bindings);
 
@@ -101,7 +116,7 @@ fn world<'i>(module: &Module, interfaces: impl Iterator<Item = (&'i str, &'i str
         text.push_str(&format!(
             "    export {}: {};\n",
             kebab(&function.name),
-            function.wit(!is_sure(function))
+            function.wit(&function.gives, !is_sure(function))
         ));
     }
     text.push_str("}\n\n");
@@ -117,7 +132,7 @@ fn is_sure(function: &Function) -> bool {
 /// Whether a type needs no reading or making that could fail.
 fn is_same(wit: &Wit) -> bool {
     match wit {
-        Wit::Plain(_, "usize" | "isize") | Wit::Value | Wit::Table => false,
+        Wit::Plain(_, "usize" | "isize") | Wit::Value | Wit::Table | Wit::Record(_) | Wit::Rows => false,
         Wit::Plain(..) | Wit::Bytes | Wit::Nothing => true,
         Wit::List(inner) | Wit::Option(inner) | Wit::Map(inner) => is_same(inner),
         Wit::Tuple(items) => items.iter().all(is_same),
@@ -149,11 +164,12 @@ fn initialize(module: &Module) -> TokenStream {
             let made = match &module.create {
                 Some(create) => {
                     let call = create.takes.call(&module.home.path(&create.ident), krate);
+                    let call = create.fault.told(call, krate);
                     quote!(#krate::__private::Made::made(#call))
                 }
                 None => {
                     let default =
-                        quote_spanned!(state.span()=> <#state as ::core::default::Default>::default());
+                        quote_spanned!(state.span()=> <#state as #krate::__private::Begin>::begin());
                     quote! {{
                         #krate::__private::known(__given, &[])?;
                         ::core::result::Result::Ok(#default)
@@ -193,7 +209,12 @@ fn free(module: &Module, function: &Function) -> TokenStream {
     });
     let gives = rust(&function.gives, &component);
     let reads = function.args.iter().enumerate().map(|(index, arg)| read(arg, index, &arg.wit, &component));
-    let call = call(module, function, &function.gives, &TokenStream::new());
+    let give = |called| match &function.gives {
+        // Bytes of the author's own cross as they are.
+        Wit::Bytes if function.gives_vec => quote!(::core::result::Result::Ok(#called)),
+        _ => quote!(#component::IntoWit::<#gives>::into_wit(#called)),
+    };
+    let call = call(module, function, give, &TokenStream::new());
     let body = quote!((|| -> #krate::Result<#gives> { #(#reads)* #call })());
     if is_sure(function) {
         return quote! {
@@ -223,9 +244,12 @@ fn seated(module: &Module, function: &Function, seat: &Seat) -> TokenStream {
                 let (variable, ty) = (format_ident!("arg{index}"), rust(wit, &component));
                 quote!(#variable: #ty)
             });
-            let reads = function.args.iter().zip(types).enumerate();
-            let reads = reads.map(|(index, (arg, wit))| read(arg, index, wit, &component));
-            (quote!(#(#params),*), quote!(#(#reads)*))
+            let reads = function.args.iter().enumerate().map(|(index, arg)| match types.get(index) {
+                Some(wit) => lift(arg, index, wit, module),
+                None => absent(arg, index, &component),
+            });
+            let unread = (function.args.len()..types.len()).map(|index| format_ident!("arg{index}"));
+            (quote!(#(#params),*), quote!(#(let _ = #unread;)* #(#reads)*))
         }
         Takes::Spread => {
             let reads = function.args.iter().enumerate().map(|(index, arg)| spread(arg, index, &component));
@@ -236,11 +260,113 @@ fn seated(module: &Module, function: &Function, seat: &Seat) -> TokenStream {
         }
     };
     let last = if function.name == "shutdown" { end(module) } else { TokenStream::new() };
-    let call = call(module, function, &seat.gives, &last);
+    let give = |called| match &seat.gives {
+        Wit::Value => quote!(#component::IntoWit::<#gives>::into_wit(#called)),
+        // Nothing is done with what comes back where the contract wants nothing.
+        Wit::Nothing => quote!({ let _ = #called; ::core::result::Result::Ok(()) }),
+        Wit::Rows => quote! {
+            #krate::IntoValue::into_rows(#called).map(|rows| #gives::new(#component::Stream::new(rows)))
+        },
+        _ => quote!(#component::lower::<#gives, _>(#called)),
+    };
+    let call = call(module, function, give, &last);
+    let rows = (seat.gives == Wit::Rows).then(|| quote!(type Rows = #component::Stream;));
     quote! {
+        #rows
+
         fn #name(#params) -> ::core::result::Result<#gives, #component::values::Error> {
             (|| -> #krate::Result<#gives> { #reads #call })().map_err(#component::failed)
         }
+    }
+}
+
+/// Reads an argument of a function of an interface, which has types of its own: by way of a value.
+fn lift(arg: &Arg, index: usize, wit: &Wit, module: &Module) -> TokenStream {
+    let (krate, component) = (&module.said.krate, component(module));
+    if *wit == Wit::Value {
+        return read(arg, index, wit, &component);
+    }
+    let (variable, value) = (format_ident!("arg{index}"), format_ident!("value{index}"));
+    let (name, span) = (&arg.name, arg.ty.span());
+    let Passed { read, .. } = Passed::of(&arg.ty);
+    quote_spanned! {span=>
+        let #value = #krate::IntoValue::into_value(#variable)?;
+        let #variable = #component::lift::<#read>(&#value, #name)?;
+    }
+}
+
+/// An argument that the interface does not give.
+fn absent(arg: &Arg, index: usize, component: &TokenStream) -> TokenStream {
+    let variable = format_ident!("arg{index}");
+    let (name, span) = (&arg.name, arg.ty.span());
+    let Passed { read, .. } = Passed::of(&arg.ty);
+    quote_spanned!(span=> let #variable = #component::spread::<#read>(&[], 0, #name)?;)
+}
+
+/// What makes the rows of a source a resource.
+fn rows(module: &Module) -> TokenStream {
+    let component = component(module);
+    let has = module.functions.iter().any(|f| seat(module, f).is_some_and(|seat| seat.gives == Wit::Rows));
+    if !has {
+        return TokenStream::new();
+    }
+    quote! {
+        impl __bindings::exports::modrack::source::source::GuestRows for #component::Stream {
+            fn next(
+                &self,
+            ) -> ::core::result::Result<::core::option::Option<#component::values::Value>, #component::values::Error>
+            {
+                #component::Stream::next(self).map_err(#component::failed)
+            }
+        }
+    }
+}
+
+/// What makes values of a contract's record, and the record of values.
+fn record(record: &Record, krate: &Path) -> TokenStream {
+    let path = path(record);
+    let fields: Vec<Ident> = record.fields.iter().map(|(name, _)| word(name)).collect();
+    let names = record.fields.iter().map(|(name, _)| *name);
+    let gives = record.fields.iter().zip(&fields).map(|((name, wit), field)| match wit {
+        Wit::Map(_) => quote!(row.set(#name, #krate::__private::component::map(self.#field)?);),
+        _ => quote!(row.set(#name, #krate::IntoValue::into_value(self.#field)?);),
+    });
+    let count = fields.len();
+    // No function gives a record with a map in it.
+    let reads = record.fields.iter().all(|(_, wit)| !matches!(wit, Wit::Map(_))).then(|| {
+        quote! {
+            impl #krate::FromValue<'_> for #path {
+                fn from_value(value: #krate::ValueRef<'_>) -> ::core::result::Result<Self, #krate::Misfit> {
+                    match #krate::ValueRef::shape(value) {
+                        #krate::Shape::Map(fields) => {
+                            ::core::result::Result::Ok(Self { #(#fields: fields.read(#names)?),* })
+                        }
+                        _ => ::core::result::Result::Err(#krate::ValueRef::misfit(value, "a mapping")),
+                    }
+                }
+            }
+        }
+    });
+    quote! {
+        impl #krate::IntoValue for #path {
+            fn into_value(self) -> #krate::Result<#krate::Value> {
+                let mut row = #krate::Row::with_capacity(#count);
+                #(#gives)*
+                ::core::result::Result::Ok(#krate::Value::Map(row))
+            }
+        }
+
+        #reads
+    }
+}
+
+/// Where `wit-bindgen` puts a record.
+fn path(record: &Record) -> TokenStream {
+    let (package, interface) = (word(record.contract), word(record.interface));
+    let name = Ident::new(record.name, Span::call_site());
+    match record.exported {
+        true => quote!(__bindings::exports::modrack::#package::#interface::#name),
+        false => quote!(__bindings::modrack::#package::#interface::#name),
     }
 }
 
@@ -276,24 +402,25 @@ fn spread(arg: &Arg, index: usize, component: &TokenStream) -> TokenStream {
     }
 }
 
-/// Calls the function with the variables that were read, and makes its result the one that is wanted.
-fn call(module: &Module, function: &Function, wanted: &Wit, last: &TokenStream) -> TokenStream {
-    let (krate, component) = (&module.said.krate, component(module));
+/// Calls the function with the variables that were read, and makes its result what crosses.
+fn call(
+    module: &Module,
+    function: &Function,
+    give: impl FnOnce(TokenStream) -> TokenStream,
+    last: &TokenStream,
+) -> TokenStream {
+    let krate = &module.said.krate;
     let path = module.home.path(&function.ident);
     let passed = function.args.iter().enumerate().map(|(index, arg)| {
         let (variable, by) = (format_ident!("arg{index}"), Passed::of(&arg.ty).by);
         quote!(#by #variable)
     });
     let state = function.receiver.map(|_| quote!(state,));
-    let called =
-        quote_spanned!(function.ident.span()=> #krate::Outcome::outcome(#path(#state #(#passed),*))?);
     // A function that returns a reference returns it into the state or its arguments, so it is made into what
-    // crosses while these are there. Bytes of the author's own cross as they are.
-    let gives = rust(wanted, &component);
-    let given = match wanted {
-        Wit::Bytes if function.gives_vec => quote!(::core::result::Result::Ok(#called)),
-        _ => quote!(#component::IntoWit::<#gives>::into_wit(#called)),
-    };
+    // crosses while these are there.
+    let called = quote_spanned!(function.ident.span()=> #path(#state #(#passed),*));
+    let called = function.fault.told(called, krate);
+    let given = give(quote_spanned!(function.ident.span()=> #krate::Outcome::outcome(#called)?));
     let run = match function.receiver {
         None => given,
         Some(Access::Shared) => quote!(__STATE.with(|cell| cell.with(|state| #given))),
@@ -343,6 +470,8 @@ fn rust(wit: &Wit, component: &TokenStream) -> TokenStream {
         }
         Wit::Value => quote!(#component::values::Value),
         Wit::Table => quote!(#component::values::Table),
+        Wit::Record(record) => path(record),
+        Wit::Rows => quote!(__bindings::exports::modrack::source::source::Rows),
         Wit::Nothing => quote!(()),
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn derive(item: TokenStream) -> Result<TokenStream> {
             ),
             other => {
                 let message = "A struct that is a value has named fields, or wraps one value";
-                return Err(Error::new(other.span(), message));
+                let span = if matches!(other, Fields::Unit) { input.ident.span() } else { other.span() };
+                return Err(Error::new(span, message));
             }
         },
         Data::Enum(data) => (read_enum(data, &krate)?, give_enum(data, &krate)?),

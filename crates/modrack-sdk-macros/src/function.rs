@@ -3,7 +3,7 @@
 use syn::spanned::Spanned as _;
 use syn::{Error, FnArg, GenericParam, Ident, Pat, Receiver, Result, ReturnType, Signature, Type};
 
-use crate::types::{Wit, is_option, result_of};
+use crate::types::{Fault, Wit, is_option, result_of};
 
 /// A function that callers see.
 pub(crate) struct Function {
@@ -19,6 +19,7 @@ pub(crate) struct Function {
     pub(crate) gives_vec: bool,
     /// Whether it gives a `Result`, or something that is not known and may be one.
     pub(crate) may_fail: bool,
+    pub(crate) fault: Fault,
 }
 
 /// How a function has the state.
@@ -54,6 +55,11 @@ impl Function {
                     Err(error) => combine(&mut wrong, error),
                 },
                 FnArg::Typed(typed) => {
+                    if let Some(param) = typed.attrs.iter().find(|attr| attr.path().is_ident("param")) {
+                        let message = "`#[param]` is for what `create` takes; an argument that may be left out is an \
+                                       `Option`";
+                        combine(&mut wrong, Error::new(param.span(), message));
+                    }
                     let is_last = index + 1 == signature.inputs.len();
                     match Arg::read(&typed.pat, &typed.ty, is_last) {
                         Ok(arg) => args.push(arg),
@@ -62,13 +68,18 @@ impl Function {
                 }
             }
         }
-        let (good, may_fail) = match &signature.output {
-            ReturnType::Default => (None, false),
+        let (good, may_fail, fault) = match &signature.output {
+            ReturnType::Default => (None, false, Fault::Error),
             ReturnType::Type(_, ty) => match result_of(ty) {
-                Some(good) => (good, true),
-                None => (Some(&**ty), false),
+                Some(good) => (good, true, Fault::of(ty)),
+                None => (Some(&**ty), false, Fault::Error),
             },
         };
+        if let Some(ty @ Type::ImplTrait(_)) = good {
+            let message = "A function gives a type that has a name: rows one after the other are a `modrack::Rows`, \
+                           which `Rows::new` makes of an iterator; else collect them into a `Vec`";
+            combine(&mut wrong, Error::new(ty.span(), message));
+        }
         let gives = match (good, may_fail) {
             (Some(good), _) => Wit::of(good),
             (None, true) => Wit::Value,
@@ -86,6 +97,7 @@ impl Function {
                 gives,
                 gives_vec,
                 may_fail,
+                fault,
             }),
         }
     }

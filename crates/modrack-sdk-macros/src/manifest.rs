@@ -1,12 +1,13 @@
 //! What a module says of itself: TOML with its keys, its functions as WIT, and its parameters.
 
 use crate::attributes::Toml;
+use crate::contracts::{Seat, seat};
 use crate::function::{Function, kebab};
 use crate::module::{Home, Module};
 use crate::types::Wit;
 
-/// The manifest without the parameters, which come after it.
-pub(crate) fn text(module: &Module, wit: Option<&str>) -> String {
+/// The manifest without the parameters, which come after it; `wit` is what [`wit`] gives.
+pub(crate) fn text(module: &Module, wit: &str) -> String {
     let mut text = String::new();
     let said = &module.said;
     let has = |key: &str| said.keys.iter().any(|(name, _)| name == key);
@@ -40,9 +41,7 @@ pub(crate) fn text(module: &Module, wit: Option<&str>) -> String {
     if let (false, Some(takes)) = (has("takes"), takes(module)) {
         text.push_str(&format!("takes = \"{takes}\"\n"));
     }
-    if let Some(wit) = wit {
-        text.push_str(&format!("wit = {}\n", long(wit)));
-    }
+    text.push_str(&format!("wit = {}\n", long(wit)));
     text
 }
 
@@ -94,7 +93,12 @@ pub(crate) fn wit(module: &Module) -> String {
     for function in &module.functions {
         text.push('\n');
         document(&mut text, "    ", &function.docs);
-        text.push_str(&format!("    export {}: {};\n", kebab(&function.name), function.wit(false)));
+        let gives = match seat(module, function) {
+            // What the function gives beyond its contract goes no further.
+            Some(Seat { gives: Wit::Nothing, .. }) => &Wit::Nothing,
+            _ => &function.gives,
+        };
+        text.push_str(&format!("    export {}: {};\n", kebab(&function.name), function.wit(gives, false)));
     }
     text.push_str("}\n");
     text
@@ -105,11 +109,11 @@ impl Function {
         self.gives.uses(name) || self.args.iter().any(|arg| arg.wit.uses(name))
     }
 
-    /// As WIT writes it; one that may fail gives a `result`.
-    pub(crate) fn wit(&self, may_fail: bool) -> String {
+    /// As WIT writes it, with what it `gives`; one that may fail gives a `result`.
+    pub(crate) fn wit(&self, gives: &Wit, may_fail: bool) -> String {
         let args: Vec<String> =
             self.args.iter().map(|arg| format!("{}: {}", kebab(&arg.name), arg.wit.text())).collect();
-        let gives = match (&self.gives, may_fail) {
+        let gives = match (gives, may_fail) {
             (Wit::Nothing, false) => String::new(),
             (Wit::Nothing, true) => " -> result<_, error>".to_owned(),
             (gives, false) => format!(" -> {}", gives.text()),

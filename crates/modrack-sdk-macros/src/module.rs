@@ -11,6 +11,7 @@ use syn::{
 use crate::attributes::{Said, docs, parse_said};
 use crate::function::{Access, Function, combine};
 use crate::params::Taken;
+use crate::types::Fault;
 
 /// What is known of a module.
 pub(crate) struct Module {
@@ -40,6 +41,7 @@ enum Block {
 pub(crate) struct Create {
     pub(crate) ident: syn::Ident,
     pub(crate) takes: Taken,
+    pub(crate) fault: Fault,
 }
 
 /// An error, and the block without what the macro alone understands, where there is one.
@@ -96,6 +98,7 @@ impl Module {
                 Ok(function) => functions.push(function),
                 Err(error) => combine(&mut wrong, error),
             }
+            without_params(&mut method.sig);
         }
         let documented = docs(&block.attrs);
         let home = Home::State(block.self_ty.clone());
@@ -112,10 +115,10 @@ impl Module {
         )
     }
 
-    fn of_mod(said: Said, block: ItemMod) -> std::result::Result<Self, Failed> {
+    fn of_mod(said: Said, mut block: ItemMod) -> std::result::Result<Self, Failed> {
         let mut wrong = None;
         twice(&block.attrs, &mut wrong);
-        let Some((_, items)) = &block.content else {
+        let Some((_, items)) = &mut block.content else {
             let message = "`#[modrack::module]` must see the functions: write `mod name { ... }`, or put the attribute \
                            on an `impl` block";
             return Err((Error::new(block.ident.span(), message), None));
@@ -130,6 +133,7 @@ impl Module {
                 Ok(function) => functions.push(function),
                 Err(error) => combine(&mut wrong, error),
             }
+            without_params(&mut function.sig);
         }
         let documented = docs(&block.attrs);
         let home = Home::Free;
@@ -159,6 +163,9 @@ impl Module {
             let message =
                 "A module that is shared runs several calls at once: take `&self`, and guard what changes";
             combine(&mut wrong, Error::new(span, message));
+        }
+        if wrong.is_none() {
+            crate::contracts::unfulfilled(&module, &mut wrong);
         }
         match wrong {
             Some(error) => Err((error, Some(module.block.with(&TokenStream::new())))),
@@ -191,7 +198,15 @@ impl Module {
     pub(crate) fn code(&self) -> TokenStream {
         let native = crate::native::code(self);
         let component = crate::component::code(self);
+        // Macros that are exported share one name space in a crate: a second module is an error where it stands, and
+        // not one of the linker.
         self.block.with(&quote! {
+            #[doc(hidden)]
+            #[macro_export]
+            macro_rules! a_library_is_one_modrack_module {
+                () => {};
+            }
+
             #native
             #component
         })
@@ -242,7 +257,20 @@ impl Create {
             return Err(Error::new(signature.generics.span(), format!("`{name}` cannot be generic")));
         }
         let ident = signature.ident.clone();
-        Ok(Self { ident, takes: Taken::read(signature)? })
+        let fault = match &signature.output {
+            ReturnType::Type(_, ty) => Fault::of(ty),
+            ReturnType::Default => Fault::Error,
+        };
+        Ok(Self { ident, takes: Taken::read(signature)?, fault })
+    }
+}
+
+/// Takes away what was told to be wrong, so that the compiler does not tell it again in other words.
+fn without_params(signature: &mut Signature) {
+    for input in &mut signature.inputs {
+        if let syn::FnArg::Typed(typed) = input {
+            typed.attrs.retain(|attribute| !attribute.path().is_ident("param"));
+        }
     }
 }
 

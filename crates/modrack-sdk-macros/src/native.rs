@@ -4,11 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use crate::contracts::seat;
 use crate::function::{Access, Function};
 use crate::manifest;
 use crate::module::{Home, Module};
 use crate::params::Taken;
-use crate::types::Passed;
+use crate::types::{Passed, Wit};
 
 pub(crate) fn code(module: &Module) -> TokenStream {
     let krate = &module.said.krate;
@@ -21,12 +22,17 @@ pub(crate) fn code(module: &Module) -> TokenStream {
         quote!(#native::function::<#entry>(#name))
     });
     let count = module.functions.len();
-    let head = manifest::text(module, Some(&manifest::wit(module)));
+    let head = manifest::text(module, &manifest::wit(module));
     let params = match &module.create {
         Some(create) => create.takes.manifest(krate),
         None => Taken::Nothing.manifest(krate),
     };
+    let abort = "A native module must unwind, or a panic of its code ends the program that runs it: take \
+                 `panic = \"abort\"` out of the profile, or build this profile for a `wasm32` target";
     quote! {
+        #[cfg(all(not(target_family = "wasm"), panic = "abort"))]
+        ::core::compile_error!(#abort);
+
         #[cfg(not(target_family = "wasm"))]
         const _: () = {
             type __Kept = #kept;
@@ -78,10 +84,11 @@ fn create(module: &Module, native: &TokenStream) -> (TokenStream, TokenStream) {
     let made = match &module.create {
         Some(create) => {
             let call = create.takes.call(&module.home.path(&create.ident), krate);
+            let call = create.fault.told(call, krate);
             quote!(#krate::__private::Made::made(#call))
         }
         None if module.functions.iter().any(|function| function.receiver.is_some()) => {
-            let default = quote_spanned!(state.span()=> <#state as ::core::default::Default>::default());
+            let default = quote_spanned!(state.span()=> <#state as #krate::__private::Begin>::begin());
             quote! {{
                 #krate::__private::known(__given, &[])?;
                 ::core::result::Result::Ok(#default)
@@ -155,8 +162,14 @@ fn entry(module: &Module, at: usize, function: &Function, native: &TokenStream) 
     }
     let span = function.ident.span();
     // What was read for the function goes when its entry returns, before the host has the result.
-    let how = if is_lent { quote_spanned!(span=> give_copied) } else { quote_spanned!(span=> give) };
-    let give = quote_spanned!(span=> let done = reply.#how(#path(#(#passed),*)););
+    let wants_nothing = seat(module, function).is_some_and(|seat| seat.gives == Wit::Nothing);
+    let how = match (wants_nothing, is_lent) {
+        (true, _) => quote_spanned!(span=> give_nothing),
+        (false, true) => quote_spanned!(span=> give_copied),
+        (false, false) => quote_spanned!(span=> give),
+    };
+    let called = function.fault.told(quote_spanned!(span=> #path(#(#passed),*)), krate);
+    let give = quote_spanned!(span=> let done = reply.#how(#called););
     quote! {
         struct #entry;
 

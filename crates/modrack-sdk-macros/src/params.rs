@@ -4,14 +4,14 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Expr, ExprLit, ExprUnary, Fields, FnArg, Ident, Lit, LitStr, Pat,
-    Path, Result, Signature, Type, UnOp,
+    Attribute, Data, DeriveInput, Error, Expr, ExprLit, ExprUnary, Fields, FnArg, Ident, Lit, LitFloat,
+    LitStr, Pat, Path, Result, Signature, Type, UnOp,
 };
 
 use crate::attributes::{crate_of, docs};
 use crate::function::{combine, unraw};
 use crate::manifest::quoted;
-use crate::types::{Passed, Wit, is_option};
+use crate::types::{Passed, Wit, arguments, is_option};
 
 /// What `create` takes.
 pub(crate) enum Taken {
@@ -192,6 +192,32 @@ fn literal(expr: &Expr) -> Option<String> {
     }
 }
 
+/// The type, or that within an `Option`.
+fn within(ty: &Type) -> &Type {
+    match ty {
+        Type::Path(path) if is_option(ty) => {
+            let last = path.path.segments.last();
+            last.and_then(|last| arguments(&last.arguments).first().copied()).unwrap_or(ty)
+        }
+        _ => ty,
+    }
+}
+
+/// A whole number that is written where a number is meant, as one.
+fn fitted(expr: Expr, ty: &Type) -> Expr {
+    let is_float = matches!(Wit::of(within(ty)), Wit::Plain("f32" | "f64", _));
+    match expr {
+        Expr::Lit(ExprLit { attrs, lit: Lit::Int(number) }) if is_float && number.suffix().is_empty() => {
+            let lit = Lit::Float(LitFloat::new(&format!("{}.0", number.base10_digits()), number.span()));
+            Expr::Lit(ExprLit { attrs, lit })
+        }
+        Expr::Unary(ExprUnary { attrs, op, expr }) => {
+            Expr::Unary(ExprUnary { attrs, op, expr: Box::new(fitted(*expr, ty)) })
+        }
+        other => other,
+    }
+}
+
 fn is_ours(attribute: &Attribute) -> bool {
     attribute.path().is_ident("param") || attribute.path().is_ident("doc")
 }
@@ -213,9 +239,9 @@ impl Param {
             attribute.parse_nested_meta(|meta| {
                 let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
                 match key.as_str() {
-                    "default" => param.default = Some(meta.value()?.parse()?),
-                    "min" => param.min = Some(meta.value()?.parse()?),
-                    "max" => param.max = Some(meta.value()?.parse()?),
+                    "default" => param.default = Some(fitted(meta.value()?.parse()?, ty)),
+                    "min" => param.min = Some(fitted(meta.value()?.parse()?, ty)),
+                    "max" => param.max = Some(fitted(meta.value()?.parse()?, ty)),
                     "check" => param.check = Some(meta.value()?.parse()?),
                     "one_of" => {
                         let words: syn::ExprArray = meta.value()?.parse()?;
@@ -242,7 +268,11 @@ impl Param {
         let ty = Passed::of(&self.ty).read;
         let default = match &self.default {
             None => quote!(::core::option::Option::None),
-            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
+            // Text becomes whatever the type makes of it, unless it is one that is surely no text.
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))
+                if matches!(Wit::of(&self.ty), Wit::Plain("string", _) | Wit::Value)
+                    || is_option(&self.ty) =>
+            {
                 quote!(::core::option::Option::Some(|| ::core::convert::Into::into(#text)))
             }
             Some(expr) => quote_spanned!(expr.span()=> ::core::option::Option::Some(|| #expr)),
@@ -252,8 +282,12 @@ impl Param {
         };
         let mut checks = TokenStream::new();
         if self.min.is_some() || self.max.is_some() {
+            let of = within(&self.ty);
             let bound = |bound: &Option<Expr>| match bound {
-                Some(expr) => quote!(::core::option::Option::Some(#expr)),
+                Some(expr) => quote_spanned! {expr.span()=> {
+                    let bound: #of = #expr;
+                    ::core::option::Option::Some(bound)
+                }},
                 None => quote!(::core::option::Option::None),
             };
             let (min, max) = (bound(&self.min), bound(&self.max));

@@ -5,6 +5,8 @@ use quote::quote;
 use syn::visit_mut::{VisitMut, visit_type_mut, visit_type_reference_mut};
 use syn::{GenericArgument, Lifetime, PathArguments, Type, TypePath, TypeReference};
 
+use crate::contracts::Record;
+
 /// A type as WIT has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wit {
@@ -19,6 +21,10 @@ pub(crate) enum Wit {
     Map(Box<Self>),
     Value,
     Table,
+    /// A record of a contract, which only interfaces of contracts have.
+    Record(Box<Record>),
+    /// Rows one after the other, as the contract `source` has them: a resource.
+    Rows,
     /// No result at all.
     Nothing,
 }
@@ -65,16 +71,20 @@ impl Wit {
                 Some((rust, wit)) => Self::Plain(wit, rust),
                 None if word == "String" => STRING,
                 None if matches!(word, "Table" | "RecordBatch") => Self::Table,
+                None if word == "Rows" => Self::List(Box::new(Self::Value)),
                 None => Self::Value,
             },
             ("Vec", [item]) => Self::list(item),
-            ("Box", [inner]) => Self::of(inner),
+            ("Box", [inner]) => match Self::of(inner) {
+                plain @ Self::Plain(..) => plain,
+                _ => Self::Value,
+            },
             ("Option", [inner]) => match Self::of(inner) {
                 // What may be nothing anyway says no more as an option.
                 Self::Nothing | Self::Value => Self::Value,
                 inner => Self::Option(Box::new(inner)),
             },
-            ("BTreeMap" | "HashMap", [key, value] | [key, value, _]) => {
+            ("BTreeMap" | "HashMap" | "IndexMap", [key, value] | [key, value, _]) => {
                 match (Self::of(key), Self::of(value)) {
                     (STRING, Self::Nothing) => Self::Value,
                     (STRING, value) => Self::Map(Box::new(value)),
@@ -96,24 +106,45 @@ impl Wit {
                 format!("tuple<{}>", items.iter().map(Self::text).collect::<Vec<_>>().join(", "))
             }
             Self::Map(value) => format!("list<tuple<string, {}>>", value.text()),
-            Self::Value | Self::Nothing => "value".to_owned(),
+            Self::Value | Self::Nothing | Self::Record(_) => "value".to_owned(),
             Self::Table => "table".to_owned(),
+            Self::Rows => "list<value>".to_owned(),
+        }
+    }
+
+    /// As an author would write it in Rust.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Plain(_, rust) => (*rust).to_owned(),
+            Self::Bytes => "Vec<u8>".to_owned(),
+            Self::List(item) => format!("Vec<{}>", item.shown()),
+            Self::Option(inner) => format!("Option<{}>", inner.shown()),
+            Self::Tuple(items) => {
+                format!("({})", items.iter().map(Self::shown).collect::<Vec<_>>().join(", "))
+            }
+            Self::Map(value) => format!("BTreeMap<String, {}>", value.shown()),
+            Self::Value => "Value".to_owned(),
+            Self::Table => "Table".to_owned(),
+            Self::Record(record) => record.name.to_owned(),
+            Self::Rows => "Rows".to_owned(),
+            Self::Nothing => "()".to_owned(),
         }
     }
 
     /// Whether `name` of `modrack:types` is in it.
     pub(crate) fn uses(&self, name: &str) -> bool {
         match self {
-            Self::Value => name == "value",
+            Self::Value | Self::Rows => name == "value",
             Self::Table => name == "table",
             Self::List(inner) | Self::Option(inner) | Self::Map(inner) => inner.uses(name),
             Self::Tuple(items) => items.iter().any(|item| item.uses(name)),
-            Self::Plain(..) | Self::Bytes | Self::Nothing => false,
+            Self::Plain(..) | Self::Bytes | Self::Record(_) | Self::Nothing => false,
         }
     }
 }
 
-const STRING: Wit = Wit::Plain("string", "String");
+/// `string`.
+pub(crate) const STRING: Wit = Wit::Plain("string", "String");
 
 const PLAIN: &[(&str, &str)] = &[
     ("bool", "bool"),
@@ -147,6 +178,58 @@ pub(crate) fn result_of(ty: &Type) -> Option<Option<&Type>> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     (last.ident == "Result").then(|| arguments(&last.arguments).first().copied())
+}
+
+/// What the `E` of a `Result<T, E>` is made an error by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `Into<Error>`, as all errors are that are types of their own.
+    Error,
+    /// What says nothing but what it says: text, and errors in a box.
+    Said,
+    /// What others put into a box: `anyhow::Error` and its like.
+    Boxed,
+}
+
+impl Fault {
+    /// That of what a function returns.
+    pub(crate) fn of(ty: &Type) -> Self {
+        let Type::Path(path) = ty else { return Self::Error };
+        let is_foreign = |path: &TypePath| {
+            let first = path.path.segments.first().map(|first| first.ident.to_string());
+            matches!(first.as_deref(), Some("anyhow" | "eyre" | "color_eyre"))
+        };
+        let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {
+            return Self::Error;
+        };
+        match arguments(&last.arguments).get(1) {
+            None if is_foreign(path) => Self::Boxed,
+            Some(Type::Path(error)) if is_foreign(error) => Self::Boxed,
+            Some(Type::Path(error)) => match error.path.segments.last() {
+                Some(last) if last.ident == "String" || last.ident == "Cow" => Self::Said,
+                Some(last) if last.ident == "Box" => match arguments(&last.arguments).first() {
+                    Some(Type::TraitObject(_)) => Self::Said,
+                    Some(Type::Path(text)) if text.path.is_ident("str") => Self::Said,
+                    _ => Self::Error,
+                },
+                _ => Self::Error,
+            },
+            Some(Type::Reference(error)) => match &*error.elem {
+                Type::Path(path) if path.path.is_ident("str") => Self::Said,
+                _ => Self::Error,
+            },
+            _ => Self::Error,
+        }
+    }
+
+    /// The result of `call`, whose error has become one of the kit's where it cannot by itself.
+    pub(crate) fn told(self, call: TokenStream, krate: &syn::Path) -> TokenStream {
+        match self {
+            Self::Error => call,
+            Self::Said => quote!(::core::result::Result::map_err(#call, #krate::__private::said)),
+            Self::Boxed => quote!(::core::result::Result::map_err(#call, #krate::__private::boxed)),
+        }
+    }
 }
 
 /// Whether the type is an `Option`.
@@ -207,6 +290,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_function_fails_with_is_known_by_its_name() {
+        for (rust, fault) in [
+            ("Result<i64>", Fault::Error),
+            ("Result<i64, ParseIntError>", Fault::Error),
+            ("Result<i64, String>", Fault::Said),
+            ("Result<i64, &'static str>", Fault::Said),
+            ("std::result::Result<i64, Box<dyn Error>>", Fault::Said),
+            ("Result<i64, Box<ParseIntError>>", Fault::Error),
+            ("anyhow::Result<i64>", Fault::Boxed),
+            ("Result<i64, anyhow::Error>", Fault::Boxed),
+            ("i64", Fault::Error),
+        ] {
+            let ty: Type = syn::parse_str(rust).unwrap();
+            assert_eq!(Fault::of(&ty), fault, "{rust}");
+        }
+    }
+
+    #[test]
     fn types_have_their_name_in_wit() {
         for (rust, wit) in [
             ("i64", "s64"),
@@ -218,12 +319,15 @@ mod tests {
             ("&[String]", "list<string>"),
             ("(i32, bool)", "tuple<s32, bool>"),
             ("BTreeMap<String, Vec<i64>>", "list<tuple<string, list<s64>>>"),
+            ("modrack::IndexMap<String, f64>", "list<tuple<string, f64>>"),
             ("HashMap<i64, i64>", "value"),
             ("Row", "value"),
             ("Option<Row>", "value"),
             ("Vec<Place>", "list<value>"),
             ("arrow_array::RecordBatch", "table"),
             ("Box<f32>", "f32"),
+            ("Box<Vec<f32>>", "value"),
+            ("modrack::Rows", "list<value>"),
         ] {
             let ty: Type = syn::parse_str(rust).unwrap();
             assert_eq!(Wit::of(&ty).text(), wit, "{rust}");

@@ -3,6 +3,7 @@
 //! `wit-bindgen` writes the interface itself; nothing here handles a pointer.
 
 mod cell;
+mod contract;
 mod host;
 pub(crate) mod lent;
 #[cfg(feature = "arrow")]
@@ -10,6 +11,7 @@ mod table;
 mod wit;
 
 pub use cell::{Cell, listen, made};
+pub use contract::{Stream, lift, lower, map};
 pub(crate) use host::{call, cancelled, config, log, time_left};
 pub use wit::{FromWit, IntoWit, argument, failed, read, rest, spread};
 pub use wit_bindgen;
@@ -18,7 +20,7 @@ pub use wit_bindgen;
 #[expect(missing_docs, reason = "written by wit-bindgen from the WIT, which is documented")]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: ["../../contracts/types.wit", "../../contracts/host.wit"],
+        path: ["contracts/types.wit", "contracts/host.wit"],
         inline: "package modrack:sdk; world sdk { import modrack:host/host@1.0.0; }",
         world: "modrack:sdk/sdk",
         generate_all,

@@ -183,14 +183,58 @@ impl fmt::Debug for Error {
 
 impl<E: std::error::Error + 'static> From<E> for Error {
     fn from(error: E) -> Self {
-        let mut made = Self::new(error.to_string()).class(class_of::<E>());
-        let mut source = error.source();
-        while let Some(inner) = source {
-            made.0.causes.push(Cause { class: None, message: inner.to_string() });
-            source = inner.source();
-        }
-        made
+        of_source(&error).class(class_of::<E>())
     }
+}
+
+/// What says nothing but what it says: texts, and errors whose type is not known.
+#[doc(hidden)]
+pub trait Said {
+    /// As an error.
+    fn told(self) -> Error;
+}
+
+/// An error that is a text, or that stands in a box.
+#[doc(hidden)]
+pub fn said(error: impl Said) -> Error {
+    error.told()
+}
+
+/// An error of a library that has one type for all of them.
+#[doc(hidden)]
+pub fn boxed(error: impl Into<Box<dyn std::error::Error>>) -> Error {
+    of_source(&*error.into())
+}
+
+fn of_source(error: &dyn std::error::Error) -> Error {
+    let mut made = Error::new(error.to_string());
+    let mut source = error.source();
+    while let Some(inner) = source {
+        made.0.causes.push(Cause { class: None, message: inner.to_string() });
+        source = inner.source();
+    }
+    made
+}
+
+macro_rules! said {
+    ($($ty:ty => |$error:ident| $told:expr),* $(,)?) => {
+        $(impl Said for $ty {
+            fn told(self) -> Error {
+                let $error = self;
+                $told
+            }
+        })*
+    };
+}
+
+said! {
+    String => |text| Error::new(text),
+    &str => |text| Error::new(text),
+    std::borrow::Cow<'_, str> => |text| Error::new(text),
+    Box<str> => |text| Error::new(text),
+    Box<dyn std::error::Error> => |error| of_source(&*error),
+    Box<dyn std::error::Error + Send> => |error| of_source(&*error),
+    Box<dyn std::error::Error + Send + Sync> => |error| of_source(&*error),
 }
 
 /// The name of a type without its path, which for types of the standard library differs from compiler to compiler.

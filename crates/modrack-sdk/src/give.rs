@@ -24,6 +24,13 @@ pub trait IntoValue: Sized {
         Ok(Value::List(items.into_iter().map(Self::into_value).collect::<Result<_>>()?))
     }
 
+    /// The rows that a source gives by it.
+    #[doc(hidden)]
+    #[cfg(target_family = "wasm")]
+    fn into_rows(self) -> Result<crate::Rows> {
+        self.into_value().map(crate::Rows::of)
+    }
+
     /// Hands it to the host in the cheapest way there is.
     #[doc(hidden)]
     #[cfg(not(target_family = "wasm"))]
@@ -37,7 +44,7 @@ pub trait IntoValue: Sized {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the result of a module's function",
     label = "this type has no way out as a value",
-    note = "Results are `()`, `bool`, whole numbers, `f64`, `&str`, `String`, `Vec<T>`, `Option<T>`, tuples, maps with `String` keys, `Row`, `Value`, and `Result` of one of them, whose error becomes a `modrack::Error`",
+    note = "Results are `()`, `bool`, whole numbers, `f64`, `&str`, `String`, `Vec<T>`, `Option<T>`, tuples, maps with `String` keys, `Row`, `Value`, and `Result` of one of them, whose error is text, a `modrack::Error`, or any type with the trait `std::error::Error`",
     note = "A type of your own becomes one by `#[derive(modrack::Value)]`; tables need the feature `arrow`"
 )]
 pub trait Outcome {
@@ -203,6 +210,13 @@ impl<T: IntoValue> IntoValue for BTreeMap<String, T> {
 impl<T: IntoValue, S> IntoValue for HashMap<String, T, S> {
     fn into_value(self) -> Result<Value> {
         entries(self.into_iter().collect::<BTreeMap<_, _>>())
+    }
+}
+
+#[cfg(feature = "indexmap")]
+impl<T: IntoValue, S> IntoValue for indexmap::IndexMap<String, T, S> {
+    fn into_value(self) -> Result<Value> {
+        entries(self)
     }
 }
 

@@ -54,11 +54,13 @@
 //!
 //! Every `pub fn` is a function of the module. Built as a `cdylib` for the machine it is a native library, built for a
 //! `wasm32` target a component; functions, types and documentation stand in the file and are read from it
-//! without running it. The functions stay plain functions of Rust, so `cargo test` tests them as they are.
+//! without running it. The functions stay plain functions of Rust, so `cargo test` tests them as they are; what they
+//! ask of their host, a [`test::Host`] answers.
 
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod component;
+pub mod contract;
 mod error;
 mod give;
 #[cfg(not(target_family = "wasm"))]
@@ -67,11 +69,14 @@ pub mod native;
 mod params;
 mod read;
 mod row;
+mod rows;
 mod said;
 mod services;
 mod started;
 #[cfg(feature = "arrow")]
 mod table;
+#[cfg(not(target_family = "wasm"))]
+pub mod test;
 mod value;
 mod view;
 
@@ -83,10 +88,13 @@ pub use arrow_array::RecordBatch;
 pub use arrow_schema;
 pub use error::{Cause, Error, Misfit, Result};
 pub use give::{IntoValue, Outcome};
+#[cfg(feature = "indexmap")]
+pub use indexmap::IndexMap;
 pub use modrack_sdk_macros::{Params, Value, module};
 pub use params::Params;
 pub use read::FromValue;
 pub use row::Row;
+pub use rows::Rows;
 pub use services::{Level, Slot, cancelled, config, log, slot, time_left};
 #[cfg(feature = "arrow")]
 pub use table::Table;
@@ -101,10 +109,11 @@ pub mod __private {
     #[cfg(target_family = "wasm")]
     #[doc(no_inline)]
     pub use crate::component;
+    pub use crate::error::{boxed, said};
     #[cfg(not(target_family = "wasm"))]
     #[doc(no_inline)]
     pub use crate::native;
     pub use crate::params::{bounds, known, one_of, param};
     pub use crate::said::{joined, length};
-    pub use crate::started::{Made, count};
+    pub use crate::started::{Begin, Made, count};
 }

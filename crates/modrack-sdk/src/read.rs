@@ -189,6 +189,13 @@ where
     }
 }
 
+#[cfg(feature = "indexmap")]
+impl<'v, T: FromValue<'v>, S: BuildHasher + Default> FromValue<'v> for indexmap::IndexMap<String, T, S> {
+    fn from_value(value: ValueRef<'v>) -> Result<Self, Misfit> {
+        entries(value)
+    }
+}
+
 impl FromValue<'_> for Row {
     fn from_value(value: ValueRef<'_>) -> Result<Self, Misfit> {
         let Shape::Map(fields) = value.shape() else { return Err(value.misfit("a mapping")) };

@@ -24,7 +24,7 @@ pub enum Level {
     Error,
 }
 
-/// Lines for the log of whoever runs the module. Where nobody does, in a test, they go to standard error.
+/// Lines for the log of whoever runs the module. Where nobody does, they go to standard error.
 ///
 /// ```
 /// # use modrack_sdk as modrack;
@@ -144,5 +144,5 @@ pub fn cancelled() -> bool {
 
 fn nobody() -> Error {
     Error::new("No host runs this module")
-        .hint("Ask within a function of the module, on the thread that runs it")
+        .hint("Ask within a function of the module, on the thread that runs it; in a test, by `modrack::test::Host`")
 }

@@ -28,6 +28,24 @@ impl<S, E: Into<Error>> Made<S> for Result<S, E> {
     }
 }
 
+/// A state that is there without parameters.
+#[diagnostic::on_unimplemented(
+    message = "Nothing makes `{Self}`, the state of the module",
+    label = "there is no `create`, and it has no `Default`",
+    note = "Write `pub fn create() -> Self` in the block of the module, or put `#[derive(Default)]` on the type"
+)]
+pub trait Begin {
+    /// The state.
+    fn begin() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Default> Begin for S {
+    fn begin() -> Self {
+        Self::default()
+    }
+}
+
 /// That so many arguments are not too few or too many.
 ///
 /// # Errors

@@ -181,7 +181,8 @@ fn values_cross_both_ways() {
     let round = [key("round_one", abi::Value::float(2.0))];
     check("shape", &[abi::Value::map(&round)], map([("flat", map([("width", 2.into())]))]));
     check("keys", &[abi::Value::map(&by)], Value::Int(2));
-    check("all", &[abi::Value::NULL, abi::Value::NULL, abi::Value::NULL], Value::Int(3));
+    check("all", &[abi::Value::list(&[abi::Value::NULL; 3])], Value::Int(3));
+    check("all", &[], Value::Int(0));
     check("setting", &[], Value::Int(7));
     let row = [key("price", abi::Value::float(10.0)), key("quantity", abi::Value::int(2))];
     let gives = map([("price", 10.0.into()), ("quantity", 2.into()), ("total", 24.0.into())]);

@@ -53,10 +53,11 @@ impl Guest {
     }
 }
 
-/// A guest in Rust of the workspace in `guests/`, of that for tables, and a slide.
+/// A guest in Rust of the workspace in `guests/`, of that for tables, a slide, and an example of the kit.
 const OURS: Kind = Kind::Rust { workspace: "guests", example_of: None };
 const TABLES: Kind = Kind::Rust { workspace: "guests/tables", example_of: None };
 const SLIDE: Kind = Kind::Rust { workspace: "guests", example_of: Some("slides") };
+const EXAMPLE: Kind = Kind::Rust { workspace: "guests", example_of: Some("kit") };
 
 /// The kit for authors, in both forms; and the workspaces.
 const KIT: &[&str] = &["Cargo.toml", "crates/modrack-abi", "crates/modrack-sdk", "crates/modrack-sdk-macros"];
@@ -108,6 +109,18 @@ pub(crate) const GUESTS: &[Guest] = &[
     Guest { name: "reverse", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/plugins/reverse.rs"]] },
     Guest { name: "scale", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/normalise/scale.rs"]] },
     Guest { name: "shout", kind: SLIDE, from: &[IN_SLIDES, KIT, &["examples/slides/lifecycle/shout.rs"]] },
+    Guest { name: "kinds", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-analyzer", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-error-handler", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-formatter", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-layer", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-metric", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-plugin", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-runnable", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-sink", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-source", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-source-transform", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
+    Guest { name: "contract-transform", kind: EXAMPLE, from: &[IN_OURS, KIT, &["guests/kit"]] },
     Guest {
         name: "price-javascript",
         kind: Kind::JavaScript { folder: "guests/javascript", script: "price.js" },

@@ -39,28 +39,53 @@ pub(crate) enum Outcome {
 
 /// Builds, and says what became of each guest.
 pub(crate) fn run(args: &[String]) -> Result<bool> {
+    if let [flag, folder] = args
+        && flag == "--package"
+    {
+        return package(Path::new(folder));
+    }
     let (mut all, mut keep) = (false, false);
     for arg in args {
         match arg.as_str() {
             "--all" => all = true,
             "--keep" => keep = true,
             _ => bail!(
-                "`guests` takes `--all`, which also builds those that take long, and `--keep`, which renews those that \
-                 are kept beside their source"
+                "`guests` takes `--all`, which also builds those that take long, `--keep`, which renews those that are \
+                 kept beside their source, and `--package DIR`, which builds a package that `modrack new rust` made"
             ),
         }
     }
     let started = Instant::now();
     let folder = folder()?;
     let outcomes = build(all)?;
+    let mut said = None;
     for (name, outcome) in &outcomes {
-        println!("{name:<18} {outcome}");
+        // What failed in one go is told once.
+        if matches!(outcome, Outcome::Failed(_)) && said == Some(outcome) {
+            println!("{name:<26} does not build either");
+            continue;
+        }
+        println!("{name:<26} {outcome}");
+        said = Some(outcome);
     }
     if keep {
         kept::renew()?;
     }
     println!("in {:.1} s, to {}", started.elapsed().as_secs_f64(), folder.display());
     Ok(!outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_))))
+}
+
+/// Builds a package of an author's as a component, and prints where that is.
+fn package(folder: &Path) -> Result<bool> {
+    let yard = Yard::open(self::folder()?)?;
+    match rust::package(&yard, folder)? {
+        Ok(component) => println!("{}", component.display()),
+        Err(outcome) => {
+            eprintln!("{} {outcome}", folder.display());
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Where guests are put: beside what cargo builds.

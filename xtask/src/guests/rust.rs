@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::list::{Guest, Kind};
 use super::stamp::hash;
@@ -97,6 +97,24 @@ fn made(guest: &Guest) -> PathBuf {
     }
 }
 
+/// Builds the package in a folder by its profile `component`; or says why not.
+pub(super) fn package(yard: &Yard, folder: &Path) -> Result<std::result::Result<PathBuf, Outcome>> {
+    let Some(toolchain) = Toolchain::find().or_else(install) else {
+        return Ok(Err(Outcome::Skipped(HOW.to_owned())));
+    };
+    let build = yard.folder.join("build");
+    let mut command = toolchain.base(folder, &build);
+    command.args(["--profile", "component"]);
+    let (printed, succeeded) = capture(command)?;
+    if !succeeded {
+        return Ok(Err(Outcome::Failed(printed)));
+    }
+    let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let name = name.context("the package has a name")?.replace('-', "_");
+    Ok(Ok(build.join(toolchain.target).join("component").join(name).with_extension("wasm")))
+}
+
 impl Toolchain {
     /// The best that this machine has.
     fn find() -> Option<Self> {
@@ -129,9 +147,8 @@ impl Toolchain {
 
     /// Cargo, to build these packages and examples of a workspace.
     fn cargo(&self, workspace: &Path, guests: &[&Guest], build: &Path) -> Command {
-        let mut command = cargo();
-        command.current_dir(workspace).args(["build", "--release", "--quiet", "--locked"]);
-        command.args(["--target", self.target, "--target-dir"]).arg(build);
+        let mut command = self.base(workspace, build);
+        command.args(["--release", "--locked"]);
         let has_packages =
             guests.iter().any(|guest| matches!(guest.kind, Kind::Rust { example_of: None, .. }));
         command.args(has_packages.then_some("--lib"));
@@ -143,6 +160,14 @@ impl Toolchain {
                 _ => command.args(["--package", guest.name]),
             };
         }
+        command
+    }
+
+    /// Cargo, to build what is in a folder.
+    fn base(&self, folder: &Path, build: &Path) -> Command {
+        let mut command = cargo();
+        command.current_dir(folder).args(["build", "--quiet"]);
+        command.args(["--target", self.target, "--target-dir"]).arg(build);
         // What is set for the build of the product is not meant for this one.
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
             command.env_remove(name);

@@ -39,6 +39,18 @@ macro_rules! same {
             fn into_wit(self) -> Result<$ty> {
                 Ok(self)
             }
+        }
+
+        impl FromWit<$ty> for Box<$ty> {
+            fn from_wit(value: $ty) -> Result<Self, Misfit> {
+                Ok(Self::new(value))
+            }
+        }
+
+        impl IntoWit<$ty> for Box<$ty> {
+            fn into_wit(self) -> Result<$ty> {
+                Ok(*self)
+            }
         })*
     };
 }
@@ -136,6 +148,22 @@ impl<W, T: IntoWit<W>> IntoWit<Vec<(String, W)>> for BTreeMap<String, T> {
 impl<W, T: IntoWit<W>, S> IntoWit<Vec<(String, W)>> for HashMap<String, T, S> {
     fn into_wit(self) -> Result<Vec<(String, W)>> {
         self.into_iter().collect::<BTreeMap<_, _>>().into_wit()
+    }
+}
+
+#[cfg(feature = "indexmap")]
+impl<W, T: FromWit<W>, S: BuildHasher + Default> FromWit<Vec<(String, W)>>
+    for indexmap::IndexMap<String, T, S>
+{
+    fn from_wit(value: Vec<(String, W)>) -> Result<Self, Misfit> {
+        pairs(value)
+    }
+}
+
+#[cfg(feature = "indexmap")]
+impl<W, T: IntoWit<W>, S> IntoWit<Vec<(String, W)>> for indexmap::IndexMap<String, T, S> {
+    fn into_wit(self) -> Result<Vec<(String, W)>> {
+        self.into_iter().map(|(name, value)| Ok((name, value.into_wit()?))).collect()
     }
 }
 

@@ -144,18 +144,13 @@ pub fn arg<'v, T: FromValue<'v>>(args: Args<'v>, index: usize, name: &str) -> Re
     }
 }
 
-/// However many arguments there are from `index` on.
+/// However many arguments there are from `index` on: the host hands them over as the WIT has them, as one list.
 ///
 /// # Errors
 /// An argument that does not fit.
 pub fn rest<'v, T: FromValue<'v>>(args: Args<'v>, index: usize, name: &str) -> Result<Vec<T>> {
-    let mut all = Vec::new();
-    let mut at = index;
-    while let Some(value) = args.at(at) {
-        all.push(T::from_value(value).map_err(|why| why.at(at - index).of_argument(name))?);
-        at += 1;
-    }
-    Ok(all)
+    let Some(list) = args.at(index) else { return Ok(Vec::new()) };
+    Vec::from_value(list).map_err(|misfit| misfit.of_argument(name))
 }
 
 impl Reply<'_> {
@@ -166,6 +161,15 @@ impl Reply<'_> {
     #[inline]
     pub fn give<T: Outcome<Good: IntoValue>>(&mut self, outcome: T) -> Done {
         outcome.outcome()?.reply(self)
+    }
+
+    /// Hands over nothing, whatever the function gave: its contract wants nothing.
+    ///
+    /// # Errors
+    /// What the function failed with.
+    #[inline]
+    pub fn give_nothing<T: Outcome>(&mut self, outcome: T) -> Done {
+        outcome.outcome().map(drop)
     }
 
     /// Hands over what a function gave that was lent what its entry read for it: text and bytes of the result may

@@ -11,7 +11,7 @@ use modrack_abi as abi;
 use super::lent;
 use super::reply::Laid;
 use crate::error::{Cause, Error, What};
-use crate::{Level, Result, Value, ValueRef};
+use crate::{Level, Result, Value, ValueRef, test};
 
 thread_local! {
     static CONTEXT: Cell<*const abi::Context> = const { Cell::new(ptr::null()) };
@@ -95,6 +95,9 @@ pub(crate) fn is_there() -> bool {
 
 /// Writes a line to the host's log; false where there is none.
 pub(crate) fn log(level: Level, message: &str) -> bool {
+    if !is_there() {
+        return test::log(level, message);
+    }
     with(|context, host| {
         // SAFETY: context and host are there while the call runs, and the text while this does.
         unsafe { (host.log)(context, level as u32, abi::Str::lent(message)) }
@@ -104,6 +107,9 @@ pub(crate) fn log(level: Level, message: &str) -> bool {
 
 /// A parameter of the slot.
 pub(crate) fn config(key: &str) -> Option<Result<Value>> {
+    if !is_there() {
+        return test::config(key);
+    }
     with(|context, host| {
         let mut given = Given(abi::Output::NULL);
         // SAFETY: context and host are there while the call runs; the output is to be written.
@@ -114,6 +120,9 @@ pub(crate) fn config(key: &str) -> Option<Result<Value>> {
 
 /// Calls a function of another slot; the main one where `function` is empty.
 pub(crate) fn call(slot: &str, function: &str, args: Vec<Value>) -> Option<Result<Value>> {
+    if !is_there() {
+        return test::call(slot, function, args);
+    }
     with(|context, host| {
         let args = Laid::new(args)?;
         let mut given = Given(abi::Output::NULL);
@@ -135,6 +144,9 @@ pub(crate) fn call(slot: &str, function: &str, args: Vec<Value>) -> Option<Resul
 
 /// How much time the call has left; none where it has no deadline.
 pub(crate) fn time_left() -> Option<Duration> {
+    if !is_there() {
+        return test::time_left();
+    }
     // SAFETY: context and host are there while the call runs.
     let left = with(|context, host| unsafe { (host.time_left)(context) })?;
     (left != abi::NO_DEADLINE).then(|| Duration::from_nanos(left))
@@ -142,6 +154,9 @@ pub(crate) fn time_left() -> Option<Duration> {
 
 /// Whether nobody wants the result any more.
 pub(crate) fn cancelled() -> bool {
+    if !is_there() {
+        return test::cancelled();
+    }
     with(|context, _| {
         // SAFETY: the context is there while the call runs, and the byte for as long; the host sets it from
         // another thread, so it is read as one that changes.
