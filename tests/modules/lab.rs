@@ -10,6 +10,13 @@ pub struct Lab {
     counted: i64,
 }
 
+/// A record of two fields.
+#[derive(modrack::Value)]
+pub struct Point {
+    x: i64,
+    y: i64,
+}
+
 /// A function for everything that must not depend on a module's language.
 #[modrack::module(name = "lab")]
 impl Lab {
@@ -70,6 +77,16 @@ impl Lab {
     /// Gives back whole numbers by name.
     pub fn same_map(&self, x: BTreeMap<String, i64>) -> BTreeMap<String, i64> {
         x
+    }
+
+    /// Gives back a number of eight bits.
+    pub fn same_small(&self, x: u8) -> u8 {
+        x
+    }
+
+    /// The sum of the two fields of a record.
+    pub fn total_of(&self, point: Point) -> i64 {
+        point.x + point.y
     }
 
     /// Counts its calls, from `start` on.

@@ -121,6 +121,20 @@ def test_a_value_of_50_mb_is_refused_or_read(modrack: Modrack) -> None:
     assert len(failure.text) < 2_000
 
 
+@pytest.mark.parametrize("verb", [("inspect",), ("check",), ("call",)], ids=" ".join)
+def test_a_pipe_is_no_module(modrack: Modrack, verb: tuple[str, ...]) -> None:
+    """Nobody waits for somebody to write into it."""
+    os.mkfifo(modrack.folder / "pipe.py")
+    more = ("f",) if verb == ("call",) else ()
+    assert "pipe" in modrack.fails("M0202", *verb, "./pipe.py", *more, status=2).hint
+
+
+def test_a_file_that_is_named_like_a_slot(modrack: Modrack) -> None:
+    """What to write for it is said."""
+    modrack.write("notes.txt", "Buy milk.\n")
+    assert "`./notes.txt`" in modrack.fails("M0106", "inspect", "notes.txt", status=2).hint
+
+
 def test_every_mistake_of_a_rack_is_reported_at_once(modrack: Modrack) -> None:
     """Three mistakes, three reports, in the order of the text."""
     modrack.write(

@@ -113,6 +113,30 @@ def test_the_version_says_which_python_runs(modrack: Modrack) -> None:
     assert str(modrack.environment()["VIRTUAL_ENV"]) in json.dumps(told)
 
 
+def test_a_path_on_the_command_line_is_relative_to_the_current_folder(telltale: Modrack) -> None:
+    """As in every command, also where the rack stands above, and where it is elsewhere."""
+    folder = telltale.folder / "modules"
+    for use in ("./telltale.py", "../modules/telltale.py"):
+        about = telltale("inspect", use, "--json", cwd=folder).json
+        assert [file.rsplit("/")[-1] for file in about["files"]] == ["telltale.py"]
+        telltale("check", use, cwd=folder)
+    elsewhere = telltale.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "here.py").write_text("def f():\n    return 1\n")
+    assert telltale("-r", telltale.folder, "call", "./here.py", "f", cwd=elsewhere).json == 1
+    empty = telltale.home
+    (empty / "there.py").write_text("def f():\n    return 2\n")
+    assert telltale("-r", telltale.folder, "call", "./there.py", "f", cwd=empty).json == 2
+    assert "[M0201]" in telltale("inspect", "./modules/telltale.py", cwd=folder, code=1).stderr
+
+
+def test_a_parameter_that_there_is_not_among_named_ones(modrack: Modrack) -> None:
+    """It is no text for another one."""
+    modrack.write("add.py", "def add(a: int, b: int) -> int:\n    return a + b\n")
+    failure = modrack.fails("M0116", "call", "./add.py", "add", "a=1", "b=2", "cx=3", status=2)
+    assert ("`cx`" in failure.message, failure.hint) == (True, "It takes `a`, `b`")
+
+
 def test_a_rack_is_found_upwards(telltale: Modrack) -> None:
     """Like a repository, a rack holds for the folders below it."""
     deep = telltale.folder / "a" / "b"

@@ -82,7 +82,12 @@ def test_a_module_that_is_broken(modrack: Modrack, name: str, code: str, make: M
     """It is told before anything of it runs, by a check and by a call, and nothing is left behind."""
     modrack.write(name, make())
     modrack.write("rack.yaml", f"rack: 1\nslots:\n  it: {{ use: ./{name} }}\n")
-    for args in [("call", "it", "run"), ("check", "--load")]:
+    for args in [
+        ("call", "it", "run"),
+        ("check", "--load"),
+        ("check", "--load", f"./{name}"),
+        ("call", f"./{name}", "run"),
+    ]:
         failure = modrack.fails(code, *args)
         assert name in failure.text, failure.text
         assert failure.hint, failure.text

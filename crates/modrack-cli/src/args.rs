@@ -83,7 +83,7 @@ pub(crate) enum Verb {
     List(List),
     /// Show all that can be known of a slot or file without running it
     Inspect(Inspect),
-    /// Check the rack, its modules and its pipelines without running them
+    /// Check the rack, its modules and its pipelines, or single files, without running them
     Check(Check),
     /// Make a new rack or module
     #[command(subcommand, subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
@@ -170,6 +170,9 @@ pub(crate) struct Inspect {
 /// `check`.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
+    /// Slots, files or other `use` texts; without any, the whole rack is checked
+    #[arg(value_name = "SLOT|FILE", value_hint = ValueHint::AnyPath, add = ArgValueCompleter::new(complete::slots))]
+    pub(crate) slots: Vec<String>,
     /// Also start each slot once, and stop it
     #[arg(long)]
     pub(crate) load: bool,

@@ -45,6 +45,13 @@ pub(crate) fn parse(words: &[String], signature: Option<&Signature>, cancel: &Ca
             if let Some(error) = signature.and_then(|signature| misspelt(word, signature, param)) {
                 return Err(error);
             }
+            // Who began to name parameters goes on with it.
+            if !arguments.named.is_empty()
+                && let Some((name, signature)) = name_of(word).zip(signature)
+            {
+                let hint = format!("It takes {}", listed(signature));
+                return Err(Error::new(Code::Usage, format!("There is no parameter `{name}`")).hint(hint));
+            }
             let value = value(word, param.map(|p| &p.ty), &mut stdin_is_read, cancel)?;
             arguments.positional.push(value);
         }
@@ -62,10 +69,23 @@ fn named<'a>(
     if let Some(param) = signature.named(name) {
         return Some((name, rest, Some(param)));
     }
+    let more = signature.params.iter().find(|p| p.kind == ParamKind::NamedRest)?;
+    name_of(word).map(|name| (name, rest, Some(more)))
+}
+
+/// What stands before the `=` of a word, where that can be a name.
+fn name_of(word: &str) -> Option<&str> {
+    let (name, _) = word.split_once('=')?;
     let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let more = signature.params.iter().find(|p| p.kind == ParamKind::NamedRest)?;
-    is_name.then_some((name, rest, Some(more)))
+    is_name.then_some(name)
+}
+
+/// The parameters that can be given by name.
+fn listed(signature: &Signature) -> String {
+    let named = signature.params.iter().filter(|p| matches!(p.kind, ParamKind::Either | ParamKind::Named));
+    let names: Vec<_> = named.map(|param| format!("`{}`", param.name)).collect();
+    if names.is_empty() { "none by name".to_owned() } else { names.join(", ") }
 }
 
 /// Why a word is probably no text, where what stands before its `=` is nearly a parameter's name.

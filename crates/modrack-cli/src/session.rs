@@ -93,6 +93,24 @@ impl Session {
         self.open(self.plan()?.unwrap_or_else(|| self.no_rack()))
     }
 
+    /// What a word of the command line means as the `use` text of a rack: a path that begins with a dot is relative to
+    /// the current folder there, as in every command, and to the rack's folder here.
+    pub(crate) fn meant(&self, rack: &Rack, word: &str) -> String {
+        let (prefix, path) = match word.strip_prefix("native:") {
+            Some(path) => ("native:", path),
+            None => ("", word),
+        };
+        let Ok(current) = env::current_dir() else { return word.to_owned() };
+        if !(path.starts_with("./") || path.starts_with("../")) || current == rack.root() {
+            return word.to_owned();
+        }
+        let path = path.strip_prefix("./").unwrap_or(path);
+        match current.strip_prefix(rack.root()) {
+            Ok(below) => format!("{prefix}./{}", below.join(path).display()),
+            Err(_) => format!("{prefix}{}", current.join(path).display()),
+        }
+    }
+
     /// Opens a rack with the backends that this process has.
     ///
     /// # Errors

@@ -12,9 +12,13 @@ pub(crate) fn unknown_slot<'a>(
     text: &str,
     slots: impl Iterator<Item = &'a str>,
     modules: impl Iterator<Item = &'a str>,
+    is_file: bool,
 ) -> Error {
     let slots: Vec<_> = slots.collect();
     let error = Error::new(Code::UnknownSlot, format!("There is no slot `{text}`"));
+    if is_file {
+        return error.hint(format!("There is a file of that name: write `./{text}` for it"));
+    }
     match nearest(text, slots.iter().copied().chain(modules)) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")),
         None if slots.is_empty() => error
@@ -58,15 +62,23 @@ pub(crate) fn unreadable(path: &Path, root: &Path, why: &std::io::Error) -> Erro
         .phase(Phase::Find)
 }
 
-/// A file or folder that nothing claims.
-pub(crate) fn nothing_loads(path: &Path, root: &Path, folder: bool) -> Error {
-    let error = Error::new(Code::UnknownBackend, format!("Nothing here loads `{}`", shown(path, root)))
-        .phase(Phase::Find);
-    if folder {
-        error.hint("A folder that fills a slot must be a package: it needs an `__init__.py`")
-    } else {
-        error.hint("A module is Python source, a WebAssembly component or a shared library")
-    }
+/// A file that nothing claims.
+pub(crate) fn nothing_loads(path: &Path, root: &Path, hint: &str) -> Error {
+    Error::new(Code::UnknownBackend, format!("Nothing here loads `{}`", shown(path, root)))
+        .hint(hint)
+        .phase(Phase::Find)
+}
+
+/// A folder that nothing claims.
+pub(crate) fn folder_of_nothing(path: &Path, root: &Path) -> Error {
+    let hint = match path.join("Cargo.toml").is_file() {
+        true => "It is a package of cargo: build it, and name the library or the component in its `target`",
+        false => {
+            "A folder that fills a slot must be a package: it needs an `__init__.py`; the modules of a folder are found \
+             when `catalog:` names it"
+        }
+    };
+    nothing_loads(path, root, hint)
 }
 
 /// A kind of module for which there is no backend; and which module it is, where one is asked for.

@@ -3,6 +3,7 @@
 //! What a file is, its content tells; its ending decides only where no content does. A path that leads
 //! nowhere is an error, and nothing else is searched in its place.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -63,14 +64,30 @@ pub(crate) fn backend_of(rack: &RackCore, path: &Path) -> Result<BackendName> {
         _ => error::unreadable(path, rack.root(), &why),
     })?;
     if metadata.is_dir() {
-        return recognised(rack, path, None).ok_or_else(|| error::nothing_loads(path, rack.root(), true));
+        return recognised(rack, path, None).ok_or_else(|| error::folder_of_nothing(path, rack.root()));
+    }
+    // A pipe or a device could be read for ever.
+    if !metadata.is_file() {
+        return Err(error::nothing_loads(path, rack.root(), "It is a pipe or a device, and no file"));
     }
     let first = first_bytes(path).map_err(|why| error::unreadable(path, rack.root(), &why))?;
     // An extension of Python is a shared library too: who looks closer is asked first.
     recognised(rack, path, Some(&first))
         .or_else(|| BackendName::by_content(&first))
         .or_else(|| BackendName::by_ending(path))
-        .ok_or_else(|| error::nothing_loads(path, rack.root(), false))
+        .ok_or_else(|| error::nothing_loads(path, rack.root(), to_be_built(path)))
+}
+
+/// What to do with a file that is no module: source in a language that is built first is told so.
+fn to_be_built(path: &Path) -> &'static str {
+    match path.extension().and_then(OsStr::to_str).unwrap_or_default() {
+        "rs" => "Rust is built first: `use` names the library or the component that cargo makes of it",
+        "c" | "h" | "cpp" | "cc" | "zig" | "go" => {
+            "It is built first: `use` names the shared library or the component that it becomes"
+        }
+        "js" | "mjs" | "ts" => "It is built first: `use` names the component that it becomes",
+        _ => "A module is Python source, a WebAssembly component or a shared library",
+    }
 }
 
 /// The path from the root, without `.` and doubled slashes.

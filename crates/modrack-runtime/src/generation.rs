@@ -112,7 +112,7 @@ impl Generation {
         };
         match result {
             Ok(value) => Ok(value),
-            Err(error) => Err(self.blame(error, Phase::Call)),
+            Err(error) => Err(self.blame(entry.explain(error), Phase::Call)),
         }
     }
 
@@ -211,6 +211,17 @@ impl Generation {
 }
 
 impl Entry {
+    /// Says what the function takes, where a module refused its arguments and gave no hint.
+    #[cold]
+    fn explain(&self, error: Error) -> Error {
+        match self.function.signature() {
+            Some(signature) if error.code() == Code::BadArguments && error.hint_text().is_none() => {
+                error.hint(format!("Its signature is `{}{signature}`", self.name))
+            }
+            _ => error,
+        }
+    }
+
     /// The function's own name.
     pub(crate) fn name(&self) -> &str {
         &self.name

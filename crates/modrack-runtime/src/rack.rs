@@ -413,7 +413,8 @@ impl RackCore {
         let table = self.cell.pin();
         let slots =
             table.seats().filter(|seat| seat.slot().is_named()).map(|seat| seat.slot().name().as_str());
-        error::unknown_slot(text, slots, self.catalog().into_iter().flat_map(Catalog::names))
+        let is_file = !text.is_empty() && self.root.join(text).is_file();
+        error::unknown_slot(text, slots, self.catalog().into_iter().flat_map(Catalog::names), is_file)
     }
 
     /// The slot called `name`, made by `seat` if there is none; and whether it was made.

@@ -41,6 +41,9 @@ pub(crate) struct Record {
     pub(crate) code: Option<String>,
     pub(crate) traceback: Option<String>,
     pub(crate) causes: Vec<Cause>,
+    /// By what the host knows a failure of another slot again; a host of components remembers it by itself.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) failure: Option<i64>,
 }
 
 /// What kind of failure it is, to the host; a component ends by a trap where a library tells of a panic.
@@ -78,6 +81,8 @@ impl Error {
             code: None,
             traceback: None,
             causes: Vec::new(),
+            #[cfg(not(target_family = "wasm"))]
+            failure: None,
         }))
     }
 

@@ -123,6 +123,16 @@ fn it_is_called_as_any_module() {
 }
 
 #[test]
+fn however_many_arguments_are_counted() {
+    let lab = Lab::new();
+    let one = lab.start(&[]).unwrap();
+    let args = [Value::Null, Value::from("x"), Value::from([1, 2].map(Value::Int).to_vec())];
+    for count in 0..=args.len() {
+        assert_eq!(call(&one, "all", &args[..count]).unwrap(), Value::Int(count as i64));
+    }
+}
+
+#[test]
 fn texts_of_one_length_are_held_side_by_side() {
     let lab = Lab::new();
     let one = lab.start(&[]).unwrap();

@@ -14,7 +14,7 @@ use crate::session::Session;
 /// Calls the function and prints what it gives.
 pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
     let rack = session.rack_or_none()?;
-    let slot = rack.slot(&what.slot)?;
+    let slot = rack.slot(&session.meant(&rack, &what.slot))?;
     session.needs_python(&rack, std::slice::from_ref(&slot))?;
     rack.measure(what.stats || session.output.level >= Level::Info);
     let interrupt = session.watch(&rack);

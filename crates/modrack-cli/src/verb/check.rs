@@ -1,5 +1,5 @@
-//! `modrack check`: everything that can be known without running a module; with `--load`, also what starting
-//! each slot says.
+//! `modrack check`: everything that can be known without running a module, of the whole rack or of the slots and files
+//! that are named; with `--load`, also what starting each says.
 
 use modrack_core::{Error, Kind};
 use modrack_runtime::Slot;
@@ -13,11 +13,16 @@ use crate::style::counted;
 
 /// Checks plan, slots, catalog and pipelines, and reports all that is found.
 pub(crate) fn run(what: &Check, session: &mut Session) -> Outcome {
-    let rack = session.rack()?;
-    let slots: Vec<Slot> =
-        rack.plan().slots.keys().map(|name| rack.slot(name.as_str())).collect::<modrack_core::Result<_>>()?;
-    let mut found = rack.check();
-    for pipeline in rack.plan().pipelines.values() {
+    let whole = what.slots.is_empty();
+    let rack = if whole { session.rack()? } else { session.rack_or_none()? };
+    let names: Vec<String> = match whole {
+        true => rack.plan().slots.keys().map(ToString::to_string).collect(),
+        false => what.slots.iter().map(|text| session.meant(&rack, text)).collect(),
+    };
+    let slots: Vec<Slot> = names.iter().map(|name| rack.slot(name)).collect::<modrack_core::Result<_>>()?;
+    let mut found = if whole { rack.check() } else { slots.iter().flat_map(Slot::check).collect() };
+    let pipelines = if whole { rack.plan().pipelines.len() } else { 0 };
+    for pipeline in rack.plan().pipelines.values().take(pipelines) {
         found.extend(modrack_flow::check(&rack, pipeline));
     }
     // What cannot be found or read cannot be started; the rest can, so as to report all at once.
@@ -51,7 +56,6 @@ pub(crate) fn run(what: &Check, session: &mut Session) -> Outcome {
         session.output.report(&error);
         return Ok(crate::report::status(&error));
     }
-    let pipelines = rack.plan().pipelines.len() as u64;
     if session.output.json {
         let document = json!({
             "error": null,
@@ -63,13 +67,11 @@ pub(crate) fn run(what: &Check, session: &mut Session) -> Outcome {
         session.output.print_json(&document)?;
     } else {
         let rack = rack.plan().file.as_ref().map_or(String::new(), |file| near(file).display().to_string());
+        let counts = [counted(slots.len() as u64, "slot"), counted(pipelines as u64, "pipeline")].join(", ");
+        let checked = if whole { format!("{rack}: {counts}") } else { names.join(", ") };
         let paint = session.output.paint;
-        session.output.say(&format!(
-            "{} {rack}: {}, {}; no errors\n",
-            paint.good(if what.load { "Checked and started" } else { "Checked" }),
-            counted(slots.len() as u64, "slot"),
-            counted(pipelines, "pipeline"),
-        ));
+        let done = paint.good(if what.load { "Checked and started" } else { "Checked" });
+        session.output.say(&format!("{done} {checked}; no errors\n"));
     }
     Ok(0)
 }

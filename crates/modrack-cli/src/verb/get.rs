@@ -8,7 +8,7 @@ use crate::verb::call::print;
 /// Reads the attribute and prints it.
 pub(crate) fn run(what: &args::Get, session: &mut Session) -> Outcome {
     let rack = session.rack_or_none()?;
-    let slot = rack.slot(&what.slot)?;
+    let slot = rack.slot(&session.meant(&rack, &what.slot))?;
     session.needs_python(&rack, std::slice::from_ref(&slot))?;
     let interrupt = session.watch(&rack);
     let mut work = || -> Outcome { print(&slot.attribute(&what.name)?, &slot, &interrupt, session) };

@@ -89,7 +89,43 @@ fn what_a_file_is_its_content_tells() {
         expect![[r#"
         M0202 slot=./p/ phase=find
           Nothing here loads `p`
-          hint: A folder that fills a slot must be a package: it needs an `__init__.py`
+          hint: A folder that fills a slot must be a package: it needs an `__init__.py`; the modules of a folder are found when `catalog:` names it
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_built_first_says_so() {
+    check(
+        &[("p/Cargo.toml", b"")],
+        "./p",
+        expect![[r#"
+        M0202 slot=./p phase=find
+          Nothing here loads `p`
+          hint: It is a package of cargo: build it, and name the library or the component in its `target`
+    "#]],
+    );
+    check(
+        &[("p/lib.rs", b"")],
+        "./p/lib.rs",
+        expect![[r#"
+        M0202 slot=./p/lib.rs phase=find
+          Nothing here loads `p/lib.rs`
+          hint: Rust is built first: `use` names the library or the component that cargo makes of it
+    "#]],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_read() {
+    check(
+        &[],
+        "/dev/zero",
+        expect![[r#"
+        M0202 slot=/dev/zero phase=find
+          Nothing here loads `/dev/zero`
+          hint: It is a pipe or a device, and no file
     "#]],
     );
 }

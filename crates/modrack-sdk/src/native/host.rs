@@ -78,6 +78,7 @@ impl Given {
         record.hint = text(told, "hint");
         record.code = text(told, "code");
         record.traceback = text(told, "traceback");
+        record.failure = told.field("failure").and_then(|number| number.to().ok());
         if let Some(crate::Shape::List(causes)) = told.field("causes").map(ValueRef::shape) {
             record.causes.extend(causes.iter().map(|cause| Cause {
                 class: text(cause, "class"),

@@ -238,6 +238,9 @@ fn told(record: &Record) -> Row {
             row.set(key, said.as_str());
         }
     }
+    if let Some(number) = record.failure {
+        row.set("failure", number);
+    }
     if !record.causes.is_empty() {
         let cause = |cause: &crate::Cause| {
             let mut row = Row::from_iter([("message", cause.message.as_str())]);
