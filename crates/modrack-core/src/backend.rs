@@ -68,7 +68,8 @@ pub trait Backend: Send + Sync {
     /// The instance is made beside every other; nothing that runs is touched. How many instances there are, and
     /// which call goes to which, is the runtime's: it asks again for each instance of a pool, for each call that
     /// has an instance of its own, and for one that takes the place of an instance that broke. All but the first
-    /// should be cheap.
+    /// should be cheap. What bounds the calls that led here ([`crate::Chain::bounds`]) bounds the start as well, where the
+    /// backend can end it.
     ///
     /// # Errors
     /// A failure of phase load or start, with the module's own traceback.

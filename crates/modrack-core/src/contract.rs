@@ -1,5 +1,6 @@
 //! Contracts: named, versioned sets of functions with types, as they are looked up and checked.
 
+mod bounds;
 mod built_in;
 mod fit;
 mod set;

@@ -155,10 +155,10 @@ impl Generation {
         if let Some(promised) = &entry.promised {
             fits::arguments(&entry.name, promised, entry.function.signature(), &call.args)?;
         }
-        let limit = if call.deadline.is_none() { self.time } else { None };
-        if let Some(limit) = limit {
-            call.deadline = Instant::now().checked_add(limit);
-        }
+        // The nearer one holds: the slot's own limit, or the time that its callers have left.
+        let own = self.time.and_then(|time| Instant::now().checked_add(time));
+        let limit = self.time.filter(|_| own < call.deadline || call.deadline.is_none());
+        call.deadline = own.into_iter().chain(call.deadline).min();
         let value = Chain::bounded(&call, || entry.function.call(call))?;
         // A backend that cannot end a call in time is reported late.
         if call.deadline.is_some_and(|deadline| Instant::now() > deadline) {

@@ -347,7 +347,8 @@ impl RackCore {
         id: FunctionId,
         call: Call<'_>,
     ) -> Result<Value> {
-        let generation = self.generation(table, slot, call.deadline)?;
+        // What bounds the call bounds the load that it waits for.
+        let generation = Chain::bounded(&call, || self.generation(table, slot, call.deadline))?;
         let entry = generation.entry(id)?;
         if !self.measuring.load(Ordering::Relaxed) {
             return generation.call(entry, call);

@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use modrack_core::{
-    Backend, BackendName, ContentHash, Description, Error, Guard, Guards, Log, Map, Origin, Phase, Result,
-    Start, Started, TableCopies, Text,
-};
+use modrack_core::{Backend, BackendName, Cancel, Chain, ContentHash, Description, Error, Guard, Guards, Log, Map, Origin, Phase, Result, Start, Started, TableCopies, Text};
 use wasmtime::{Store, Trap};
 
 use crate::bounds::{Bounds, Crossing};
@@ -107,14 +104,15 @@ impl WasmBackend {
     }
 
     fn store(&self, compiled: &Compiled, start: &Start<'_>, wasi: Option<Box<Wasi>>) -> Store<Data> {
+        let (deadline, cancel) = until(start);
         let data = Data {
             slot: start.slot.clone(),
             params: Arc::new(start.params.clone()),
             services: start.services.clone(),
             log: self.settings.log.clone(),
             copies: start.copies.clone(),
-            deadline: start.limits.time.and_then(|time| Instant::now().checked_add(time)),
-            cancel: None,
+            deadline,
+            cancel,
             memory: start.limits.memory,
             held: 0,
             stopped: None,
@@ -137,15 +135,12 @@ impl WasmBackend {
         start: &Start<'_>,
     ) -> Result<Seat, Refused> {
         // A component may run as it is instantiated: within the time of a call, where there is one.
-        let hold = match store.data().deadline {
-            Some(_) => {
-                store.set_epoch_deadline(1);
-                Some(self.engines.ticker.hold().map_err(Refused::For)?)
-            }
-            None => {
-                store.set_epoch_deadline(u64::MAX / 2);
-                None
-            }
+        let hold = if store.data().deadline.is_some() || store.data().cancel.is_some() {
+            store.set_epoch_deadline(1);
+            Some(self.engines.ticker.hold().map_err(Refused::For)?)
+        } else {
+            store.set_epoch_deadline(u64::MAX / 2);
+            None
         };
         let made = compiled.pre.instantiate(&mut store);
         drop(hold);
@@ -168,6 +163,13 @@ impl WasmBackend {
             live,
         ))
     }
+}
+
+/// Until when a start must have ended, and how it is given up: by the slot's own limit, and as its callers are bound.
+fn until(start: &Start<'_>) -> (Option<Instant>, Option<Cancel>) {
+    let own = start.limits.time.and_then(|time| Instant::now().checked_add(time));
+    let (callers, cancel) = Chain::bounds();
+    (own.into_iter().chain(callers).min(), cancel)
 }
 
 /// Why there is no instance.
@@ -236,7 +238,8 @@ impl Backend for WasmBackend {
             Refused::Room => crate::error::internal("The component", "the system gives it no memory"),
         })?;
         let instance = WasmInstance::new(Arc::new(seat));
-        instance.initialize(start.params, start.limits.time)?;
+        let (deadline, cancel) = until(&start);
+        instance.initialize(start.params, deadline, cancel.as_ref())?;
         Ok(Started { instance: Arc::new(instance), load, start: began.elapsed() })
     }
 }

@@ -4,10 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use modrack_core::{
-    Args, Call, Code, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State, Text, Type,
-    Value, nearest,
-};
+use modrack_core::{Args, Call, Cancel, Code, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State, Text, Type, Value, nearest};
 
 use crate::describe::public_names;
 use crate::function::WasmFunction;
@@ -32,7 +29,12 @@ impl WasmInstance {
     ///
     /// # Errors
     /// [`Code::InitializeFailed`] with what the component said.
-    pub(crate) fn initialize(&self, params: &Map, time: Option<Duration>) -> Result<()> {
+    pub(crate) fn initialize(
+        &self,
+        params: &Map,
+        deadline: Option<Instant>,
+        cancel: Option<&Cancel>,
+    ) -> Result<()> {
         let Some(function) = self.get("initialize") else { return Ok(()) };
         let signature = &function.plan().info.signature;
         let (positional, named) = match signature.params.as_slice() {
@@ -43,7 +45,8 @@ impl WasmInstance {
         };
         let call = Call {
             args: Args { positional: &positional, named: &named },
-            deadline: time.map(|time| Instant::now() + time),
+            deadline,
+            cancel,
             ..Call::default()
         };
         function

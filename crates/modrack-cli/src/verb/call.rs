@@ -1,6 +1,6 @@
 //! `modrack call`: one call, its result as JSON.
 
-use modrack_core::{Args, Call, Code, Error, Results, Value};
+use modrack_core::{Args, Call, Chain, Code, Error, Results, Value};
 use modrack_runtime::Slot;
 
 use crate::args;
@@ -20,8 +20,9 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
     let interrupt = session.watch(&rack);
     let name = (what.function != "_").then_some(&*what.function);
     let mut work = || -> Outcome {
-        let bound = slot.function(name)?;
         let cancel = interrupt.cancel();
+        let given_up = Call { cancel: Some(&cancel), ..Call::default() };
+        let bound = Chain::bounded(&given_up, || slot.function(name))?;
         let arguments = arguments::parse(&what.args, bound.signature().as_ref(), &cancel)?;
         let result = bound.call(Call {
             args: Args { positional: &arguments.positional, named: &arguments.named },

@@ -1,5 +1,7 @@
 //! `modrack get`: one attribute, as JSON.
 
+use modrack_core::{Call, Chain};
+
 use crate::args;
 use crate::output::Outcome;
 use crate::session::Session;
@@ -11,7 +13,12 @@ pub(crate) fn run(what: &args::Get, session: &mut Session) -> Outcome {
     let slot = rack.slot(&session.meant(&rack, &what.slot))?;
     session.needs_python(&rack, std::slice::from_ref(&slot))?;
     let interrupt = session.watch(&rack);
-    let mut work = || -> Outcome { print(&slot.attribute(&what.name)?, &slot, &interrupt, session) };
+    let cancel = interrupt.cancel();
+    let given_up = Call { cancel: Some(&cancel), ..Call::default() };
+    let mut work = || -> Outcome {
+        let value = Chain::bounded(&given_up, || slot.attribute(&what.name))?;
+        print(&value, &slot, &interrupt, session)
+    };
     let done = work().map_err(|failure| interrupt.explain(failure));
     session.close(&rack, done)
 }

@@ -1,7 +1,7 @@
 //! `modrack run`: pipelines, with progress on a terminal and a summary at the end.
 
 use modrack_core::plan::{Endpoint, PipelinePlan};
-use modrack_core::{Code, Error, PipelineName, nearest};
+use modrack_core::{Call, Chain, Code, Error, PipelineName, nearest};
 use modrack_flow::{RunOptions, Summary};
 use modrack_runtime::{Rack, Slot};
 use serde_json::{Value as Json, json};
@@ -93,7 +93,9 @@ fn one(
         stdin: None,
         stdout: writes_to_stdout(pipeline).then(|| Box::new(session.output.stream()) as _),
     };
-    let result = modrack_flow::run(rack, pipeline, options, &bar);
+    let cancel = interrupt.cancel();
+    let given_up = Call { cancel: Some(&cancel), ..Call::default() };
+    let result = Chain::bounded(&given_up, || modrack_flow::run(rack, pipeline, options, &bar));
     let ended = bar.end();
     match result {
         Ok(summary) => {

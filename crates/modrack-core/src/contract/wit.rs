@@ -110,6 +110,7 @@ fn resolve(mut groups: Vec<UnresolvedPackageGroup>, texts: &[(&str, &str)]) -> R
             .push_groups(main, groups)
             .map_err(|error| unresolved(error.kind(), &resolve.source_map, texts))?;
     }
+    super::bounds::check(&resolve)?;
     Ok(resolve)
 }
 
