@@ -1,12 +1,11 @@
 //! Holds arrays of other libraries against what they claim, before any of our code believes them.
 //!
 //! What passes has as many buffers and children as its type asks for, lengths that are numbers, offsets that
-//! end inside of what they point into, and memory that is mapped. What arrow-rs can check by itself once
+//! end inside of what they point into, and memory that may be read. What arrow-rs can check by itself once
 //! lengths are right (order of offsets, UTF-8, keys of dictionaries, null counts) is left to it.
 
 #![expect(unsafe_code, reason = "the C data interface is read through raw pointers")]
 
-use std::ffi::CStr;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -15,7 +14,7 @@ use arrow_data::ffi::FFI_ArrowArray;
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{DataType, UnionMode};
 
-use super::memory::is_mapped;
+use super::memory::Memory;
 use crate::{ArrowArray as RawArray, ArrowSchema as RawSchema};
 
 /// What is wrong with an array, in words that go on after the name of the column.
@@ -31,17 +30,17 @@ const _: () = assert!(size_of::<RawSchema>() == size_of::<FFI_ArrowSchema>());
 pub(super) fn schema(schema: &FFI_ArrowSchema) -> Result<(), Lie> {
     // SAFETY: both types are the C data interface's `ArrowSchema`, field by field.
     let raw = unsafe { &*std::ptr::from_ref(schema).cast::<RawSchema>() };
-    check_schema(raw, 0)
+    check_schema(raw, 0, &Memory::new())
 }
 
 /// Checks an array that is said to be of type `data_type`.
 pub(super) fn array(array: &FFI_ArrowArray, data_type: &DataType) -> Result<(), Lie> {
     // SAFETY: both types are the C data interface's `ArrowArray`, field by field.
     let raw = unsafe { &*std::ptr::from_ref(array).cast::<RawArray>() };
-    check_array(raw, data_type, 0)
+    check_array(raw, data_type, 0, &Memory::new())
 }
 
-fn check_schema(raw: &RawSchema, depth: usize) -> Result<(), Lie> {
+fn check_schema(raw: &RawSchema, depth: usize, memory: &Memory) -> Result<(), Lie> {
     if depth > DEPTH {
         return Err(format!("its schema is nested deeper than {DEPTH} levels"));
     }
@@ -52,21 +51,47 @@ fn check_schema(raw: &RawSchema, depth: usize) -> Result<(), Lie> {
         return Err("its schema has no format".into());
     }
     for text in [raw.format, raw.name] {
-        // SAFETY: the interface promises that a pointer which is not null is a C string.
-        if !text.is_null() && unsafe { CStr::from_ptr(text) }.to_str().is_err() {
+        if text.is_null() {
+            continue;
+        }
+        let text = memory.text(text).ok_or("its schema has a name that is not there")?;
+        if text.to_str().is_err() {
             return Err("its schema has a name that is not UTF-8".into());
         }
     }
-    for child in children(raw.n_children, raw.children)? {
-        check_schema(child, depth + 1)?;
+    check_metadata(raw.metadata.cast(), memory)?;
+    for child in children(raw.n_children, raw.children, memory)? {
+        check_schema(child, depth + 1, memory)?;
     }
     if raw.dictionary.is_null() {
         return Ok(());
     }
-    check_schema(part(raw.dictionary)?, depth + 1)
+    check_schema(part(raw.dictionary, memory)?, depth + 1, memory)
 }
 
-fn check_array(raw: &RawArray, data_type: &DataType, depth: usize) -> Result<(), Lie> {
+/// Checks the binary metadata of a schema: how many pairs there are, then length and bytes of each name and value.
+fn check_metadata(start: *const u8, memory: &Memory) -> Result<(), Lie> {
+    if start.is_null() {
+        return Ok(());
+    }
+    let mut at = start;
+    let number = |at: &mut *const u8| {
+        // SAFETY: four bytes were found to be readable there; they need not be aligned.
+        let number = memory.is_readable(*at, 4).then(|| unsafe { at.cast::<i32>().read_unaligned() });
+        *at = at.wrapping_add(4);
+        usize::try_from(number.unwrap_or(-1)).map_err(|_| "its schema has metadata that is not there")
+    };
+    for _ in 0..number(&mut at)?.saturating_mul(2) {
+        let length = number(&mut at)?;
+        if !memory.is_readable(at, length) {
+            return Err("its schema has metadata that is not there".into());
+        }
+        at = at.wrapping_add(length);
+    }
+    Ok(())
+}
+
+fn check_array(raw: &RawArray, data_type: &DataType, depth: usize, memory: &Memory) -> Result<(), Lie> {
     if depth > DEPTH {
         return Err(format!("it is nested deeper than {DEPTH} levels"));
     }
@@ -83,7 +108,7 @@ fn check_array(raw: &RawArray, data_type: &DataType, depth: usize) -> Result<(),
     if raw.null_count < -1 || raw.null_count > raw.length {
         return Err(format!("it claims {} nulls among {length} values", raw.null_count));
     }
-    let buffers = Buffers::of(raw, data_type)?;
+    let buffers = Buffers::of(raw, data_type, memory)?;
     buffers.check_nulls(raw, data_type, end)?;
     check_values(raw, &buffers, data_type, end, depth)
 }
@@ -98,7 +123,9 @@ fn check_values(
     if let Some(width) = data_type.primitive_width() {
         return buffers.check(1, end.saturating_mul(width));
     }
-    let only_child = || parts(raw, 1);
+    let memory = buffers.memory;
+    let only_child = || parts(raw, 1, memory);
+    let check_child = |child, data_type, least, depth| check_child(child, data_type, least, depth, memory);
     match data_type {
         DataType::Null => Ok(()),
         DataType::Boolean => buffers.check(1, end.div_ceil(8)),
@@ -135,7 +162,7 @@ fn check_values(
             check_child(only_child()?[0], field.data_type(), items, depth)
         }
         DataType::Struct(fields) => {
-            let children = parts(raw, fields.len())?;
+            let children = parts(raw, fields.len(), memory)?;
             children.iter().zip(fields).try_for_each(|(child, field)| {
                 check_child(child, field.data_type(), end, depth)
                     .map_err(|lie| format!("in `{}`, {lie}", field.name()))
@@ -146,26 +173,35 @@ fn check_values(
             if raw.dictionary.is_null() {
                 return Err("it is a dictionary without values".into());
             }
-            check_child(part(raw.dictionary)?, values, 0, depth)
+            check_child(part(raw.dictionary, memory)?, values, 0, depth)
         }
         other => Err(format!("its type {other} is not one that can be taken")),
     }
 }
 
 /// Checks a child that must have at least `least` values.
-fn check_child(child: &RawArray, data_type: &DataType, least: usize, depth: usize) -> Result<(), Lie> {
+fn check_child(
+    child: &RawArray,
+    data_type: &DataType,
+    least: usize,
+    depth: usize,
+    memory: &Memory,
+) -> Result<(), Lie> {
     let has = usize::try_from(child.length).unwrap_or(0);
     if has < least {
         return Err(format!("it claims {least} values, but the array under it has {}", child.length));
     }
-    check_array(child, data_type, depth + 1)
+    check_array(child, data_type, depth + 1, memory)
 }
 
 /// The pointers of an array's buffers, as many as its type asks for.
-struct Buffers<'a>(&'a [*const u8]);
+struct Buffers<'a> {
+    pointers: &'a [*const u8],
+    memory: &'a Memory,
+}
 
 impl<'a> Buffers<'a> {
-    fn of(raw: &'a RawArray, data_type: &DataType) -> Result<Self, Lie> {
+    fn of(raw: &'a RawArray, data_type: &DataType, memory: &'a Memory) -> Result<Self, Lie> {
         let (least, most) = match data_type {
             DataType::Null | DataType::RunEndEncoded(..) => (0, 0),
             DataType::Struct(_) | DataType::FixedSizeList(..) | DataType::Union(_, UnionMode::Sparse) => {
@@ -181,29 +217,32 @@ impl<'a> Buffers<'a> {
         }
         let count = usize::try_from(raw.n_buffers).unwrap_or(0);
         if count == 0 {
-            return Ok(Self(&[]));
+            return Ok(Self { pointers: &[], memory });
         }
         if raw.buffers.is_null()
             || !raw.buffers.is_aligned()
-            || !is_mapped(raw.buffers.cast::<u8>().cast_const(), count * size_of::<*const u8>())
+            || !memory.is_readable(raw.buffers.cast::<u8>().cast_const(), count * size_of::<*const u8>())
         {
             return Err("it has no buffers".into());
         }
-        // SAFETY: the table is aligned, not null, mapped over its whole length, and lives as long as the array.
-        Ok(Self(unsafe { std::slice::from_raw_parts(raw.buffers.cast::<*const u8>().cast_const(), count) }))
+        // SAFETY: the table is aligned, not null, readable over its whole length, and lives as long as the array.
+        let pointers =
+            unsafe { std::slice::from_raw_parts(raw.buffers.cast::<*const u8>().cast_const(), count) };
+        Ok(Self { pointers, memory })
     }
 
     /// Checks that buffer `index` has `bytes` bytes.
     fn check(&self, index: usize, bytes: usize) -> Result<(), Lie> {
-        let start = self.0[index];
-        if bytes == 0 || (!start.is_null() && is_mapped(start, bytes)) {
+        let start = self.pointers[index];
+        if bytes == 0 || (!start.is_null() && self.memory.is_readable(start, bytes)) {
             return Ok(());
         }
         Err(format!("it claims {bytes} bytes that are not there"))
     }
 
     fn check_nulls(&self, raw: &RawArray, data_type: &DataType, end: usize) -> Result<(), Lie> {
-        let Some(validity) = self.0.first().filter(|_| !matches!(data_type, DataType::Union(..))) else {
+        let Some(validity) = self.pointers.first().filter(|_| !matches!(data_type, DataType::Union(..)))
+        else {
             return Ok(());
         };
         match validity.is_null() {
@@ -223,21 +262,22 @@ impl<'a> Buffers<'a> {
             return Ok(0);
         }
         self.check(index, (end + 1).saturating_mul(size_of::<T>()))?;
-        // SAFETY: `end + 1` offsets were found to be mapped; they need not be aligned.
-        let last = unsafe { self.0[index].cast::<T>().add(end).read_unaligned() };
+        // SAFETY: `end + 1` offsets were found to be readable; they need not be aligned.
+        let last = unsafe { self.pointers[index].cast::<T>().add(end).read_unaligned() };
         last.try_into().map_err(|_| format!("its last offset is {last}"))
     }
 
     fn check_views(&self, end: usize) -> Result<(), Lie> {
         self.check(1, end.saturating_mul(16))?;
-        let data = &self.0[2..self.0.len() - 1];
-        self.check(self.0.len() - 1, data.len() * 8)?;
+        let data = &self.pointers[2..self.pointers.len() - 1];
+        self.check(self.pointers.len() - 1, data.len() * 8)?;
         for (at, start) in data.iter().enumerate() {
             // SAFETY: the last buffer has a length for each of `data`, as was found above.
-            let length = unsafe { self.0[self.0.len() - 1].cast::<i64>().add(at).read_unaligned() };
+            let length =
+                unsafe { self.pointers[self.pointers.len() - 1].cast::<i64>().add(at).read_unaligned() };
             match usize::try_from(length) {
                 Ok(0) => {}
-                Ok(bytes) if !start.is_null() && is_mapped(*start, bytes) => {}
+                Ok(bytes) if !start.is_null() && self.memory.is_readable(*start, bytes) => {}
                 _ => return Err(format!("it claims a buffer of {length} bytes that are not there")),
             }
         }
@@ -246,15 +286,15 @@ impl<'a> Buffers<'a> {
 }
 
 /// The parts of an array, exactly as many as its type has.
-fn parts(raw: &RawArray, count: usize) -> Result<Vec<&RawArray>, Lie> {
+fn parts<'a>(raw: &'a RawArray, count: usize, memory: &Memory) -> Result<Vec<&'a RawArray>, Lie> {
     match usize::try_from(raw.n_children) == Ok(count) {
-        true => children(raw.n_children, raw.children),
+        true => children(raw.n_children, raw.children, memory),
         false => Err(format!("it has {} parts where its type has {count}", raw.n_children)),
     }
 }
 
 /// The children of an array or a schema: pointers that are there, none of them null.
-fn children<'a, T>(count: i64, table: *mut *mut T) -> Result<Vec<&'a T>, Lie> {
+fn children<'a, T>(count: i64, table: *mut *mut T, memory: &Memory) -> Result<Vec<&'a T>, Lie> {
     let Some(count) = usize::try_from(count).ok().filter(|c| *c < isize::MAX as usize / 64) else {
         return Err(format!("it claims {count} parts"));
     };
@@ -262,21 +302,21 @@ fn children<'a, T>(count: i64, table: *mut *mut T) -> Result<Vec<&'a T>, Lie> {
         return Ok(Vec::new());
     }
     let bytes = count * size_of::<*const T>();
-    if table.is_null() || !table.is_aligned() || !is_mapped(table.cast::<u8>().cast_const(), bytes) {
+    if table.is_null() || !table.is_aligned() || !memory.is_readable(table.cast::<u8>().cast_const(), bytes) {
         return Err(format!("it claims {count} parts that are not there"));
     }
-    // SAFETY: the table is aligned, not null and mapped over its whole length.
+    // SAFETY: the table is aligned, not null and readable over its whole length.
     let pointers = unsafe { std::slice::from_raw_parts(table.cast_const(), count) };
-    pointers.iter().map(|pointer| part(*pointer)).collect()
+    pointers.iter().map(|pointer| part(*pointer, memory)).collect()
 }
 
 /// A child or a dictionary that is there.
-fn part<'a, T>(pointer: *mut T) -> Result<&'a T, Lie> {
+fn part<'a, T>(pointer: *mut T, memory: &Memory) -> Result<&'a T, Lie> {
     let is_there = !pointer.is_null() && pointer.is_aligned();
-    if !is_there || !is_mapped(pointer.cast::<u8>().cast_const(), size_of::<T>()) {
+    if !is_there || !memory.is_readable(pointer.cast::<u8>().cast_const(), size_of::<T>()) {
         return Err("one of its parts is not there".into());
     }
-    // SAFETY: the pointer is aligned and not null, its memory is mapped, and the interface promises what it is.
+    // SAFETY: the pointer is aligned and not null, its memory is readable, and the interface promises what it is.
     Ok(unsafe { &*pointer })
 }
 
