@@ -14,7 +14,8 @@ use modrack_core::{Chain, Error, Guard, Result, Service, SlotName};
 
 use crate::error;
 use crate::generation::{Generation, Made};
-use crate::instances::{self, Recipe, waits};
+use crate::instances::waits::{self, Ticket};
+use crate::instances::{self, Recipe};
 use crate::rack::RackCore;
 use crate::seat::Seat;
 use crate::service::SlotService;
@@ -59,7 +60,13 @@ enum Part {
     /// Load it.
     Own(Arc<Attempt>),
     /// Wait for who loads it; and the ticket of the wait.
-    Wait(Arc<Attempt>, u64),
+    Wait(Arc<Attempt>, Ticket),
+}
+
+/// The current thread's wait for a load, until this goes.
+struct Waited<'a> {
+    loads: &'a Loads,
+    _ticket: Ticket,
 }
 
 /// What fills `seat`, loaded now if nothing does. A wait for somebody else's load ends at `until`.
@@ -93,9 +100,9 @@ pub(crate) fn generation(
         }
         Part::Wait(attempt, ticket) => {
             let mut outcome = None;
+            let waited = Waited { loads: rack.loads(), _ticket: ticket };
             rack.waiting(&mut || outcome = attempt.wait(until));
-            rack.loads().waited();
-            waits::leave_load(ticket);
+            drop(waited);
             outcome.unwrap_or_else(|| Err(error::late_load().slot(seat.slot().name())))
         }
     }
@@ -179,13 +186,14 @@ impl Loads {
         state.change(|thread| thread.loading.retain(|(id, _)| *id != seat.id()));
     }
 
-    /// Notes that the current thread waits no longer.
-    fn waited(&self) {
-        self.state().change(|thread| thread.waiting = None);
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waited<'_> {
+    fn drop(&mut self) {
+        self.loads.state().change(|thread| thread.waiting = None);
     }
 }
 

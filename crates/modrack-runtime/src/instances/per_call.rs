@@ -3,6 +3,7 @@
 //! The instance that loading made is the first call's; what is asked of functions is asked of it too.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,8 +35,11 @@ struct PerCallFunction {
     signature: Option<Signature>,
 }
 
-/// A call under way.
-struct UnderWay<'a>(&'a AtomicU64);
+/// A call under way, and the instance that it has; what a panic leaves behind is stopped.
+struct UnderWay<'a> {
+    source: &'a Source,
+    instance: Option<Arc<dyn Instance>>,
+}
 
 impl PerCall {
     /// A source of instances, the first of which is there.
@@ -85,7 +89,16 @@ impl Source {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if let Some(instance) = self.instance.take() {
+            let end = || self.source.end(&*instance);
+            if std::thread::panicking() {
+                // One panic is under way; a second one would end the process.
+                let _ = catch_unwind(AssertUnwindSafe(end));
+            } else {
+                end();
+            }
+        }
+        self.source.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -94,12 +107,14 @@ impl Function for PerCallFunction {
         let source = &*self.source;
         let instance = source.take()?;
         source.calls.fetch_add(1, Ordering::Relaxed);
-        let _under_way = UnderWay(&source.calls);
+        let mut under_way = UnderWay { source, instance: Some(instance.clone()) };
         let result =
             instance.function(&self.name).and_then(|function| Chain::bounded(&call, || function.call(call)));
-        match &result {
-            Err(why) if instance.broken() => source.recipe.give_up(&*instance, why),
-            _ => source.end(&*instance),
+        if let Err(why) = &result
+            && instance.broken()
+        {
+            under_way.instance = None;
+            source.recipe.give_up(&*instance, why);
         }
         result
     }

@@ -101,9 +101,23 @@ impl Pool {
 
     fn wait(&self, until: &Until<'_>) -> Result<usize, Why> {
         let ticket = waits::enter(&self.places)?;
-        let mut got = Err(Why::Stopped);
-        self.recipe.waiting(&mut || got = waits::wait(&self.places, ticket, until));
-        got
+        let mut got = Got { places: &self.places, at: Err(Why::Stopped) };
+        self.recipe.waiting(&mut || got.at = waits::wait(&self.places, &ticket, until));
+        std::mem::replace(&mut got.at, Err(Why::Stopped))
+    }
+}
+
+/// The place that a wait has got, given back if whoever lets go for it panics.
+struct Got<'a> {
+    places: &'a Places,
+    at: Result<usize, Why>,
+}
+
+impl Drop for Got<'_> {
+    fn drop(&mut self) {
+        if let Ok(at) = self.at {
+            self.places.give_back(at);
+        }
     }
 }
 

@@ -36,6 +36,9 @@ pub(super) struct Until<'a> {
     pub(super) stopped: &'a dyn Fn() -> bool,
 }
 
+/// A wait that is registered, until this goes: also by a panic of what waits.
+pub(crate) struct Ticket(u64);
+
 /// How long a wait goes without looking whether its caller gave up: that is a flag, which wakes nobody.
 const SLICE: Duration = Duration::from_millis(20);
 
@@ -66,18 +69,18 @@ static WAITS: Mutex<Waits> = Mutex::new(Waits { next: 0, all: Vec::new() });
 ///
 /// # Errors
 /// [`Why::Circle`] when the wait would never end.
-pub(super) fn enter(places: &Arc<Places>) -> Result<u64, Why> {
+pub(super) fn enter(places: &Arc<Places>) -> Result<Ticket, Why> {
     // Before anything is looked at: who gives a place back from now on sees that somebody waits.
     places.waiting.fetch_add(1, Ordering::SeqCst);
-    lock().enter(Wanted::Place(places.clone())).map_err(Why::Circle)
+    lock().enter(Wanted::Place(places.clone())).map(Ticket).map_err(Why::Circle)
 }
 
 /// Registers this thread's chain as waiting for the load of a slot that chain `owner` has begun.
 ///
 /// # Errors
 /// The slots of a wait that would never end.
-pub(crate) fn enter_load(slot: &SlotName, owner: u64) -> Result<u64, Vec<SlotName>> {
-    lock().enter(Wanted::Load(slot.clone(), owner))
+pub(crate) fn enter_load(slot: &SlotName, owner: u64) -> Result<Ticket, Vec<SlotName>> {
+    lock().enter(Wanted::Load(slot.clone(), owner)).map(Ticket)
 }
 
 /// Notes that this thread's chain has ended the load of a slot: who waits for it will go on, though it has not yet.
@@ -93,16 +96,22 @@ pub(crate) fn load_ended(slot: &SlotName) {
     }
 }
 
-/// Ends a wait for a load.
-pub(crate) fn leave_load(ticket: u64) {
-    lock().leave(ticket);
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let left = lock().leave(self.0);
+        // Whoever is next may be so only now.
+        if let Some(places) = left {
+            places.changed.notify_all();
+        }
+    }
 }
 
 /// Waits for a place; call it with everything let go of.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn wait(places: &Places, ticket: u64, until: &Until<'_>) -> Result<usize, Why> {
+pub(super) fn wait(places: &Places, ticket: &Ticket, until: &Until<'_>) -> Result<usize, Why> {
+    let ticket = ticket.0;
     let mut waits = lock();
     loop {
         let first = waits.all.iter().find(|w| w.wanted.is(places)).map(|w| w.ticket);
@@ -184,11 +193,15 @@ impl Waits {
         }
     }
 
-    fn leave(&mut self, ticket: u64) {
-        if let Some(at) = self.all.iter().position(|waiting| waiting.ticket == ticket)
-            && let Wanted::Place(places) = self.all.remove(at).wanted
-        {
-            places.waiting.fetch_sub(1, Ordering::SeqCst);
+    /// Ends a wait, if it has not ended; gives the places that it was for.
+    fn leave(&mut self, ticket: u64) -> Option<Arc<Places>> {
+        let at = self.all.iter().position(|waiting| waiting.ticket == ticket)?;
+        match self.all.remove(at).wanted {
+            Wanted::Place(places) => {
+                places.waiting.fetch_sub(1, Ordering::SeqCst);
+                Some(places)
+            }
+            Wanted::Load(..) => None,
         }
     }
 

@@ -459,3 +459,62 @@ fn a_slot_that_is_called_in_time_leaves_the_rest_of_its_time_to_others() {
     let f = rack.slot("outer").unwrap().function(None).unwrap();
     assert_eq!(f.call(Call::new(&[])).unwrap(), Value::Bool(true));
 }
+
+#[test]
+fn a_panic_while_waiting_leaves_the_queue_and_the_place_to_others() {
+    // Whoever lets go panics before the wait, or behind it, when it has got the place already.
+    for before in [true, false] {
+        let gate = Gate::new();
+        let inside = gate.clone();
+        let script = Script::new().function("f", move |running, _| {
+            inside.pass();
+            Ok(number(running.number))
+        });
+        let (rack, backend, f) = slot("one", script);
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let asked = Gate::new();
+        let asks = asked.clone();
+        backend.on_let_go(move |wait| {
+            let panics = first.swap(false, std::sync::atomic::Ordering::SeqCst);
+            asks.arrive();
+            assert!(!(panics && before), "it is before the wait");
+            wait();
+            assert!(!panics, "it is behind the wait");
+        });
+        std::thread::scope(|scope| {
+            let holds = scope.spawn(|| f.call(Call::new(&[])));
+            gate.arrived(1);
+            let panics = scope.spawn(|| {
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f.call(Call::new(&[])).is_err()))
+            });
+            asked.arrived(1);
+            if before {
+                assert!(panics.join().unwrap().unwrap_or(true));
+                let waits = scope.spawn(|| f.call(Call::new(&[])));
+                asked.arrived(2);
+                gate.open();
+                assert_eq!(waits.join().unwrap().unwrap(), number(1));
+            } else {
+                gate.open();
+                assert!(panics.join().unwrap().unwrap_or(true));
+            }
+            assert_eq!(holds.join().unwrap().unwrap(), number(1));
+        });
+        assert_eq!(f.call(Call::new(&[])).unwrap(), number(1));
+        assert!(rack.stop().is_empty());
+    }
+}
+
+#[test]
+fn an_instance_of_a_call_that_panicked_is_stopped() {
+    let script = Script::new().function("f", |running, _| match running.number {
+        1 => panic!("it is the first"),
+        number => Ok(self::number(number)),
+    });
+    let (rack, backend, f) = slot("per-call", script);
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f.call(Call::new(&[])).is_err()));
+    assert!(panics.unwrap_or(true));
+    assert_eq!(f.call(Call::new(&[])).unwrap(), number(2));
+    assert_eq!((backend.count("start python:a"), backend.count("stop a")), (2, 2));
+    drop(rack);
+}
