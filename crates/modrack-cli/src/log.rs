@@ -1,8 +1,9 @@
 //! Where modules' log goes: standard error, as much of it as the options want.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use modrack_core::{Log, LogLevel, SlotName};
+use modrack_core::{Log, LogLevel, LogLine, SlotName};
 use serde_json::json;
 
 use crate::output::{Level, Output};
@@ -20,21 +21,66 @@ pub(crate) fn of(output: &Output) -> Log {
         if line.level < least {
             return;
         }
-        let (slot, level) = (line.slot.map(SlotName::as_str), line.level.as_str());
-        let text = match (is_json, slot) {
-            (true, slot) => json!({
+        let text = if is_json {
+            json!({
                 "time": crate::clock::now_rfc3339(),
-                "level": level,
+                "level": line.level.as_str(),
                 "event": "log",
-                "slot": slot,
+                "slot": line.slot.map(SlotName::as_str),
                 "message": line.message,
             })
-            .to_string(),
-            (false, Some(slot)) if line.level == LogLevel::Print => format!("{slot}: {}", line.message),
-            (false, Some(slot)) => format!("{level}: {slot}: {}", line.message),
-            (false, None) => format!("{level}: {}", line.message),
+            .to_string()
+        } else {
+            shown(line)
         };
         // Who closed standard error does not read the log.
         let _ = writeln!(io::stderr().lock(), "{text}");
     })
+}
+
+/// A line as people read it.
+fn shown(line: &LogLine<'_>) -> String {
+    let (level, message) = (line.level.as_str(), harmless(line.message));
+    match line.slot.map(SlotName::as_str) {
+        Some(slot) if line.level == LogLevel::Print => format!("{slot}: {message}"),
+        Some(slot) => format!("{level}: {slot}: {message}"),
+        None => format!("{level}: {message}"),
+    }
+}
+
+/// A module's words as a terminal may have them: what would move its cursor, change its colours or look like a
+/// line of somebody else's is written out.
+fn harmless(message: &str) -> Cow<'_, str> {
+    let is_harmless = |c: char| !c.is_control() || c == '\t';
+    if message.chars().all(is_harmless) {
+        return Cow::Borrowed(message);
+    }
+    let mut text = String::with_capacity(message.len() + 16);
+    for c in message.chars() {
+        match c {
+            // What follows belongs to the same line, and can be seen to.
+            '\n' => text.push_str("\n  "),
+            c if is_harmless(c) => text.push(c),
+            c => text.extend(c.escape_debug()),
+        }
+    }
+    Cow::Owned(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_module_says_does_nothing_to_a_terminal() {
+        let slot = SlotName::parse("a").unwrap();
+        for (message, wanted) in [
+            ("größer, 100 %\tgut", "warn: a: größer, 100 %\tgut"),
+            ("\u{1b}[31mred\u{7}", "warn: a: \\u{1b}[31mred\\u{7}"),
+            ("back\rover\u{9b}2K", "warn: a: back\\rover\\u{9b}2K"),
+            ("one\nerror: not another", "warn: a: one\n  error: not another"),
+        ] {
+            assert_eq!(shown(&LogLine { slot: Some(&slot), level: LogLevel::Warn, message }), wanted);
+        }
+    }
 }
