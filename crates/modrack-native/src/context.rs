@@ -20,7 +20,7 @@ use modrack_abi::{
 };
 use modrack_core::{Args, Call, Cancel, Code, Error, Result, Results, Value, nearest};
 
-use crate::failure;
+use crate::failure::{self, Carried};
 use crate::instance::Inner;
 use crate::lift;
 use crate::lower::Room;
@@ -33,7 +33,7 @@ pub(crate) struct CallContext<'a> {
     deadline: Option<Instant>,
     cancel: Option<&'a Cancel>,
     /// What other slots failed with in this call.
-    carried: RefCell<Vec<Error>>,
+    carried: RefCell<Carried>,
 }
 
 static HOST: Host = Host { head: Head::of::<Host>(), log, config, call, time_left };
@@ -55,7 +55,7 @@ impl<'a> CallContext<'a> {
 
     /// What other slots failed with in this call.
     #[cold]
-    pub(crate) fn carried(&self) -> Vec<Error> {
+    pub(crate) fn carried(&self) -> Carried {
         self.carried.take()
     }
 
@@ -224,7 +224,7 @@ fn answered(
         Code::TimedOut => STATUS_TIMED_OUT,
         _ => STATUS_FAILED,
     };
-    let number = context.map_or(0, |context| context.carried.borrow().len());
+    let number = context.map_or(0, |context| context.carried.borrow().next());
     let told = failure::to_value(&failed, number);
     if let Some(context) = context {
         context.carried.borrow_mut().push(failed);

@@ -1,8 +1,41 @@
 //! What a call of a module fails with: the module's own words, with their class and causes, or what of the
 //! interface's rules it broke.
 
+use std::collections::VecDeque;
+
 use modrack_abi::{STATUS_BAD_ARGUMENTS, STATUS_CANCELLED, STATUS_FAILED, STATUS_PANICKED, STATUS_TIMED_OUT};
 use modrack_core::{Cause, Code, Error, Kind, Map, Phase, Value};
+
+/// What other slots failed with in a call, the last few of it: a module may ask and fail as often as it likes.
+#[derive(Default)]
+pub(crate) struct Carried {
+    failures: VecDeque<Error>,
+    /// The number of the first of them.
+    first: usize,
+}
+
+/// How many failures of a call are remembered.
+const REMEMBERED: usize = 64;
+
+impl Carried {
+    /// The number of the failure that comes next.
+    pub(crate) fn next(&self) -> usize {
+        self.first + self.failures.len()
+    }
+
+    /// Remembers a failure.
+    pub(crate) fn push(&mut self, failure: Error) {
+        if self.failures.len() == REMEMBERED {
+            self.failures.pop_front();
+            self.first += 1;
+        }
+        self.failures.push_back(failure);
+    }
+
+    fn get(&self, number: usize) -> Option<&Error> {
+        self.failures.get(number.checked_sub(self.first)?)
+    }
+}
 
 /// A module that did what no module may.
 pub(crate) fn broken_rule(function: &str, what: &str) -> Error {
@@ -12,7 +45,7 @@ pub(crate) fn broken_rule(function: &str, what: &str) -> Error {
 }
 
 /// The failure that a function tells by a status and an error, see [`said`], with the function and the class said.
-pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]) -> Error {
+pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &Carried) -> Error {
     let failure = said(function, status, error, carried);
     let own = status == STATUS_FAILED && failure.code() == Code::Raised;
     let handed_on = failure.causes().first().is_some_and(|cause| cause.message == failure.message());
@@ -25,7 +58,7 @@ pub(crate) fn told(function: &str, status: i32, error: &Value, carried: &[Error]
 
 /// The failure that a module tells by a status and an error. `carried` are the failures of other slots that
 /// it was told of in the call: one that it hands on, changed or not, is the cause.
-pub(crate) fn said(function: &str, status: i32, error: &Value, carried: &[Error]) -> Error {
+pub(crate) fn said(function: &str, status: i32, error: &Value, carried: &Carried) -> Error {
     let said = Said::of(error);
     let number = said.map.and_then(|map| match map.get(CARRIED) {
         Some(Value::Int(number)) => usize::try_from(*number).ok(),

@@ -83,7 +83,7 @@ impl NativeFunction {
                 (value, _) => room.lower(value)?,
             });
         }
-        self.cross(&raw, &values, call)
+        self.cross(&raw, &values, Some(&room), call)
     }
 
     /// Every parameter's argument, in order.
@@ -145,9 +145,9 @@ impl NativeFunction {
         Err(bad(what, format!("Give it a value that is `{}`", param.ty)))
     }
 
-    /// Calls the module. `values` are what `args` point at.
+    /// Calls the module. `values` are what `args` point at, by way of `room` if they are not plain.
     #[inline]
-    fn cross(&self, args: &[Raw], values: &[Value], call: Call<'_>) -> Result<Value> {
+    fn cross(&self, args: &[Raw], values: &[Value], room: Option<&Room>, call: Call<'_>) -> Result<Value> {
         let _entered = self.inner.enter(&self.name)?;
         let context = CallContext::new(&self.inner, call.deadline, call.cancel);
         let mut output = Output::NULL;
@@ -157,7 +157,7 @@ impl NativeFunction {
         let status = unsafe {
             (self.call)(self.inner.handle(), context.raw(), args.as_ptr(), args.len(), &raw mut output)
         };
-        let source = Source { inner: &self.inner, function: &self.name, args: values };
+        let source = Source { inner: &self.inner, function: &self.name, args: values, room };
         let value = lift::output(&mut output, &source);
         if let Some(fault) = context::fault() {
             return Err(failure::broken_rule(&self.name, fault));
@@ -203,7 +203,7 @@ impl Function for NativeFunction {
                 // SAFETY: `lower_scalars` wrote one value for each argument, of which there are at most as many as
                 // there is room for.
                 let raw = unsafe { std::slice::from_raw_parts(raw.as_ptr().cast::<Raw>(), args.len()) };
-                return self.cross(raw, args, call);
+                return self.cross(raw, args, None, call);
             }
         }
         self.call_any(call)

@@ -123,14 +123,27 @@ fn create(inner: &Arc<Inner>) -> Result<*mut c_void> {
     let (mut handle, mut output) = (std::ptr::null_mut(), Output::NULL);
     // SAFETY: the function is that of the table; parameters, context and both places are there until it returns.
     let status = unsafe { create(context.raw(), &raw const params, &raw mut handle, &raw mut output) };
-    let said = lift::output(&mut output, &Source { inner, function: "create", args: &[] });
+    let said = lift::output(&mut output, &Source::of(inner, "create"));
     let fault = context::fault().map(|fault| failure::broken_rule("create", fault));
     let failed = match (status, fault) {
         (STATUS_OK, None) => return Ok(handle),
-        (STATUS_OK, Some(fault)) => fault,
+        (STATUS_OK, Some(fault)) => {
+            // It is made all the same, and nobody else will end it.
+            end(inner, handle);
+            fault
+        }
         (status, _) => failure::said("create", status, &said?, &context.carried()),
     };
     Err(starting(Code::ConstructFailed, &inner.shown, &failed))
+}
+
+/// Has the module end what it made, which nobody uses any more.
+fn end(inner: &Inner, handle: *mut c_void) {
+    if let Some(destroy) = inner.library.table.destroy.filter(|_| !handle.is_null()) {
+        // SAFETY: the instance was made by this module, no function or result of it is left, and who calls this is
+        // the only one that ends it.
+        unsafe { destroy(handle) };
+    }
 }
 
 /// A failure of starting, with what the module said as its cause.
@@ -221,11 +234,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(destroy) = self.library.table.destroy.filter(|_| !self.handle.is_null()) {
-            // SAFETY: the instance was made by this module, its functions and its results are gone, and it is ended
-            // here alone.
-            unsafe { destroy(self.handle) };
-        }
+        end(self, self.handle);
     }
 }
 
@@ -283,7 +292,7 @@ impl Instance for NativeInstance {
         let mut output = Output::NULL;
         // SAFETY: as with a function: it is of the instance's table, and all that it is given is there until it returns.
         let status = unsafe { get(self.inner.handle, context.raw(), &raw mut output) };
-        let value = lift::output(&mut output, &Source { inner: &self.inner, function: name, args: &[] });
+        let value = lift::output(&mut output, &Source::of(&self.inner, name));
         match context::fault() {
             Some(fault) => Err(failure::broken_rule(name, fault)),
             None if status == STATUS_OK => value,

@@ -14,6 +14,7 @@ mod instance;
 mod library;
 mod lift;
 mod lower;
+mod places;
 mod read;
 mod store;
 mod table;

@@ -3,6 +3,7 @@
 
 #![expect(unsafe_code, reason = "results are read through the pointers that they consist of")]
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -19,9 +20,8 @@ use modrack_core::{Code, Error, Map, Result, Text, Value};
 
 use crate::failure;
 use crate::instance::Inner;
-
-/// From how many bytes on text and bytes stay where they are.
-const LENT_FROM: usize = 256;
+use crate::lower::Room;
+use crate::places::{LENT_FROM, Places, any_buffer};
 
 /// From how many bytes on the system is asked whether memory is there at all.
 const ASKED_FROM: usize = 4096;
@@ -44,7 +44,7 @@ pub(crate) fn output(output: &mut Output, from: &Source<'_>) -> Result<Value> {
         Some(_) => Some(Owner::take(output, from)?),
         None => None,
     };
-    let mut lift = Lift { owner: owner.as_ref(), from };
+    let mut lift = Lift { owner: owner.as_ref(), from, within: OnceCell::new() };
     let value = lift.value(&output.value, 0);
     // A result that was not lent is released here, and it is seen at once whether that went well.
     match owner.map(Arc::try_unwrap) {
@@ -58,8 +58,8 @@ pub(crate) fn output(output: &mut Output, from: &Source<'_>) -> Result<Value> {
 /// # Errors
 /// As [`output`].
 pub(crate) fn arguments(args: *const Raw, count: usize, inner: &Arc<Inner>) -> Result<Vec<Value>> {
-    let from = Source { inner, function: "call", args: &[] };
-    let mut lift = Lift { owner: None, from: &from };
+    let from = Source::of(inner, "call");
+    let mut lift = Lift { owner: None, from: &from, within: OnceCell::new() };
     let args = lift.slice::<Raw>(args, count, "arguments")?;
     args.iter().map(|arg| lift.value(arg, 0)).collect()
 }
@@ -70,8 +70,17 @@ pub(crate) struct Source<'a> {
     pub(crate) inner: &'a Arc<Inner>,
     /// The function, as messages name it.
     pub(crate) function: &'a str,
-    /// Where the call's arguments lie, as far as they are text and bytes.
+    /// The call's arguments.
     pub(crate) args: &'a [Value],
+    /// What they were lowered into, if that took any.
+    pub(crate) room: Option<&'a Room>,
+}
+
+impl<'a> Source<'a> {
+    /// What was called without arguments of ours.
+    pub(crate) fn of(inner: &'a Arc<Inner>, function: &'a str) -> Self {
+        Self { inner, function, args: &[], room: None }
+    }
 }
 
 /// An output of a module that is to be released once.
@@ -151,6 +160,8 @@ fn key(output: &Output) -> Option<Key> {
 struct Lift<'a> {
     owner: Option<&'a Arc<Owner>>,
     from: &'a Source<'a>,
+    /// Where what is within the arguments lies, once that was asked.
+    within: OnceCell<Places>,
 }
 
 impl Lift<'_> {
@@ -246,6 +257,14 @@ impl Lift<'_> {
         }
         let data_type = table::data_type(&schema).map_err(|why| self.bad_table(&why.to_string()))?;
         let batch = table::to_batch(array, &data_type).map_err(|why| self.bad_table(&why.to_string()))?;
+        // Its owner keeps it: it may have taken over a table that it was given, but no other memory of its caller.
+        let is_lent = |bytes: &[u8]| !bytes.is_empty() && self.is_argument(bytes);
+        if self.has_arguments() && batch.columns().iter().any(|c| any_buffer(&c.to_data(), &mut { is_lent }))
+        {
+            return Err(
+                self.kept("gave a table that lies in one of its arguments: it must copy what it keeps")
+            );
+        }
         Ok(Value::Table(Arc::new(batch)))
     }
 
@@ -267,16 +286,39 @@ impl Lift<'_> {
     /// Who keeps these bytes, if they stay where they are.
     fn lends(&self, bytes: &[u8]) -> Result<Option<Arc<Owner>>> {
         let Some(owner) = self.owner.filter(|_| bytes.len() >= LENT_FROM) else { return Ok(None) };
-        let is_argument = self.from.args.iter().any(|arg| match arg {
+        if self.is_argument(bytes) {
+            return Err(self.kept(
+                "gave a result to keep that lies in one of its arguments: it must copy what it keeps",
+            ));
+        }
+        Ok(Some(Arc::clone(owner)))
+    }
+
+    /// Whether some of these bytes are the caller's.
+    fn is_argument(&self, bytes: &[u8]) -> bool {
+        let is_plain = self.from.args.iter().any(|arg| match arg {
             Value::Text(text) => overlap(text.as_bytes(), bytes),
             Value::Bytes(given) => overlap(given, bytes),
             _ => false,
         });
-        if is_argument {
-            let what = "gave a result to keep that lies in one of its arguments: it must copy what it keeps";
-            return Err(failure::broken_rule(self.from.function, what));
-        }
-        Ok(Some(Arc::clone(owner)))
+        is_plain || self.within().hold(bytes)
+    }
+
+    /// Whether anything can lie in an argument.
+    fn has_arguments(&self) -> bool {
+        let is_plain = |arg: &Value| matches!(arg, Value::Text(_) | Value::Bytes(_));
+        self.from.args.iter().any(is_plain) || !self.within().is_empty()
+    }
+
+    fn within(&self) -> &Places {
+        self.within.get_or_init(|| match self.from.room {
+            Some(room) => Places::within(self.from.args, room),
+            None => Places::default(),
+        })
+    }
+
+    fn kept(&self, what: &str) -> Error {
+        failure::broken_rule(self.from.function, what)
     }
 
     fn unfit(&self, what: &str) -> Error {

@@ -76,6 +76,17 @@ impl Room {
         self.map_at(map, 0)
     }
 
+    /// The rows of the table that was lowered as the `index`th.
+    pub(crate) fn array(&self, index: usize) -> Option<*const ArrowArray> {
+        // SAFETY: what is kept is there for as long as the room; only the place of a field is taken.
+        self.tables.get(index).map(|handed| unsafe { (&raw const (*handed.0.as_ptr()).array).cast() })
+    }
+
+    /// What the `index`th foreign object was made into.
+    pub(crate) fn converted(&self, index: usize) -> Option<&Value> {
+        self.converted.get(index).map(Kept::get)
+    }
+
     fn lower_at(&mut self, value: &Value, depth: u32) -> Result<Raw> {
         if depth > MAX_DEPTH {
             return Err(too_deep());

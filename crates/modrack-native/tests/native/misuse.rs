@@ -157,3 +157,184 @@ F(inner) { UNUSED; GIVE(modrack_int(1)); }
     assert_eq!(call(&safe, "outer", &[]).unwrap(), Value::Int(1));
     *back.0.lock().unwrap() = None;
 }
+
+const LENDS: &str = r#"
+#include <stdlib.h>
+static void marks(modrack_output *out) { out->release = NULL; }
+static int32_t lend(modrack_output *out, modrack_value value) {
+    out->value = value; out->release = marks; return MODRACK_OK;
+}
+/* The first item of a list; what a map has first; what lies deepest. */
+F(item) { UNUSED; return lend(out, a[0].payload.items[0]); }
+F(entry) { UNUSED; return lend(out, a[0].payload.entries[0].value); }
+F(key) {
+    UNUSED;
+    modrack_str key = a[0].payload.entries[0].key;
+    return lend(out, modrack_bytes(key.data, key.len));
+}
+F(deepest) {
+    UNUSED;
+    const modrack_value *at = a;
+    while (at->tag == MODRACK_TAG_LIST) at = at->payload.items;
+    return lend(out, *at);
+}
+/* A list of what it was given, of which the end alone is the caller's. */
+F(pair) {
+    UNUSED;
+    static char own[1000];
+    static modrack_value pair[2];
+    for (size_t i = 0; i < sizeof own; i++) own[i] = 'o';
+    pair[0] = modrack_text(own, sizeof own);
+    pair[1] = a[0].payload.items[0];
+    return lend(out, modrack_list(pair, 2));
+}
+static modrack_value numbers(const modrack_value *a) {
+    const struct ArrowArray *column = a[0].payload.table->array->children[0];
+    return modrack_bytes(column->buffers[1], (size_t)column->length * 8);
+}
+/* The numbers of a table that was only read, and of one that was taken over. */
+F(column) { UNUSED; return lend(out, numbers(a)); }
+static struct ArrowArray held;
+F(taken) {
+    UNUSED;
+    modrack_value value = numbers(a);
+    struct ArrowArray *given = a[0].payload.table->array;
+    held = *given; given->release = NULL;
+    return lend(out, value);
+}
+/* A table whose numbers are the bytes that it was given. */
+static void schema_done(struct ArrowSchema *s) { s->release = NULL; }
+static void array_done(struct ArrowArray *s) { s->release = NULL; }
+F(table) {
+    UNUSED;
+    static struct ArrowSchema schemas[2], *schema_parts[1] = { &schemas[1] };
+    static struct ArrowArray arrays[2], *array_parts[1] = { &arrays[1] };
+    static const void *none[1], *buffers[2];
+    static modrack_table given = { &schemas[0], &arrays[0] };
+    const modrack_value *bytes = a[0].tag == MODRACK_TAG_LIST ? a[0].payload.items : a;
+    buffers[1] = bytes->payload.bytes;
+    int64_t rows = (int64_t)bytes->len / 8;
+    schemas[0] = (struct ArrowSchema){ .format = "+s", .name = "", .n_children = 1, .children = schema_parts,
+                                       .release = schema_done };
+    schemas[1] = (struct ArrowSchema){ .format = "l", .name = "n", .release = schema_done };
+    arrays[0] = (struct ArrowArray){ .length = rows, .n_buffers = 1, .n_children = 1, .buffers = none,
+                                     .children = array_parts, .release = array_done };
+    arrays[1] = (struct ArrowArray){ .length = rows, .n_buffers = 2, .buffers = buffers, .release = array_done };
+    modrack_value value = { MODRACK_TAG_TABLE, 0, 1, {0} };
+    value.payload.table = &given;
+    return lend(out, value);
+}
+"#;
+
+#[test]
+fn a_result_that_lies_within_an_argument_is_refused() {
+    let lab = Lab::new();
+    let functions = ["item", "entry", "key", "deepest", "pair", "column", "taken", "table"];
+    let instance = lab.start(&lab.module("x.so", &functions, LENDS, "")).unwrap();
+    let text = || Value::from("y".repeat(500));
+    let map = |key: &str| Value::from(Map::from_iter([(modrack_core::Text::from(key), text())]));
+    let list = |value: Value| Value::List(vec![value]);
+    let deep = (0..30).fold(text(), |value, _| list(value));
+    let numbers = arrow_array::Int64Array::from_iter_values(0..1000);
+    let table = || {
+        let column = Arc::new(numbers.clone()) as arrow_array::ArrayRef;
+        Value::from(arrow_array::RecordBatch::try_from_iter([("n", column)]).unwrap())
+    };
+    let bytes = Value::Bytes(bytes::Bytes::from(vec![1; 8 * 64]));
+    for (function, argument) in [
+        ("item", list(text())),
+        ("entry", map("key")),
+        ("key", map(&"k".repeat(300))),
+        ("deepest", deep),
+        ("pair", list(text())),
+        ("column", table()),
+        ("table", bytes.clone()),
+        ("table", list(bytes)),
+    ] {
+        let what = if function == "table" { "a table" } else { "a result to keep" };
+        let wanted = format!(
+            "M0515: `{function}` gave {what} that lies in one of its arguments: it must copy what it keeps"
+        );
+        assert_eq!(failed(call(&instance, function, &[argument])), wanted);
+    }
+    // What is short is copied at once, and a table that was taken over is the module's own, also if others have it.
+    assert_eq!(call(&instance, "item", &[list(Value::from("short"))]).unwrap(), Value::from("short"));
+    let Value::Bytes(taken) = call(&instance, "taken", &[table(), table()]).unwrap() else {
+        panic!("it is bytes")
+    };
+    assert_eq!(taken[8..16], 1_i64.to_ne_bytes());
+}
+
+/// A slot that fails, with a number of its own each time.
+struct Failing(std::sync::atomic::AtomicUsize, SlotName);
+
+impl Service for Failing {
+    fn slot(&self) -> &SlotName {
+        &self.1
+    }
+
+    fn call(&self, _: Option<&str>, _: Call<'_>) -> Result<Value> {
+        let number = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Err(modrack_core::Error::new(modrack_core::Code::Raised, format!("Failure {number}")))
+    }
+
+    fn attribute(&self, _: &str) -> Result<Value> {
+        Ok(Value::Null)
+    }
+
+    fn has_function(&self, _: &str) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+#[test]
+fn a_module_may_ask_and_fail_as_often_as_it_likes() {
+    let source = r#"
+/* Asks as often as it is told, and hands the last failure on. */
+F(asks) {
+    (void)self; (void)n;
+    modrack_str slot = MODRACK_STR("back"), none = {0, 0};
+    for (int64_t left = a[0].payload.integer; left > 1; left--) {
+        modrack_output got;
+        c->host->call(c, slot, none, NULL, 0, &got);
+        got.release(&got);
+    }
+    return c->host->call(c, slot, none, NULL, 0, out);
+}
+"#;
+    let lab = Lab::new();
+    let failing = Arc::new(Failing(0.into(), SlotName::parse("back").unwrap())) as Arc<dyn Service>;
+    let path = lab.module("x.so", &["asks"], source, "");
+    let instance = lab.start_with(&path, &Map::new(), vec![("back".into(), failing)]).unwrap();
+    for (times, last) in [(1, 0), (1000, 1000)] {
+        let error = call(&instance, "asks", &[Value::Int(times)]).unwrap_err();
+        assert_eq!(crate::line(&error), format!("M0504: Failure {last}"));
+        assert_eq!(error.causes()[0].message, format!("Failure {last}"));
+    }
+}
+
+#[test]
+fn an_instance_that_was_made_by_breaking_a_rule_is_ended() {
+    let source = r#"
+#include <stdlib.h>
+static int64_t alive = 0;
+static int32_t make(const modrack_context *c, const modrack_value *params, void **self, modrack_output *out) {
+    (void)out;
+    modrack_str key = MODRACK_STR("key");
+    alive++;
+    *self = &alive;
+    if (params->len > 0) c->host->config(c, key, NULL);
+    return MODRACK_OK;
+}
+static void end(void *self) { --*(int64_t *)self; }
+F(count) { UNUSED; GIVE(modrack_int(alive)); }
+"#;
+    let lab = Lab::new();
+    let path = lab.module("x.so", &["count"], source, ".create = make, .destroy = end");
+    let params = Map::from_iter([("key".into(), Value::Null)]);
+    assert_eq!(
+        failed(lab.start_with(&path, &params, Vec::new())),
+        "M0403: `x.so` could not be constructed: `create` asked the host for something, and gave no output for it"
+    );
+    assert_eq!(call(&lab.start(&path).unwrap(), "count", &[]).unwrap(), Value::Int(1));
+}
