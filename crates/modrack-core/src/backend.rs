@@ -45,6 +45,12 @@ pub trait Backend: Send + Sync {
         Vec::new()
     }
 
+    /// Which of these modules could not be started in one process with those before it, and why, without running
+    /// any of them.
+    fn check_together(&self, _modules: &[&Description]) -> Vec<(usize, Error)> {
+        Vec::new()
+    }
+
     /// What of `limits` and `allow` the backend enforces. What it leaves as [`crate::Guard::Late`] the runtime
     /// refuses after the call.
     fn guards(&self) -> Guards {

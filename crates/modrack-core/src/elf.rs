@@ -6,9 +6,14 @@
 
 mod bytes;
 mod dynamic;
+mod hash;
+mod note;
+mod relocations;
+mod versions;
 
 use bytes::Bytes;
 pub use dynamic::{Dynamic, Symbol};
+pub use relocations::{Pointer, Pointers};
 
 /// A shared library, held against its own length.
 #[derive(Clone, Copy, Debug)]
@@ -54,16 +59,41 @@ const SECTION: usize = 64;
 const LOAD: u32 = 1;
 const DYNAMIC: u32 = 2;
 const NOTE: u32 = 4;
+const HEADERS: u32 = 6;
+const THREAD: u32 = 7;
+const UNWINDING: u32 = 0x6474_e550;
+const READ_ONLY: u32 = 0x6474_e552;
+const PROPERTIES: u32 = 0x6474_e553;
+const EXECUTABLE: u32 = 1;
+const WRITABLE: u32 = 2;
+const READABLE: u32 = 4;
 const NO_BITS: u32 = 8;
 const SECTION_NOTE: u32 = 7;
+
+/// The largest page that linkers for this machine go by.
+const PAGE: u64 = if cfg!(target_arch = "x86_64") { 1 << 12 } else { 1 << 16 };
+
+/// More segments than any library has; the loader has room on its stack for each.
+const MOST_SEGMENTS: usize = 1024;
+
+/// More than any library asks each thread to have.
+const MOST_OF_THREAD: u64 = 1 << 30;
 
 /// A part of the file that is mapped into memory.
 #[derive(Clone, Copy, Debug)]
 struct Segment<'d> {
     kind: u32,
+    flags: u32,
     address: u64,
     memory: u64,
     content: Bytes<'d>,
+}
+
+impl Segment<'_> {
+    /// Whether it is mapped so that it may be used as `flags` say.
+    fn is_loaded_for(&self, flags: u32) -> bool {
+        self.kind == LOAD && self.flags & flags == flags
+    }
 }
 
 impl<'d> Elf<'d> {
@@ -115,14 +145,24 @@ impl<'d> Elf<'d> {
     }
 
     /// The text of the note with this owner and type: that of the section called `section` first, else of any.
-    pub fn note(&self, section: &str, owner: &str, kind: u32) -> Option<&'d [u8]> {
+    ///
+    /// # Errors
+    /// A note of this owner, or in this section, that goes on behind its end.
+    pub fn note(&self, section: &str, owner: &str, kind: u32) -> Result<Option<&'d [u8]>, NotElf> {
         let named = (0..self.sections.0.len() / SECTION).filter_map(|index| self.section(index));
         let (mine, other): (Vec<_>, Vec<_>) =
             named.partition(|(name, ..)| self.names.text(*name as usize) == Some(section));
+        let mine = mine.into_iter().map(|(.., content)| (content, true));
         let other = other.into_iter().filter(|(_, kind, _)| *kind == SECTION_NOTE);
-        let sections = mine.into_iter().chain(other).map(|(.., content)| content);
+        let other = other.map(|(.., content)| content);
         let segments = self.segments().filter(|segment| segment.kind == NOTE).map(|segment| segment.content);
-        sections.chain(segments).find_map(|content| note_in(content, owner, kind))
+        for (content, is_mine) in mine.chain(other.chain(segments).map(|content| (content, false))) {
+            match note::find(content, owner, kind, is_mine) {
+                Ok(None) => {}
+                found => return found,
+            }
+        }
+        Ok(None)
     }
 
     /// What the system's loader goes by.
@@ -130,32 +170,49 @@ impl<'d> Elf<'d> {
     /// # Errors
     /// What is not in the file.
     pub fn dynamic(&self) -> Result<Dynamic<'d>, NotElf> {
-        let entries = self.segments().find(|segment| segment.kind == DYNAMIC);
+        // Of several the loader takes the last.
+        let entries = self.segments().filter(|segment| segment.kind == DYNAMIC).last();
         let entries = entries.ok_or(NotElf::Nonsense("it has no dynamic section"))?;
         // The loader reads it in memory, where it must be the same.
         let there = self.mapped(entries.address);
         if !there.is_some_and(|there| there.0.starts_with(entries.content.0)) {
             return Err(NotElf::Nonsense("its dynamic section is not mapped where it says"));
         }
+        // Loaders write addresses into one that says that it can be written to.
+        let size = entries.content.0.len() as u64;
+        if entries.flags & WRITABLE != 0 && !self.has_memory_for(entries.address, size, WRITABLE) {
+            return Err(NotElf::Nonsense("its dynamic section cannot be written to as it says"));
+        }
         Dynamic::read(self, entries.content)
     }
 
-    /// The bytes of the file that are mapped at `address`, to the end of their segment.
+    /// The bytes of the file that can be read at `address`, to the end of their segment.
     pub fn at(&self, address: u64) -> Option<&'d [u8]> {
         self.mapped(address).map(|bytes| bytes.0)
     }
 
     fn mapped(&self, address: u64) -> Option<Bytes<'d>> {
-        self.segments().filter(|segment| segment.kind == LOAD).find_map(|segment| {
+        self.segments().filter(|segment| segment.is_loaded_for(READABLE)).find_map(|segment| {
             let inside = address.checked_sub(segment.address)?;
             let left = (segment.content.0.len() as u64).checked_sub(inside)?;
             if left == 0 { None } else { segment.content.get(inside, left) }
         })
     }
 
-    /// Whether all of `size` bytes from `address` are mapped, those that are not in the file included.
+    /// The eight bytes at `address`.
+    fn word(&self, address: u64) -> Option<u64> {
+        self.mapped(address)?.u64(0)
+    }
+
+    /// Whether all of `size` bytes from `address` may be read, those that are not in the file included.
     fn has_memory(&self, address: u64, size: u64) -> bool {
-        self.segments().filter(|segment| segment.kind == LOAD).any(|segment| {
+        self.has_memory_for(address, size, READABLE)
+    }
+
+    /// Whether all of `size` bytes from `address` are mapped so that they may be used as `flags` say.
+    fn has_memory_for(&self, address: u64, size: u64, flags: u32) -> bool {
+        let mut loaded = self.segments().filter(|segment| segment.is_loaded_for(flags));
+        loaded.any(|segment| {
             address
                 .checked_sub(segment.address)
                 .and_then(|inside| inside.checked_add(size))
@@ -165,6 +222,9 @@ impl<'d> Elf<'d> {
 
     fn check_segments(&self) -> Result<(), NotElf> {
         let count = self.segments.0.len() / SEGMENT;
+        if count > MOST_SEGMENTS {
+            return Err(NotElf::Nonsense("it has more segments than there are"));
+        }
         if self.segments().count() != count {
             return Err(NotElf::Cut("one of its segments"));
         }
@@ -188,6 +248,33 @@ impl<'d> Elf<'d> {
         if end == 0 {
             return Err(NotElf::Nonsense("nothing of it is loaded"));
         }
+        self.segments().try_for_each(|segment| self.check_part(&segment))
+    }
+
+    /// Checks a segment that says what a part of the loaded ones is for.
+    fn check_part(&self, segment: &Segment<'d>) -> Result<(), NotElf> {
+        let in_file = segment.content.0.len() as u64;
+        let (size, flags, what) = match segment.kind {
+            HEADERS => {
+                (self.segments.0.len() as u64, READABLE, "its table of segments is not mapped as it says")
+            }
+            UNWINDING => (in_file, READABLE, "its table for unwinding is not mapped as it says"),
+            PROPERTIES => (in_file, READABLE, "its properties are not mapped as it says"),
+            THREAD => (in_file, READABLE, "what each of its threads has is not mapped as it says"),
+            // Linkers let it end with its page.
+            READ_ONLY => (
+                segment.memory.saturating_sub(PAGE - 1).max(1),
+                WRITABLE,
+                "what is to be read only is not its own",
+            ),
+            _ => return Ok(()),
+        };
+        if segment.kind == THREAD && (segment.memory > MOST_OF_THREAD || in_file > segment.memory) {
+            return Err(NotElf::Nonsense("what each of its threads has is larger than memory"));
+        }
+        if size > 0 && !self.has_memory_for(segment.address, size, flags) {
+            return Err(NotElf::Nonsense(what));
+        }
         Ok(())
     }
 
@@ -196,7 +283,13 @@ impl<'d> Elf<'d> {
         (0..table.0.len() / SEGMENT).map_while(move |index| {
             let entry = table.get((index * SEGMENT) as u64, SEGMENT as u64)?;
             let content = file.get(entry.u64(8)?, entry.u64(32)?)?;
-            Some(Segment { kind: entry.u32(0)?, address: entry.u64(16)?, memory: entry.u64(40)?, content })
+            Some(Segment {
+                kind: entry.u32(0)?,
+                flags: entry.u32(4)?,
+                address: entry.u64(16)?,
+                memory: entry.u64(40)?,
+                content,
+            })
         })
     }
 
@@ -207,22 +300,6 @@ impl<'d> Elf<'d> {
         let empty = kind == NO_BITS || kind == 0;
         let content = if empty { Bytes(&[]) } else { self.file.get(entry.u64(24)?, entry.u64(32)?)? };
         Some((entry.u32(0)?, kind, content))
-    }
-}
-
-/// The payload of the first note with this owner and type.
-fn note_in<'d>(mut notes: Bytes<'d>, owner: &str, kind: u32) -> Option<&'d [u8]> {
-    let padded = |size: u32| u64::from(size).div_ceil(4) * 4;
-    loop {
-        let (name_size, size) = (notes.u32(0)?, notes.u32(4)?);
-        let name = notes.get(12, u64::from(name_size))?;
-        let text_at = 12 + padded(name_size);
-        let text = notes.get(text_at, u64::from(size))?;
-        if notes.u32(8)? == kind && name.0.strip_suffix(b"\0").unwrap_or(name.0) == owner.as_bytes() {
-            return Some(text.0);
-        }
-        let next = text_at + padded(size);
-        notes = notes.get(next, (notes.0.len() as u64).checked_sub(next)?)?;
     }
 }
 

@@ -1,17 +1,19 @@
 //! The backend itself.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use modrack_core::elf::MAGIC;
 use modrack_core::{
-    Backend, BackendName, Description, Error, Guards, Log, Map, Origin, Result, Start, Started, Text,
-    check_params,
+    Backend, BackendName, ContentHash, Description, Error, Guards, Log, Map, Origin, Result, Start, Started,
+    Text, check_params,
 };
 
 use crate::instance::{Made, NativeInstance};
 use crate::library::Library;
+use crate::read::{Part, Read};
 use crate::{error, read};
 
 /// What the native backend is told about a rack.
@@ -29,12 +31,48 @@ pub struct NativeSettings {
 /// Loads shared libraries.
 pub struct NativeBackend {
     settings: NativeSettings,
+    /// What was found out about libraries by reading them, by the hashes of their content.
+    known: Mutex<HashMap<ContentHash, Known>>,
+}
+
+/// What counts when a library is loaded beside others.
+struct Known {
+    /// The names by which it and what it brings along are needed, and the content of each. The module itself is loaded
+    /// by its path, and gives way.
+    names: Vec<Named>,
+    /// What a part of it needs and is nowhere.
+    missing: Vec<(PathBuf, String)>,
+}
+
+struct Named {
+    name: String,
+    hash: blake3::Hash,
+    is_main: bool,
 }
 
 impl NativeBackend {
     /// A backend for a rack.
     pub fn new(settings: NativeSettings) -> Self {
-        Self { settings }
+        Self { settings, known: Mutex::default() }
+    }
+
+    /// Keeps what counts when the library is loaded beside others, if anything does.
+    fn remember(&self, read: &Read) {
+        let named = |(index, part): (usize, &Part)| {
+            let (hash, is_main) = (part.hash, index == 0);
+            part.names.iter().map(move |name| Named { name: name.clone(), hash, is_main }).collect::<Vec<_>>()
+        };
+        let names: Vec<Named> = read.parts.iter().enumerate().flat_map(named).collect();
+        let missing = read.missing.iter();
+        let missing: Vec<(PathBuf, String)> = missing
+            .filter_map(|(index, needed)| Some((read.parts.get(*index)?.path.clone(), needed.clone())))
+            .collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.is_empty() && missing.is_empty() {
+            known.remove(&read.hash);
+        } else {
+            known.insert(read.hash.clone(), Known { names, missing });
+        }
     }
 
     fn path<'o>(&self, origin: &'o Origin) -> Result<&'o Path> {
@@ -54,6 +92,7 @@ impl Backend for NativeBackend {
     fn describe(&self, origin: &Origin) -> Result<Description> {
         let path = self.path(origin)?;
         let read = read::read(path, &self.settings.root)?;
+        self.remember(&read);
         let said = read.said;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let stem = stem.strip_prefix(std::env::consts::DLL_PREFIX).filter(|s| !s.is_empty()).unwrap_or(&stem);
@@ -79,6 +118,38 @@ impl Backend for NativeBackend {
 
     fn check_params(&self, description: &Description, params: &Map, injected: &[Text]) -> Vec<Error> {
         check_params(description, params, injected)
+    }
+
+    fn check_requires(&self, description: &Description) -> Vec<Error> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = description.hash.as_ref().and_then(|hash| known.get(hash));
+        let missing = known.map(|known| known.missing.as_slice()).unwrap_or_default();
+        let root = &self.settings.root;
+        missing.iter().map(|(path, needed)| error::dependency_nowhere(path, root, needed)).collect()
+    }
+
+    fn check_together(&self, modules: &[&Description]) -> Vec<(usize, Error)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = &self.settings.root;
+        let mut names: HashMap<&str, (blake3::Hash, usize)> = HashMap::new();
+        let mut faults = Vec::new();
+        let path = |index: usize| modules.get(index).and_then(|module| module.files.first());
+        for (index, module) in modules.iter().enumerate() {
+            let Some(known) = module.hash.as_ref().and_then(|hash| known.get(hash)) else { continue };
+            for Named { name, hash, is_main } in &known.names {
+                match names.get(name.as_str()) {
+                    Some((other, by)) if other != hash && !is_main => {
+                        if let (Some(path), Some(other)) = (path(index), path(*by)) {
+                            let other = error::shown(other, root);
+                            faults.push((index, error::conflict_with(path, root, name, &other)));
+                        }
+                    }
+                    Some(_) => {}
+                    None => drop(names.insert(name, (*hash, index))),
+                }
+            }
+        }
+        faults
     }
 
     fn guards(&self) -> Guards {

@@ -4,7 +4,7 @@
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use modrack_abi::Module;
 
@@ -38,6 +38,58 @@ pub(crate) fn is_loaded(name: &str) -> bool {
     // SAFETY: the handle was given just now, and counts once; the library stays for who loaded it.
     unsafe { libc::dlclose(handle) };
     true
+}
+
+/// Where the loader looks for libraries on behalf of the program.
+#[cfg(target_env = "gnu")]
+pub(crate) fn folders() -> Vec<PathBuf> {
+    /// `Dl_serinfo` of `dlfcn.h`, as far as it is of one size; places follow, as many as it says.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Search {
+        size: usize,
+        count: libc::c_uint,
+    }
+    /// `Dl_serpath`.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Place {
+        name: *const libc::c_char,
+        flags: libc::c_uint,
+    }
+    let mut search = Search { size: 0, count: 0 };
+    // SAFETY: without a name the handle is that of the program, which is always there; the request writes size and count.
+    let handle = unsafe {
+        let handle = libc::dlopen(std::ptr::null(), libc::RTLD_LAZY);
+        let asked = libc::dlinfo(handle, libc::RTLD_DI_SERINFOSIZE, (&raw mut search).cast());
+        if asked == 0 { handle } else { std::ptr::null_mut() }
+    };
+    if handle.is_null() || search.size > 1 << 20 {
+        return Vec::new();
+    }
+    let mut room = vec![0_u64; search.size.div_ceil(size_of::<u64>())];
+    // SAFETY: the room is aligned for the structure and has as many bytes as the loader said that it needs; the
+    // structure begins with what the loader said before, as it asks for.
+    let filled = unsafe {
+        room.as_mut_ptr().cast::<Search>().write(search);
+        libc::dlinfo(handle, libc::RTLD_DI_SERINFO, room.as_mut_ptr().cast())
+    };
+    if filled != 0 {
+        return Vec::new();
+    }
+    let places = room.as_ptr().cast::<u8>().wrapping_add(size_of::<Search>()).cast::<Place>();
+    let folder = |index: usize| {
+        // SAFETY: the loader filled in as many places as it said, each with a C string that lies in the room.
+        let name = unsafe { CStr::from_ptr((*places.add(index)).name) };
+        PathBuf::from(std::ffi::OsStr::from_bytes(name.to_bytes()))
+    };
+    (0..search.count as usize).map(folder).collect()
+}
+
+/// Where the loader looks for libraries on behalf of the program: it does not say.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn folders() -> Vec<PathBuf> {
+    Vec::new()
 }
 
 fn last_error() -> String {

@@ -81,6 +81,11 @@ pub(crate) fn bad_table(path: &Path, root: &Path, what: &str) -> Error {
     )
 }
 
+/// What a table lacks, after the words that it is wrong.
+pub(crate) fn lacks(function: &str) -> String {
+    format!("it lacks the function `{function}`, which the library's WIT has")
+}
+
 pub(crate) fn bad_note(path: &Path) -> Error {
     check(path, Code::BadManifest, format!("The section `{NOTE_SECTION}` is not UTF-8 text"))
         .hint("Write the manifest as UTF-8 text of TOML")
@@ -111,11 +116,12 @@ pub(crate) fn conflict(path: &Path, root: &Path, name: &str, other: &str) -> Err
         "`{}` needs its own `{name}`, but another library of that name is loaded already, {other}",
         shown(path, root)
     );
-    at(path, Error::new(Code::LibraryConflict, message)).phase(Phase::Load).hint(
-        "One process has one library of a name. Run one of the two slots in a child process (`isolation: process`), or \
-         give the library another SONAME",
-    )
+    at(path, Error::new(Code::LibraryConflict, message)).phase(Phase::Load).hint(APART)
 }
+
+/// What to do about two libraries of one name.
+const APART: &str = "One process has one library of a name. Run one of the two slots in a child process \
+                     (`isolation: process`), or give the library another SONAME";
 
 pub(crate) fn dependency_missing(path: &Path, root: &Path, what: &str) -> Error {
     let message = format!("`{}` cannot be loaded: {what}", shown(path, root));
@@ -123,6 +129,26 @@ pub(crate) fn dependency_missing(path: &Path, root: &Path, what: &str) -> Error 
         "Install what it needs, or put it beside the module and link with `-Wl,-rpath,'$ORIGIN'`; `ldd` lists what is \
          needed",
     )
+}
+
+/// A library that needs another one, which is nowhere.
+pub(crate) fn dependency_nowhere(path: &Path, root: &Path, needed: &str) -> Error {
+    let message = format!(
+        "`{}` needs `{needed}`, which is neither beside it nor where the system looks for libraries",
+        shown(path, root)
+    );
+    check(path, Code::DependencyMissing, message).hint(
+        "Install it, or put it beside the module and link with `-Wl,-rpath,'$ORIGIN'`; `ldd` lists what is needed",
+    )
+}
+
+/// Two modules of which one could not be loaded once the other is.
+pub(crate) fn conflict_with(path: &Path, root: &Path, name: &str, other: &str) -> Error {
+    let message = format!(
+        "`{}` needs its own `{name}`, but `{other}` brings another library of that name along",
+        shown(path, root)
+    );
+    check(path, Code::LibraryConflict, message).hint(APART)
 }
 
 pub(crate) fn not_loaded(path: &Path, root: &Path, said: &str) -> Error {

@@ -14,6 +14,8 @@ mod instance;
 mod library;
 mod lift;
 mod lower;
+mod needs;
+mod outline;
 mod places;
 mod read;
 mod store;

@@ -1,8 +1,8 @@
 //! Libraries that are in the process: each content once, from its own copy, for good.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use modrack_core::{ContentHash, Error, FunctionInfo, Map, Result};
 
@@ -29,15 +29,54 @@ pub(crate) struct Library {
 #[derive(Default)]
 struct Process {
     by_hash: HashMap<String, Arc<Library>>,
+    /// What somebody loads now.
+    loading: HashSet<String>,
+    /// What was loaded and has a table that is wrong, and why: it would be so again, and once more in memory.
+    refused: HashMap<String, String>,
     /// The names by which libraries are needed: the content of each, and the module it came with.
     names: HashMap<String, (blake3::Hash, String)>,
 }
 
 static PROCESS: LazyLock<Mutex<Process>> = LazyLock::new(Mutex::default);
 
+/// Somebody is done with loading.
+static LOADED: Condvar = Condvar::new();
+
 /// What is in the process. The lock is never held while a library's code runs.
 fn process() -> MutexGuard<'static, Process> {
     PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Content that the current thread loads, for as long as this lives.
+struct Loading(String);
+
+impl Loading {
+    /// Takes it upon itself to load a content; gives what came of it where somebody else has done that.
+    ///
+    /// Who waits here waits for the system's loader alone, which needs nothing that a waiter could hold.
+    fn begin(hash: &ContentHash) -> Result<Self, Result<Arc<Library>, String>> {
+        let hash = hash.as_str();
+        let mut process = process();
+        loop {
+            if let Some(there) = process.by_hash.get(hash) {
+                return Err(Ok(Arc::clone(there)));
+            }
+            if let Some(refused) = process.refused.get(hash) {
+                return Err(Err(refused.clone()));
+            }
+            if process.loading.insert(hash.to_owned()) {
+                return Ok(Self(hash.to_owned()));
+            }
+            process = LOADED.wait(process).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        process().loading.remove(&self.0);
+        LOADED.notify_all();
+    }
 }
 
 impl Library {
@@ -51,17 +90,22 @@ impl Library {
     /// # Errors
     /// A failure of phase load.
     pub(crate) fn load(read: Read, path: &Path, root: &Path, store: Option<&Path>) -> Result<Arc<Self>> {
-        if let Some(there) = Self::loaded(&read.hash) {
-            return Ok(there);
-        }
+        let loading = match Loading::begin(&read.hash) {
+            Ok(loading) => loading,
+            Err(done) => return done.map_err(|what| error::bad_table(path, root, &what)),
+        };
         let taken = take_names(&read, path, root)?;
         let loaded = Self::load_now(read, path, root, store);
         let mut process = process();
         match loaded {
-            Ok(library) => {
-                let hash = library.hash.as_str().to_owned();
-                // Another thread may have been quicker: both have the same library.
-                Ok(Arc::clone(process.by_hash.entry(hash).or_insert_with(|| Arc::new(library))))
+            Ok(Ok(library)) => {
+                let library = Arc::new(library);
+                process.by_hash.insert(loading.0.clone(), Arc::clone(&library));
+                Ok(library)
+            }
+            Ok(Err(what)) => {
+                process.refused.insert(loading.0.clone(), what.clone());
+                Err(error::bad_table(path, root, &what))
             }
             Err(failure) => {
                 // What was loaded on the way stays loaded, and keeps its name.
@@ -73,24 +117,27 @@ impl Library {
         }
     }
 
-    fn load_now(read: Read, path: &Path, root: &Path, store: Option<&Path>) -> Result<Self> {
+    /// The library, or what is wrong with its table.
+    fn load_now(read: Read, path: &Path, root: &Path, store: Option<&Path>) -> Result<Result<Self, String>> {
         let copies = Copies::make(&read, store)?;
         let table = dlopen::load(&copies.library).map_err(|said| refused(path, root, &copies, &said))?;
-        drop(copies);
-        let table = Table::read(table).map_err(|what| error::bad_table(path, root, &what))?;
+        let table = match Table::read(table) {
+            Ok(table) => table,
+            Err(what) => return Ok(Err(what)),
+        };
         let functions = read.said.functions.unwrap_or_default();
         if let Some(missing) = functions.iter().find(|info| !table.functions.contains_key(&info.name)) {
-            let what = format!("it lacks the function `{}`, which the library's WIT has", missing.name);
-            return Err(error::bad_table(path, root, &what));
+            return Ok(Err(error::lacks(&missing.name)));
         }
-        Ok(Self {
+        copies.keep(store);
+        Ok(Ok(Self {
             table,
             hash: read.hash,
             bytes: read.parts.iter().map(|part| part.content.len() as u64).sum(),
             is_thread_safe: read.is_thread_safe,
             functions,
             defaults: read.said.defaults,
-        })
+        }))
     }
 }
 

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use modrack_abi::{
-    ABI_MAJOR, Function, Head, Module, NOTE_OWNER, NOTE_SECTION, NOTE_TYPE, SYMBOL, THREAD_SAFE,
-};
-use modrack_core::elf::{Dynamic, Elf};
+use modrack_abi::{NOTE_OWNER, NOTE_SECTION, NOTE_TYPE};
+use modrack_core::elf::Elf;
 use modrack_core::manifest::Embedded;
 use modrack_core::{ContentHash, Instances, Result};
 
 use crate::error;
+use crate::needs;
+use crate::outline::Outline;
 
 /// A library with what belongs to it alone.
 pub(crate) struct Read {
@@ -24,7 +24,12 @@ pub(crate) struct Read {
     pub(crate) has_note: bool,
     /// Whether its table says that it is thread-safe.
     pub(crate) is_thread_safe: bool,
+    /// What is needed and is nowhere.
+    pub(crate) missing: Vec<Missing>,
 }
+
+/// What a part needs, by its number, and is called so.
+pub(crate) type Missing = (usize, String);
 
 /// A file that is loaded from a copy.
 pub(crate) struct Part {
@@ -53,8 +58,10 @@ pub(crate) fn read(path: &Path, root: &Path) -> Result<Read> {
     let content = content(path, root)?;
     let elf = Elf::read(&content).map_err(|why| error::not_a_library(path, root, &why, &content))?;
     let dynamic = elf.dynamic().map_err(|why| error::not_a_library(path, root, &why, &content))?;
-    let is_thread_safe = check_table(path, root, &elf, &dynamic)?;
+    let outline = Outline::read(path, root, &elf, &dynamic)?;
+    let is_thread_safe = outline.is_thread_safe;
     let note = elf.note(NOTE_SECTION, NOTE_OWNER, NOTE_TYPE);
+    let note = note.map_err(|why| error::not_a_library(path, root, &why, &content))?;
     let text = note.map(std::str::from_utf8).transpose().map_err(|_| error::bad_note(path))?;
     let mut said = text.map_or(Ok(Embedded::default()), |text| Embedded::read(path, text))?;
     if said.manifest.instances == Some(Instances::Shared) && !is_thread_safe {
@@ -63,9 +70,13 @@ pub(crate) fn read(path: &Path, root: &Path) -> Result<Read> {
     if said.manifest.instances.is_none() {
         said.manifest.instances = Some(if is_thread_safe { Instances::Shared } else { Instances::One });
     }
+    let said_of = said.functions.as_deref().unwrap_or_default();
+    if let Some(info) = said_of.iter().find(|info| outline.lacks(&info.name)) {
+        return Err(error::bad_table(path, root, &error::lacks(&info.name)));
+    }
     let has_note = note.is_some();
-    let parts = parts(path, root, content)?;
-    Ok(Read { hash: hash(&parts), parts, said, has_note, is_thread_safe })
+    let (parts, missing) = parts(path, root, content)?;
+    Ok(Read { hash: hash(&parts), parts, said, has_note, is_thread_safe, missing })
 }
 
 /// Whether the file at `path` is a module, or a library that is none: all but an extension of Python.
@@ -84,53 +95,11 @@ fn content(path: &Path, root: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(unreadable)
 }
 
-/// Holds what the file has of the module's table against the interface; whether it says that it is thread-safe.
-fn check_table(path: &Path, root: &Path, elf: &Elf<'_>, dynamic: &Dynamic<'_>) -> Result<bool> {
-    let bad = |what: &str| error::bad_table(path, root, what);
-    let Some(symbol) = dynamic.symbol(SYMBOL) else {
-        let other = dynamic.symbols.iter().find(|symbol| symbol.name.starts_with("modrack_module_v"));
-        return Err(other.map_or_else(
-            || error::no_symbol(path, root),
-            |symbol| error::other_symbol(path, root, symbol.name),
-        ));
-    };
-    if symbol.is_function {
-        return Err(bad("`modrack_module_v1` is a function, and must be an object"));
-    }
-    let bytes = elf.at(symbol.address).unwrap_or_default();
-    let u16_at = |at: usize| Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
-    let (Some(size), Some(major), Some(minor)) = (u32_at(0), u16_at(4), u16_at(6)) else {
-        return Err(bad("it lies outside of the file's data"));
-    };
-    if major != ABI_MAJOR {
-        return Err(error::other_version(path, root, major, minor));
-    }
-    let least = size_of::<Module>();
-    if (size as usize) < least || u64::from(size) > symbol.size || symbol.size > bytes.len() as u64 {
-        return Err(bad(&format!(
-            "it says that it has {size} bytes; the symbol has {}, and version {ABI_MAJOR}.0 has {least}",
-            symbol.size
-        )));
-    }
-    for (at, what, least) in [
-        (std::mem::offset_of!(Module, function_count), "functions", size_of::<Function>()),
-        (std::mem::offset_of!(Module, attribute_count), "attributes", size_of::<modrack_abi::Attribute>()),
-    ] {
-        let (count, size) = (u32_at(at).unwrap_or_default(), u32_at(at + 4).unwrap_or_default() as usize);
-        if count > crate::table::MOST || count > 0 && (size < least || size > 4096 || size % 8 != 0) {
-            return Err(bad(&format!("it says that it has {count} {what} of {size} bytes each")));
-        }
-    }
-    const { assert!(std::mem::offset_of!(Module, flags) == size_of::<Head>()) };
-    let flags = bytes.get(size_of::<Head>()..).and_then(|rest| rest.first_chunk().copied());
-    Ok(u64::from_le_bytes(flags.unwrap_or_default()) & THREAD_SAFE != 0)
-}
-
-/// The library and what it needs of its own: what is found by way of `$ORIGIN`, and what that needs.
-fn parts(path: &Path, root: &Path, content: Vec<u8>) -> Result<Vec<Part>> {
+/// The library and what it needs of its own: what is found by way of `$ORIGIN`, and what that needs. Then what is
+/// found nowhere.
+fn parts(path: &Path, root: &Path, content: Vec<u8>) -> Result<(Vec<Part>, Vec<Missing>)> {
     let mut found = vec![(path.to_owned(), Vec::new(), content)];
-    let mut at = 0;
+    let (mut at, mut missing) = (0, Vec::new());
     while at < found.len() {
         let (path, folder, content) = &found[at];
         let dynamic = Elf::read(content).and_then(|elf| elf.dynamic());
@@ -138,7 +107,12 @@ fn parts(path: &Path, root: &Path, content: Vec<u8>) -> Result<Vec<Part>> {
         let beside = path.parent().unwrap_or(Path::new(""));
         let mut more = Vec::new();
         for needed in &dynamic.needed {
-            let Some((file, place)) = private(needed, &dynamic.search, beside, folder) else { continue };
+            let Some((file, place)) = private(needed, &dynamic.search, beside, folder) else {
+                if !needs::is_there(needed, &dynamic.search, beside) {
+                    missing.push((at, (*needed).to_owned()));
+                }
+                continue;
+            };
             let is_known = |(other, ..): &(PathBuf, Vec<Step>, Vec<u8>)| *other == file;
             if !found.iter().any(is_known) && !more.iter().any(is_known) {
                 let content = self::content(&file, root)?;
@@ -169,7 +143,9 @@ fn parts(path: &Path, root: &Path, content: Vec<u8>) -> Result<Vec<Part>> {
         let hash = blake3::hash(&content);
         parts.push(Part { path, place, names, content, hash });
     }
-    Ok(parts)
+    // Whatever comes along is there for all of them.
+    missing.retain(|(_, needed)| !parts.iter().any(|part| part.names.contains(needed)));
+    Ok((parts, missing))
 }
 
 /// A step from the module's folder: into a folder of this name, or up.

@@ -17,11 +17,13 @@ pub(crate) struct Copies {
     folder: PathBuf,
     /// The library itself.
     pub(crate) library: PathBuf,
+    /// Whether the folder goes away with this value.
     is_temporary: bool,
 }
 
 impl Copies {
-    /// Makes the copies in `store`, or without one in a folder that goes away with this value.
+    /// Makes the copies in `store`, or without one in a folder of its own. They go away with this value unless they are
+    /// [kept](Self::keep); what stood in the store before stays.
     ///
     /// # Errors
     /// [`modrack_core::Code::ModuleUnreadable`] when they cannot be written.
@@ -31,12 +33,18 @@ impl Copies {
             None => temporary().map_err(|why| error::cannot_store(&env::temp_dir(), &why))?,
         };
         let library = folder.join(read.parts.first().map_or(Path::new(""), |part| &part.place));
-        let copies = Self { library, is_temporary: store.is_none(), folder };
+        let is_temporary = store.is_none() || !folder.exists();
+        let copies = Self { library, is_temporary, folder };
         for part in &read.parts {
             let place = copies.folder.join(&part.place);
             write(&place, &part.content).map_err(|why| error::cannot_store(&copies.folder, &why))?;
         }
         Ok(copies)
+    }
+
+    /// Leaves the copies in the store: the library is sound.
+    pub(crate) fn keep(mut self, store: Option<&Path>) {
+        self.is_temporary &= store.is_none();
     }
 }
 

@@ -106,8 +106,12 @@ fn name_of(name: Str) -> Option<String> {
         return None;
     }
     // SAFETY: so many bytes are mapped there, and belong to a library that is never unloaded nor written to.
-    let bytes = unsafe { std::slice::from_raw_parts(name.data, name.len) };
-    let text = std::str::from_utf8(bytes).ok()?;
+    sound_name(unsafe { std::slice::from_raw_parts(name.data, name.len) }).map(str::to_owned)
+}
+
+/// The name that these bytes are, if they are one.
+pub(crate) fn sound_name(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| (1..=LONGEST_NAME).contains(&text.len()))?;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    (text.chars().all(is_word) && !text.starts_with(|c: char| c.is_ascii_digit())).then(|| text.to_owned())
+    (text.chars().all(is_word) && !text.starts_with(|c: char| c.is_ascii_digit())).then_some(text)
 }

@@ -27,7 +27,7 @@ use crate::instances;
 use crate::load::{self, Loads};
 use crate::meter::SlotStats;
 use crate::scope;
-use crate::seat::{Found, Seat, SlotCore};
+use crate::seat::{Checked, Found, Seat, SlotCore};
 use crate::slot::Slot;
 use crate::table::SlotTable;
 use crate::verify;
@@ -246,6 +246,7 @@ impl Rack {
                 }
             }
         }
+        errors.extend(self.check_together());
         // A module that fills a slot was reported with the slot.
         let known = |error: &Error| {
             let same = |e: &Error| (e.code(), e.message()) == (error.code(), error.message());
@@ -255,6 +256,21 @@ impl Rack {
         let catalog: Vec<_> = catalog.into_iter().filter(|error| !known(error)).collect();
         errors.extend(catalog);
         errors
+    }
+
+    /// What keeps modules of the rack from being in one process.
+    fn check_together(&self) -> Vec<Error> {
+        let slots = self.slots();
+        let known: Vec<_> = slots.iter().filter_map(|slot| Some((slot, slot.checked()?))).collect();
+        let each = self.0.backends.iter().flat_map(|backend| {
+            let mine = |checked: &Checked| checked.description.backend == Some(backend.name());
+            let theirs: Vec<_> = known.iter().filter(|(_, checked)| mine(checked)).collect();
+            let modules: Vec<&Description> = theirs.iter().map(|(_, known)| &*known.description).collect();
+            let faults = backend.check_together(&modules).into_iter();
+            let blamed = faults.filter_map(|(index, fault)| Some(theirs.get(index)?.0.blame(fault)));
+            blamed.collect::<Vec<_>>()
+        });
+        each.collect()
     }
 
     /// The backend called `name`.

@@ -16,7 +16,7 @@ use crate::main_function;
 use crate::meter::SlotStats;
 use crate::rack::RackCore;
 use crate::scope;
-use crate::seat::{Seat, SlotCore};
+use crate::seat::{Checked, Seat, SlotCore};
 use crate::service::SlotService;
 use crate::table::SlotTable;
 use crate::verify;
@@ -121,6 +121,17 @@ impl Slot {
             })
         });
         faults.unwrap_or_else(|error| vec![error]).into_iter().flat_map(Error::into_each).collect()
+    }
+
+    /// What is known of its module, if it could be read.
+    pub(crate) fn checked(&self) -> Option<Arc<Checked>> {
+        self.rack.with_seat(&self.core, |seat| verify::checked(&self.rack, seat)).ok()
+    }
+
+    /// Says of a fault of its module that it is the slot's.
+    pub(crate) fn blame(&self, fault: Error) -> Error {
+        let blamed = self.rack.with_seat(&self.core, |seat| Ok(seat.blame(fault.clone(), "use")));
+        blamed.unwrap_or(fault)
     }
 
     /// What fills the slot, loaded now if nothing does, and kept for as long as the pin lives.

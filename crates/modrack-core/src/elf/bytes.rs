@@ -1,7 +1,7 @@
 //! Bytes that are read by offset, and nothing where the offset leads outside.
 
 /// A part of a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bytes<'d>(pub(super) &'d [u8]);
 
 impl<'d> Bytes<'d> {
@@ -22,6 +22,12 @@ impl<'d> Bytes<'d> {
 
     pub(super) fn u64(self, at: usize) -> Option<u64> {
         Some(u64::from_le_bytes(self.0.get(at..)?.first_chunk().copied()?))
+    }
+
+    /// The bytes at an offset, up to the zero that ends them.
+    pub(super) fn string(self, at: u64) -> Option<&'d [u8]> {
+        let rest = self.0.get(usize::try_from(at).ok()?..)?;
+        Some(&rest[..rest.iter().position(|byte| *byte == 0)?])
     }
 
     /// The text at an offset, up to the zero that ends it.

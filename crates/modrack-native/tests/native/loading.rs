@@ -133,3 +133,88 @@ fn what_is_needed_and_is_not_there_is_named() {
     let path = lab.module("y.so", &["f"], source, "");
     assert_eq!(failed(lab.start(&path)), "M0321: `y.so` cannot be loaded: undefined symbol: nowhere");
 }
+
+#[test]
+fn what_is_needed_and_is_not_there_is_told_by_a_check() {
+    let lab = Lab::new();
+    let path = with_helper(&lab, "one", "nowhere", ".", 1);
+    let about = lab.describe(&path).unwrap();
+    assert!(modrack_core::Backend::check_requires(&lab.backend, &about).is_empty());
+    fs::remove_file(lab.path("one/libnowhere.so")).unwrap();
+    let about = lab.describe(&path).unwrap();
+    let faults = modrack_core::Backend::check_requires(&lab.backend, &about);
+    let faults: Vec<_> = faults.iter().map(crate::line).collect();
+    assert_eq!(
+        faults,
+        [
+            "M0321: `one/x.so` needs `libnowhere.so`, which is neither beside it nor where the system looks for \
+             libraries"
+        ]
+    );
+}
+
+#[test]
+fn modules_that_cannot_be_in_one_process_are_told_by_a_check() {
+    let lab = Lab::new();
+    let about =
+        |folder: &str, number: i64| lab.describe(&with_helper(&lab, folder, "apart", ".", number)).unwrap();
+    let (one, two, same) = (about("one", 1), about("two", 2), about("three", 1));
+    let faults = modrack_core::Backend::check_together(&lab.backend, &[&one, &same, &two, &one]);
+    let faults: Vec<_> = faults.iter().map(|(index, fault)| (*index, crate::line(fault))).collect();
+    let message = "M0320: `two/x.so` needs its own `libapart.so`, but `one/x.so` brings another library of that name along";
+    assert_eq!(faults, [(2, message.to_owned())]);
+    assert!(modrack_core::Backend::check_together(&lab.backend, &[&one, &same]).is_empty());
+}
+
+#[test]
+fn who_loads_the_same_at_once_has_one_library() {
+    // It counts how often it was loaded, in the environment: another copy would have a count of its own.
+    let source = r#"
+#include <stdlib.h>
+int setenv(const char *name, const char *value, int overwrite);
+__attribute__((constructor)) static void loaded(void) {
+    const char *before = getenv("MODRACK_TEST_LOADED");
+    char count[2] = { before ? (char)(before[0] + 1) : '1', 0 };
+    setenv("MODRACK_TEST_LOADED", count, 1);
+}
+F(f) { UNUSED; GIVE(modrack_int(getenv("MODRACK_TEST_LOADED")[0] - '0')); }
+"#;
+    let mut lab = Lab::new();
+    lab.backend = NativeBackend::new(NativeSettings {
+        root: lab.folder.path().to_owned(),
+        ..NativeSettings::default()
+    });
+    let path = lab.module("x.so", &["f"], source, "");
+    let begin = std::sync::Barrier::new(8);
+    let counts = std::thread::scope(|scope| {
+        let starts = [(); 8].map(|()| {
+            scope.spawn(|| {
+                begin.wait();
+                call(&lab.start(&path).unwrap(), "f", &[]).unwrap()
+            })
+        });
+        starts.map(|start| start.join().unwrap())
+    });
+    assert_eq!(counts, [const { Value::Int(1) }; 8]);
+}
+
+#[test]
+fn nothing_is_left_of_what_was_refused() {
+    let lab = Lab::new();
+    let missing = "int nowhere(void); F(f) { UNUSED; GIVE(modrack_int(nowhere())); }";
+    let wrong = "MODRACK_EXPORT const modrack_module modrack_module_v1 = { .head = MODRACK_HEAD(modrack_module), \
+                 .functions = (void *)16, .function_count = 2, .function_size = 24 };";
+    for (path, code) in
+        [(lab.module("x.so", &["f"], missing, ""), "M0321"), (lab.build("y.so", wrong), "M0319")]
+    {
+        for _ in 0..2 {
+            assert!(failed(lab.start(&path)).starts_with(code));
+            let left = fs::read_dir(lab.path(".modrack/native")).unwrap().count();
+            assert_eq!(left, 0, "{code}");
+        }
+    }
+    // What stood there before is somebody else's, and stays.
+    let path = answer(&lab, "z.so", 51);
+    drop(lab.start(&path).unwrap());
+    assert_eq!(fs::read_dir(lab.path(".modrack/native")).unwrap().count(), 1);
+}

@@ -4,6 +4,7 @@
 
 mod broken;
 mod calls;
+mod elf;
 mod layout;
 mod loading;
 mod misuse;
