@@ -70,8 +70,8 @@ def library(source: Path) -> Path:
 
 
 @functools.cache
-def compiled(source: str) -> Path:
-    """The shared library of this text in C; without a compiler the test that wants it is skipped."""
+def compiled(source: str, *more: str) -> Path:
+    """The shared library of this text in C, with `more` flags; without a compiler the test is skipped."""
     if COMPILER is None:
         pytest.skip("there is no C compiler")
     folder = built_in()
@@ -90,7 +90,7 @@ def compiled(source: str) -> Path:
         "-I",
         str(MODULES),
     ]
-    subprocess.run([COMPILER, *flags, "-o", str(library), str(file)], check=True)
+    subprocess.run([COMPILER, *flags, "-o", str(library), str(file), *more], check=True)
     return library
 
 

@@ -5,6 +5,7 @@ What is asserted is what a user needs: the code, the file, a hint, and that noth
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -22,6 +23,10 @@ static const modrack_function functions[] = {{MODRACK_STR("run"), run}};
 """
 
 
+# How a note of the module begins: the sizes of owner and text, the type, the owner.
+NOTE = struct.pack("<III", 8, 11, 1) + b"modrack\0"
+
+
 def written(source: str | bytes) -> Make:
     """A file of this content."""
     return lambda: source if isinstance(source, bytes) else source.encode()
@@ -34,7 +39,17 @@ def table(text: str, before: str = HEAD) -> Make:
 
 def changed(change: Callable[[bytes], bytes]) -> Make:
     """A sound library, changed."""
-    return lambda: change(compiled(f"{HEAD}MODULE();").read_bytes())
+    return lambda: change(compiled(f"{HEAD}MODRACK_NOTE(\"name = 'it'\");\nMODULE();").read_bytes())
+
+
+def lacking(source: str, helper: str, *flags: str) -> Make:
+    """A library that was linked with another one, which is nowhere any more."""
+
+    def make() -> bytes:
+        gone = compiled(helper, "-Wl,-soname,libgone-with-the-tests.so")
+        return compiled(source, *flags, "-Wl,--no-as-needed", str(gone)).read_bytes()
+
+    return make
 
 
 def of_version(major: int) -> Make:
@@ -65,6 +80,52 @@ CASES: list[tuple[str, str, str, Make]] = [
     ("a library of a newer version", "it.so", "M0318", of_version(2)),
     ("a library of a nonsense version", "it.so", "M0318", of_version(65535)),
     (
+        "a library whose note is cut short",
+        "it.so",
+        "M0316",
+        changed(lambda lib: lib.replace(NOTE, NOTE[:4] + b"\xff\xff\0\0" + NOTE[8:])),
+    ),
+    (
+        "a library whose note is no TOML",
+        "it.so",
+        "M0308",
+        table("MODULE();", f'{HEAD}MODRACK_NOTE("name = ");\n'),
+    ),
+    (
+        "a library that needs one that is not there",
+        "it.so",
+        "M0321",
+        lacking(f"{HEAD}MODULE();", "int gone(void);\nint gone(void) { return 1; }\n"),
+    ),
+    (
+        "a function that the table lacks",
+        "it.so",
+        "M0319",
+        table(
+            "MODULE();",
+            f"{HEAD}MODRACK_NOTE(\"wit = 'package a:b; world module {{ export walk: func(); }}'\");\n",
+        ),
+    ),
+    (
+        "a function without a name",
+        "it.so",
+        "M0319",
+        table(
+            "static const modrack_function unnamed[] = {{{NULL, 0}, run}};\n"
+            "MODRACK_EXPORT const modrack_module modrack_module_v1 = {.head = MODRACK_HEAD(modrack_module),\n"
+            "    MODRACK_FUNCTIONS(unnamed), .flags = sizeof functions > 0};\n"
+        ),
+    ),
+    (
+        "a table that is larger than it is",
+        "it.so",
+        "M0319",
+        table(
+            "MODRACK_EXPORT const modrack_module modrack_module_v1 = {\n"
+            "    .head = {1 << 20, 1, 0}, MODRACK_FUNCTIONS(functions)};\n"
+        ),
+    ),
+    (
         "a null function",
         "it.so",
         "M0319",
@@ -82,16 +143,20 @@ def test_a_module_that_is_broken(modrack: Modrack, name: str, code: str, make: M
     """It is told before anything of it runs, by a check and by a call, and nothing is left behind."""
     modrack.write(name, make())
     modrack.write("rack.yaml", f"rack: 1\nslots:\n  it: {{ use: ./{name} }}\n")
+    empty = modrack.home / "temporary"
+    empty.mkdir()
     for args in [
+        ("check",),
         ("call", "it", "run"),
         ("check", "--load"),
         ("check", "--load", f"./{name}"),
         ("call", f"./{name}", "run"),
     ]:
-        failure = modrack.fails(code, *args)
+        failure = modrack.fails(code, *args, env={"TMPDIR": str(empty)})
         assert name in failure.text, failure.text
         assert failure.hint, failure.text
         assert "panicked" not in modrack(*args, code=None).stderr
+        assert not list(empty.iterdir())
     assert sorted(path.name for path in modrack.folder.iterdir() if path.name != ".modrack") == [name, "rack.yaml"]
     # No compiled code is kept of it, and no copy.
     assert not list((modrack.folder / ".modrack").glob("native/*/*"))
@@ -122,3 +187,26 @@ def test_a_component_for_a_newer_contract(modrack: Modrack) -> None:
     ran = modrack("check", code=None)
     assert ran.code in (1, 2), ran.show()
     assert "runnable@2" in ran.stderr, ran.show()
+
+
+def test_two_libraries_that_cannot_be_in_one_process(modrack: Modrack) -> None:
+    """A check tells it of the two slots; each of them can be called alone."""
+    for name, answer in [("one", 1), ("two", 2)]:
+        helper = compiled(f"int here(void);\nint here(void) {{ return {answer}; }}\n", "-Wl,-soname,libhere.so")
+        source = """
+        #include "short.h"
+        int here(void);
+        FUNCTION(run) { UNUSED; GIVE(modrack_int(here())); }
+        static const modrack_function functions[] = {{MODRACK_STR("run"), run}};
+        MODULE();
+        """
+        library = compiled(source, str(helper), "-Wl,-rpath,$ORIGIN")
+        modrack.write(f"{name}/libhere.so", helper.read_bytes())
+        modrack.write(f"{name}/it.so", library.read_bytes())
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  one: { use: ./one/it.so }\n  two: { use: ./two/it.so }\n")
+    assert [modrack("call", name, "run").json for name in ("one", "two")] == [1, 2]
+    failure = modrack.fails("M0320", "check")
+    assert ("two/it.so" in failure.message, "libhere.so" in failure.message) == (True, True), failure.text
+    assert "isolation" in failure.hint
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  one: { use: ./one/it.so }\n  two: { use: ./one/it.so }\n")
+    modrack("check", "--load")
