@@ -17,6 +17,7 @@ mod rack;
 pub mod text;
 mod values;
 
+pub use bytes::Bytes;
 pub use modrack_core::contract;
 pub use modrack_core::plan;
 pub use modrack_core::{
