@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::{Call, Cancel};
@@ -33,6 +34,23 @@ thread_local! {
     };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static BOUNDS: RefCell<Bounds> = const { RefCell::new(Bounds { deadline: None, cancel: None }) };
+    static ON_LOOP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The chains that wait for something that the event loop is to end, each with the number of its wait.
+static AWAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
+
+/// A chain's wait for something that the event loop is to end, until this goes.
+///
+/// A backend has one event loop at most, in one thread: who waits on that thread holds all of it up. So these waits
+/// count when the runtime looks for those that would never end.
+#[derive(Debug)]
+pub struct Awaiting(u64);
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        AWAITING.lock().unwrap_or_else(PoisonError::into_inner).retain(|(number, _)| *number != self.0);
+    }
 }
 
 impl Chain {
@@ -78,6 +96,31 @@ impl Chain {
         run()
     }
 
+    /// Notes that the current thread's chain waits for something that the event loop is to end.
+    pub fn awaits() -> Awaiting {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        AWAITING.lock().unwrap_or_else(PoisonError::into_inner).push((number, Self::id()));
+        Awaiting(number)
+    }
+
+    /// The chains that wait for something that the event loop is to end.
+    pub fn awaiting() -> Vec<u64> {
+        let awaiting = AWAITING.lock().unwrap_or_else(PoisonError::into_inner);
+        awaiting.iter().map(|(_, chain)| *chain).collect()
+    }
+
+    /// Runs `run` as what it is: something that the event loop runs, on its thread.
+    pub fn on_loop<R>(run: impl FnOnce() -> R) -> R {
+        let _looping = Looping { before: ON_LOOP.replace(true) };
+        run()
+    }
+
+    /// Whether the current thread holds up the event loop when it waits.
+    pub fn is_on_loop() -> bool {
+        ON_LOOP.get()
+    }
+
     /// What tells the current thread's chain from every other that is under way; never 0.
     #[inline]
     pub fn id() -> u64 {
@@ -106,6 +149,16 @@ impl Drop for Deeper {
     #[inline]
     fn drop(&mut self) {
         DEPTH.set(self.before);
+    }
+}
+
+struct Looping {
+    before: bool,
+}
+
+impl Drop for Looping {
+    fn drop(&mut self) {
+        ON_LOOP.set(self.before);
     }
 }
 

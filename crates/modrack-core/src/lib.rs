@@ -31,7 +31,7 @@ mod value;
 pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State};
 pub use call::{Args, Call, Cancel, Results};
 pub use caught::caught;
-pub use chain::Chain;
+pub use chain::{Awaiting, Chain};
 pub use code::{Code, Kind};
 pub use describe::{
     AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest, is_lifecycle,

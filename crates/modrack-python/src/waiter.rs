@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use modrack_core::{Cancel, Chain};
+use modrack_core::{Awaiting, Cancel, Chain};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -32,11 +32,25 @@ const SLICE: Duration = Duration::from_millis(50);
 /// The chain of calls that a coroutine goes on with, as its context keeps it; none once its call has ended, for
 /// what the coroutine leaves running belongs to no call.
 #[pyclass(frozen, name = "Chain", module = "modrack")]
-struct LedHere(Mutex<Option<Chain>>);
+struct LedHere {
+    chain: Mutex<Option<Chain>>,
+    /// That somebody waits for the coroutine, until it has ended.
+    awaited: Mutex<Option<Awaiting>>,
+}
+
+#[pymethods]
+impl LedHere {
+    /// The coroutine has ended, which whoever waits for it is told only later.
+    fn ended(&self) {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
 
 /// Runs `run` as part of the chain of calls that the current coroutine goes on with; as it is outside of one.
 pub(crate) fn as_it_began<R>(py: Python<'_>, run: impl FnOnce() -> R) -> R {
     match led_here(py) {
+        // The context goes along to threads that the coroutine starts; they hold up nothing.
+        Some(chain) if is_on_loop(py) => Chain::on_loop(|| chain.within(run)),
         Some(chain) => chain.within(run),
         None => run(),
     }
@@ -52,7 +66,7 @@ fn led_here(py: Python<'_>) -> Option<Chain> {
 
 impl LedHere {
     fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,13 +99,15 @@ pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
 pub(crate) fn wait<'py>(awaitable: &Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
     let py = awaitable.py();
     prepare(py);
-    let led_here = Bound::new(py, LedHere(Mutex::new(Some(Chain::here()))))?;
+    let (chain, awaited) = (Mutex::new(Some(Chain::here())), Mutex::new(Some(Chain::awaits())));
+    let led_here = Bound::new(py, LedHere { chain, awaited })?;
     let future = LOOP.get(py, "submit")?.call1((awaitable, &led_here)).inspect_err(|_| {
         // Python warns of a coroutine that goes without having been begun.
         let _ = awaitable.call_method0(intern!(py, "close"));
     })?;
     let answer = listen(&future, until);
     led_here.get().chain().take();
+    led_here.get().ended();
     if answer.is_err() {
         // Nobody waits for it any more; a future that has ended is left as it is. An exception that was put
         // into this thread meanwhile may come out of the first try.

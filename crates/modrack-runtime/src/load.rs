@@ -236,13 +236,18 @@ impl Attempt {
     fn wait(&self, until: Option<Instant>) -> Option<Result<Arc<Generation>>> {
         let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         while outcome.is_none() {
-            outcome = match until {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            // Who loads it may only now begin to wait for what is held up here.
+            if let Some(slots) = waits::circle_on_loop() {
+                return Some(Err(error::load_cycle(&slots)));
+            }
+            let slice = Chain::is_on_loop().then_some(waits::SLICE);
+            outcome = match left.into_iter().chain(slice).min() {
                 None => self.ended.wait(outcome).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        break;
-                    }
+                Some(left) => {
                     self.ended.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };

@@ -41,7 +41,10 @@ chain = contextvars.ContextVar("modrack_chain", default=None)
 
 async def _await(awaitable, led_here):
     chain.set(led_here)
-    return await awaitable
+    try:
+        return await awaitable
+    finally:
+        led_here.ended()
 
 
 def submit(awaitable, led_here):

@@ -3,7 +3,8 @@
 //! A chain of calls that waits holds the places that it came through. When each place that it wants is held by a
 //! chain that waits in turn, and so on back to it, nobody would ever go on: that is re-entry, or two chains that
 //! want each other's places, and it is refused before the wait begins. A wait for a slot that another chain loads
-//! counts too. No foreign code runs under the lock.
+//! counts too, and so does one for something that the event loop is to end, while somebody waits on the loop's own
+//! thread. No foreign code runs under the lock.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -39,12 +40,15 @@ pub(super) struct Until<'a> {
 /// A wait that is registered, until this goes: also by a panic of what waits.
 pub(crate) struct Ticket(u64);
 
-/// How long a wait goes without looking whether its caller gave up: that is a flag, which wakes nobody.
-const SLICE: Duration = Duration::from_millis(20);
+/// How long a wait goes without looking whether its caller gave up, or somebody began to wait for the event loop that
+/// it holds up: neither wakes anybody.
+pub(crate) const SLICE: Duration = Duration::from_millis(20);
 
 struct Waiting {
     ticket: u64,
     chain: u64,
+    /// Whether the event loop is held up by it.
+    on_loop: bool,
     wanted: Wanted,
 }
 
@@ -81,6 +85,11 @@ pub(super) fn enter(places: &Arc<Places>) -> Result<Ticket, Why> {
 /// The slots of a wait that would never end.
 pub(crate) fn enter_load(slot: &SlotName, owner: u64) -> Result<Ticket, Vec<SlotName>> {
     lock().enter(Wanted::Load(slot.clone(), owner)).map(Ticket)
+}
+
+/// The slots of a wait that would never end, if this thread's is one that holds up the event loop.
+pub(crate) fn circle_on_loop() -> Option<Vec<SlotName>> {
+    lock().circle_on_loop()
 }
 
 /// Notes that this thread's chain has ended the load of a slot: who waits for it will go on, though it has not yet.
@@ -120,6 +129,8 @@ pub(super) fn wait(places: &Places, ticket: &Ticket, until: &Until<'_>) -> Resul
         let now = Instant::now();
         let ended = if let Some(at) = got {
             Some(Ok(at))
+        } else if let Some(slots) = waits.circle_on_loop() {
+            Some(Err(Why::Circle(slots)))
         } else if (until.stopped)() {
             Some(Err(Why::Stopped))
         } else if until.cancel.is_some_and(Cancel::is_cancelled) {
@@ -136,10 +147,10 @@ pub(super) fn wait(places: &Places, ticket: &Ticket, until: &Until<'_>) -> Resul
             return ended;
         }
         let left = until.deadline.map(|deadline| deadline.saturating_duration_since(now));
-        let slice = match (left, until.cancel) {
-            (Some(left), Some(_)) => Some(left.min(SLICE)),
-            (None, Some(_)) => Some(SLICE),
-            (left, None) => left,
+        let slice = match (left, until.cancel.is_some() || Chain::is_on_loop()) {
+            (Some(left), true) => Some(left.min(SLICE)),
+            (None, true) => Some(SLICE),
+            (left, false) => left,
         };
         waits = match slice {
             Some(slice) => {
@@ -179,11 +190,29 @@ impl Wanted {
     }
 }
 
+/// What keeps a chain from going on.
+#[derive(Clone, Copy)]
+enum Stuck<'a> {
+    /// What it waits for.
+    Wants(&'a Wanted),
+    /// The event loop, which somebody holds up.
+    Loop(u64),
+}
+
+impl Stuck<'_> {
+    fn holders(self) -> Vec<u64> {
+        match self {
+            Self::Wants(wanted) => wanted.holders(),
+            Self::Loop(holder) => vec![holder],
+        }
+    }
+}
+
 impl Waits {
     fn enter(&mut self, wanted: Wanted) -> Result<u64, Vec<SlotName>> {
         let ticket = self.next;
         self.next += 1;
-        self.all.push(Waiting { ticket, chain: Chain::id(), wanted });
+        self.all.push(Waiting { ticket, chain: Chain::id(), on_loop: Chain::is_on_loop(), wanted });
         match self.circle() {
             None => Ok(ticket),
             Some(slots) => {
@@ -210,10 +239,15 @@ impl Waits {
     fn circle(&self) -> Option<Vec<SlotName>> {
         let me = Chain::id();
         // A chain waits for one thing at a time; those that may go on are struck out until none is left to.
-        let mut stuck: HashMap<u64, &Wanted> = self.all.iter().map(|w| (w.chain, &w.wanted)).collect();
+        // What it waits for here is more than what it awaits: that is what it came from.
+        let held_up = self.all.iter().find(|waiting| waiting.on_loop).map(|waiting| waiting.chain);
+        let awaiting =
+            held_up.map(|holder| Chain::awaiting().into_iter().map(move |c| (c, Stuck::Loop(holder))));
+        let mut stuck: HashMap<u64, Stuck<'_>> = awaiting.into_iter().flatten().collect();
+        stuck.extend(self.all.iter().map(|w| (w.chain, Stuck::Wants(&w.wanted))));
         loop {
-            let free = stuck.iter().find(|(_, wanted)| {
-                wanted.holders().iter().any(|holder| *holder == 0 || !stuck.contains_key(holder))
+            let free = stuck.iter().find(|(_, by)| {
+                by.holders().iter().any(|holder| *holder == 0 || !stuck.contains_key(holder))
             });
             match free.map(|(&chain, _)| chain) {
                 Some(chain) => drop(stuck.remove(&chain)),
@@ -221,13 +255,23 @@ impl Waits {
             }
         }
         // The way round, for the message: from what is wanted to what its holder wants, and so on.
-        let mut wanted = stuck.remove(&me)?;
-        let mut slots = vec![wanted.slot().clone()];
-        while let Some(next) = wanted.holders().first().and_then(|chain| stuck.remove(chain)) {
-            slots.push(next.slot().clone());
-            wanted = next;
+        let mut by = stuck.remove(&me)?;
+        let mut slots = Vec::new();
+        loop {
+            if let Stuck::Wants(wanted) = by {
+                slots.push(wanted.slot().clone());
+            }
+            match by.holders().first().and_then(|chain| stuck.remove(chain)) {
+                Some(next) => by = next,
+                None => return Some(slots),
+            }
         }
-        Some(slots)
+    }
+
+    /// The circle that this thread's wait has come to be in, if it holds up the event loop: whoever began to wait for
+    /// that later is not told.
+    fn circle_on_loop(&self) -> Option<Vec<SlotName>> {
+        if Chain::is_on_loop() { self.circle() } else { None }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use expect_test::expect;
 use modrack_core::plan::{Limits, SlotPlan, SlotRef};
-use modrack_core::{Call, Code, Error, Result, SlotName, Use, Value};
+use modrack_core::{Call, Chain, Code, Error, Result, SlotName, Use, Value};
 use modrack_runtime::Rack;
 use modrack_runtime::doubles::{Gate, Running, Script, ScriptedBackend};
 
@@ -278,5 +278,73 @@ fn a_call_does_not_wait_longer_for_a_load_than_it_may() {
         assert_eq!(error.code(), Code::TimedOut);
         gate.open();
         loader.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_load_that_awaits_the_event_loop_does_not_wait_for_who_holds_it_up() {
+    // The load awaits before it is waited for, or only once somebody waits for it on the loop's thread.
+    for awaits_first in [true, false] {
+        let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+        let (begun, held_up, ended) = (Gate::new(), Gate::new(), Gate::new());
+        let (begins, waits, ends) = (begun.clone(), held_up.clone(), ended.clone());
+        let script = Script::new().function("f", |_, _| Ok(Value::Int(1))).on_start(move |_| {
+            if awaits_first {
+                let awaiting = Chain::awaits();
+                begins.arrive();
+                ends.pass();
+                drop(awaiting);
+            } else {
+                begins.arrive();
+                waits.pass();
+                let _awaiting = Chain::awaits();
+                ends.pass();
+            }
+            Ok(())
+        });
+        backend.module("a", script);
+        let asks = held_up.clone();
+        backend.on_let_go(move |wait| {
+            asks.open();
+            wait();
+        });
+        let call = || call(&rack, "a");
+        std::thread::scope(|scope| {
+            let loads = scope.spawn(call);
+            begun.arrived(1);
+            let refused = scope.spawn(|| Chain::on_loop(call)).join().unwrap().unwrap_err();
+            assert_eq!(refused.code(), Code::LoadCycle);
+            assert_eq!(refused.message(), "Slots wait for each other to load: `a` -> `a`");
+            ended.open();
+            assert_eq!(loads.join().unwrap().unwrap(), Value::Int(1));
+        });
+        assert_eq!(call().unwrap(), Value::Int(1));
+    }
+}
+
+#[test]
+fn a_wait_on_the_event_loop_for_what_goes_on_without_it_ends() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let (begun, ended) = (Gate::new(), Gate::new());
+    let (begins, ends) = (begun.clone(), ended.clone());
+    let script = Script::new().function("f", |_, _| Ok(Value::Int(1))).on_start(move |_| {
+        begins.arrive();
+        ends.pass();
+        Ok(())
+    });
+    backend.module("a", script);
+    let goes_on = ended.clone();
+    backend.on_let_go(move |wait| {
+        goes_on.open();
+        wait();
+    });
+    let call = || call(&rack, "a");
+    std::thread::scope(|scope| {
+        let loads = scope.spawn(call);
+        begun.arrived(1);
+        // Somebody else awaits the loop meanwhile, and has nothing to do with the load.
+        let _awaiting = scope.spawn(Chain::awaits).join().unwrap();
+        assert_eq!(scope.spawn(|| Chain::on_loop(call)).join().unwrap().unwrap(), Value::Int(1));
+        assert_eq!(loads.join().unwrap().unwrap(), Value::Int(1));
     });
 }
