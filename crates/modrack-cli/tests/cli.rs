@@ -511,7 +511,7 @@ fn a_new_package_in_rust_is_described() {
         &expect![[r#"
         exit status 0
         --- stderr
-        Made the package `word-count`; a slot takes it with `use: ./target/debug/libword_count.so`
+        Made the package `word-count`; built, a slot takes it with `use: ./word-count/target/debug/libword_count.so`
           word-count/Cargo.toml  the package; it names the kit
           word-count/src/lib.rs  the module, with its test
           word-count/README.md   how to go on
@@ -538,7 +538,7 @@ fn a_new_package_in_rust_is_described() {
         &expect![[r#"
         exit status 0
         --- stderr
-        Made the package `counts`; a slot takes it with `use: ./target/wasm32-wasip2/component/counts.wasm`
+        Made the package `counts`; built, a slot takes it with `use: ./counts/target/wasm32-wasip2/component/counts.wasm`
           counts/Cargo.toml  the package; it names the kit
           counts/src/lib.rs  the module, with its test
           counts/README.md   how to go on

@@ -133,13 +133,18 @@ fn rust(folder: &Path, wasm: bool, sdk: Option<&Path>, output: &mut Output) -> O
     let built = if wasm {
         next.push("rustup target add wasm32-wasip2".to_owned());
         next.push("cargo build --profile component --target wasm32-wasip2".to_owned());
-        format!("./target/wasm32-wasip2/component/{name}.wasm")
+        format!("target/wasm32-wasip2/component/{name}.wasm")
     } else {
         next.push("cargo build".to_owned());
-        format!("./target/debug/{library}")
+        format!("target/debug/{library}")
     };
-    next.push(format!(r#"modrack call {built} _ '{{"text": "  Hello "}}'"#));
-    tell(&format!("Made the package `{package}`; a slot takes it with `use: {built}`"), &made, &next, output)
+    next.push(format!(r#"modrack call ./{built} _ '{{"text": "  Hello "}}'"#));
+    let use_text = match folder.is_absolute() {
+        true => folder.join(built).display().to_string(),
+        false => format!("./{}", folder.join(built).display()),
+    };
+    let title = format!("Made the package `{package}`; built, a slot takes it with `use: {use_text}`");
+    tell(&title, &made, &next, output)
 }
 
 /// How a package names the kit: by the path that is given, by that of the source which this command was built from
