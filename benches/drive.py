@@ -42,6 +42,8 @@ class Setting:
 
     command: Path
     python: Path
+    modules: Path
+    figures: Path
     runs: int
     scratch: Path
 
@@ -309,30 +311,225 @@ def memory(setting: Setting) -> Row:
     )
 
 
-def criterion(name: str) -> float:
+# The stage that is measured in every language: flights that arrived, with their speed added.
+ROW_SPEED = """
+    def transform(row: dict) -> dict | None:
+        if row["air_time"] is None:
+            return None
+        row["mph"] = round(row["distance"] / (row["air_time"] / 60), 1)
+        return row
+"""
+
+
+def languages(setting: Setting) -> Row:
+    """One stage in every language, CSV to Parquet, against the same pipeline without a stage."""
+    folder = setting.scratch / "languages"
+    write(folder / "row.py", ROW_SPEED)
+    stages = {
+        "no stage": "",
+        "Python, row by row": "./row.py",
+        "Python, pyarrow": json.dumps(str(TOP / "examples" / "flights" / "modules" / "speed.py")),
+        "Rust, component": json.dumps(str(setting.modules / "speed.wasm")),
+        "Rust, native": json.dumps(str(setting.modules / "libspeed.so")),
+    }
+    write(
+        folder / "rack.yaml",
+        "rack: 1\npipelines:\n"
+        + "".join(
+            f"  p{n}: {{ source: {{ csv: {json.dumps(str(FULL))}, null: [NA, ''] }}, stages: [{stage}], "
+            f"sink: {{ parquet: out{n}.parquet, compression: zstd }} }}\n"
+            for n, stage in enumerate(stages.values())
+        ),
+    )
+
+    def one(n: int) -> Callable[[], float]:
+        return lambda: run(setting, setting.modrack("run", f"p{n}", "-q"), folder)
+
+    medians = in_turns(setting.runs, *(one(n) for n in range(len(stages))))
+    return Row(
+        "one stage, whole flights, CSV to Parquet, whole process, by its language",
+        "each other",
+        "report",
+        "; ".join(f"{name} {took:.2f} s" for name, took in zip(stages, medians, strict=True)),
+        "; ".join(f"{name} {took / medians[0]:.2f}x" for name, took in zip(stages, medians, strict=True)),
+    )
+
+
+def start_rust(setting: Setting) -> Row:
+    """One call of a native module and of a component from process start, where no Python can be found."""
+    folder = setting.scratch / "start-rust"
+    library, component = setting.modules / "liblittle.so", setting.modules / "little.wasm"
+    write(
+        folder / "rack.yaml",
+        f"rack: 1\nslots:\n  native: {{ use: {json.dumps(str(library))} }}\n"
+        f"  wasm: {{ use: {json.dumps(str(component))} }}\n",
+    )
+    bare = Bare(**vars(setting))
+    calls = {name: bare.modrack("call", name, "add", "1", "2") for name in ("native", "wasm")}
+    native, wasm, nothing = in_turns(
+        setting.runs * 8,
+        lambda: run(bare, calls["native"], folder),
+        lambda: run(bare, calls["wasm"], folder),
+        lambda: run(bare, ["/bin/true"], folder),
+    )
+    files = {name: files_of(bare, call, folder) for name, call in calls.items()}
+    for name, loaded in files.items():
+        if any("python" in file or "modrack_py" in file for file in loaded):
+            raise SystemExit(f"`modrack call {name}` loads Python: {loaded}")
+    return Row(
+        "`modrack call` from process start, warm cache, native / component",
+        "`true`",
+        "Python never loaded; report",
+        f"{native * 1e3:.1f} ms / {wasm * 1e3:.1f} ms",
+        f"`true` {nothing * 1e3:.1f} ms; the system's loader was asked for {in_words(files['native'])} / "
+        f"{in_words(files['wasm'])}",
+    )
+
+
+def files_of(setting: Setting, args: list[str], cwd: Path) -> list[str]:
+    """The names of the programs and libraries that a command has loaded, as the system's loader tells them."""
+    said = setting.scratch / "loaded"
+    env = {**setting.env, "LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(said)}
+    subprocess.run(args, cwd=cwd, env=env, capture_output=True, check=True)
+    names: set[str] = set()
+    # One file for each process: the command replaces itself when it becomes an interpreter.
+    for file in setting.scratch.glob("loaded.*"):
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        names |= {Path(line.split("file=", 1)[1].split()[0]).name for line in lines if "file=" in line}
+        file.unlink()
+    return sorted(names)
+
+
+def in_words(files: list[str]) -> str:
+    """Files that were loaded, without the system's own that every program has."""
+    return ", ".join(f"`{name}`" for name in files if not name.startswith(("ld-linux", "libc.so", "linux-vdso")))
+
+
+class Bare(Setting):
+    """A setting in which no interpreter is to be found."""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of every child: a path without Python."""
+        env = {k: v for k, v in super().env.items() if k != "VIRTUAL_ENV"}
+        return {**env, "PATH": str(self.scratch)}
+
+
+def criterion(setting: Setting, name: str) -> float:
     """The median of a criterion benchmark that has run, in seconds."""
-    found = json.loads((HERE / "target" / "criterion" / name / "new" / "estimates.json").read_text())
+    found = json.loads((setting.figures / name / "new" / "estimates.json").read_text())
     return found["median"]["point_estimate"] / 1e9
 
 
-def inside() -> list[Row]:
+def against(setting: Setting, what: Row, ours: str, theirs: str) -> Row:
+    """A row of two benchmarks of criterion."""
+    mine, other = criterion(setting, ours), criterion(setting, theirs)
+    what.figure, what.detail = f"{mine / other:.2f}x", f"{shown(mine)} / {shown(other)}"
+    return what
+
+
+def shown(seconds: float) -> str:
+    """A time that is read at a glance."""
+    for unit, name in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= 0.1 * unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def inside(setting: Setting) -> list[Row]:
     """What `cargo bench` measured inside one process."""
-    slot, bare = criterion("call/slot"), criterion("call/call1")
-    flow, straight = criterion("convert/flow"), criterion("convert/straight")
+    direct, native = criterion(setting, "add/dyn"), criterion(setting, "add/native")
+    small, plugin, lean = (criterion(setting, n) for n in ("bytes64/wasm", "extism64/echo", "extism64/same"))
+    large = criterion(setting, "bytes1m/native")
+    warm, first = criterion(setting, "start/warm"), criterion(setting, "start/precompiled")
+    held = json.loads((setting.figures / "held.json").read_text())
+    kinds = ("shared", "distinct", "components", "distinct-components")
+    own = [held[kind]["own"] for kind in kinds]
+    rss = [held[kind]["rss"] for kind in kinds]
     return [
-        Row(
-            "call through a slot, Python function, one float",
-            "PyO3 `call1` on the same function, both attaching to the interpreter",
-            "at most 1.25x",
-            f"{slot / bare:.2f}x",
-            f"{slot * 1e9:.0f} ns / {bare * 1e9:.0f} ns",
+        against(
+            setting,
+            Row(
+                "call through a slot, Python function, one float",
+                "PyO3 `call1` on the same function, both attaching to the interpreter",
+                "at most 1.25x",
+                "",
+                "",
+            ),
+            "call/slot",
+            "call/call1",
         ),
         Row(
-            "flights CSV to Parquet with no stage",
-            "the same done straight with arrow-csv and parquet",
-            "at most 1.1x time",
-            f"{flow / straight:.2f}x",
-            f"{flow:.2f} s / {straight:.2f} s",
+            "call through a slot, native, two ints",
+            "a direct call through `dyn`",
+            "under 40 ns more",
+            f"{(native - direct) * 1e9:.1f} ns more",
+            f"{shown(native)} / {shown(direct)}",
+        ),
+        against(
+            setting,
+            Row("call through a slot, component, two ints", "wasmtime's typed component call", "at most 1.5x", "", ""),
+            "add/wasm",
+            "add/wasmtime",
+        ),
+        Row(
+            "64 bytes in and out, component",
+            "the `extism` crate, a plug-in that does the same",
+            "at least 10x faster",
+            f"{plugin / small:.1f}x faster",
+            f"{shown(small)} / {shown(plugin)}; extism handing the input's place on {shown(lean)}",
+        ),
+        Row(
+            "1 MiB in and out, native",
+            "nothing copied",
+            "no copy",
+            shown(large),
+            "the bytes that come back are those that were given, by address",
+        ),
+        against(
+            setting,
+            Row("1 MiB in and out, component", "two memcpys of it", "at most 1.5x", "", ""),
+            "bytes1m/wasm",
+            "bytes1m/memcpys",
+        ),
+        Row(
+            "another instance of a component / first call from code that was kept",
+            "",
+            "under 30 µs / under 1 ms",
+            f"{shown(warm)} / {shown(first)}",
+            "the second with an engine of its own, the file read, checked and described",
+        ),
+        against(
+            setting,
+            Row(
+                "flights CSV to Parquet with no stage",
+                "the same done straight with arrow-csv and parquet",
+                "at most 1.1x time",
+                "",
+                "",
+            ),
+            "convert/flow",
+            "convert/straight",
+        ),
+        against(
+            setting,
+            Row(
+                "flights CSV to Parquet, one native stage",
+                "the same function called straight, with arrow-csv and parquet",
+                "at most 1.2x time",
+                "",
+                "",
+            ),
+            "stage/flow",
+            "stage/straight",
+        ),
+        Row(
+            "memory of each of 1,000 loaded slots: native sharing a library / distinct libraries / components",
+            "",
+            "at most 4 / 32 / 200 KiB",
+            f"{own[0]:.1f} / {own[1]:.1f} / {own[2]:.1f} KiB",
+            f"written to; with clean pages of files {rss[0]:.1f} / {rss[1]:.1f} / {rss[2]:.1f} KiB; components of "
+            f"distinct content {own[3]:.1f} / {rss[3]:.1f} KiB",
         ),
     ]
 
@@ -352,13 +549,26 @@ def machine(setting: Setting) -> str:
     return f"{model}, {os.cpu_count()} cores, {system}, {version}, {time.strftime('%Y-%m-%d')}"
 
 
+EVERY: dict[str, Callable[[Setting], Row]] = {
+    "batches": batch_stage,
+    "rows": row_stage,
+    "languages": languages,
+    "start": start,
+    "start-rust": start_rust,
+    "list": listing,
+    "memory": memory,
+}
+
+
 def report(rows: list[Row], setting: Setting) -> str:
     """The page."""
     table = "\n".join(f"| {r.what} | {r.against} | {r.reach} | **{r.figure}** | {r.detail} |" for r in rows)
     notes = HERE / "NOTES.md"
     return (
         "# Results\n\n"
-        "Written by `cargo xtask bench`; do not edit. Each figure is a ratio of medians taken in turns in one run.\n\n"
+        "Written by `cargo xtask bench`; do not edit. Each figure is a ratio of medians taken in one run, those of\n"
+        "whole processes in turns. The same command repeats all of it; `cargo xtask bench --only NAME` repeats one\n"
+        f"row of whole processes and writes nothing ({', '.join(EVERY)}).\n\n"
         f"{machine(setting)}\n\n"
         "| what | against | reach | figure | medians |\n|---|---|---|---|---|\n"
         f"{table}\n" + (f"\n{notes.read_text(encoding='utf-8')}" if notes.exists() else "")
@@ -370,26 +580,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--command", type=Path, required=True, help="the release build of `modrack`")
     parser.add_argument("--python", type=Path, required=True, help="the `python` of a venv with pyarrow")
+    parser.add_argument("--modules", type=Path, required=True, help="the folder of the modules that are called")
+    parser.add_argument("--figures", type=Path, required=True, help="the folder of criterion's figures")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", help="one of rows, batches, start, list, memory; nothing is written")
+    parser.add_argument("--only", choices=EVERY, help="one row; nothing is written")
     asked = parser.parse_args()
     if not FULL.exists():
         sys.exit("examples/flights/data/full/flights.csv is missing; `cargo xtask flights-data` fetches it")
-    every: dict[str, Callable[[Setting], Row]] = {
-        "batches": batch_stage,
-        "rows": row_stage,
-        "start": start,
-        "list": listing,
-        "memory": memory,
-    }
     with tempfile.TemporaryDirectory(prefix="modrack-bench-") as scratch:
         # The interpreter is not resolved: what a venv's `python` links to is not the venv.
-        setting = Setting(asked.command.resolve(), asked.python.absolute(), asked.runs, Path(scratch))
+        setting = Setting(
+            asked.command.resolve(),
+            asked.python.absolute(),
+            asked.modules.resolve(),
+            asked.figures.resolve(),
+            asked.runs,
+            Path(scratch),
+        )
         if asked.only:
-            print(every[asked.only](setting))
+            print(EVERY[asked.only](setting))
             return
-        rows = inside()
-        for measure in every.values():
+        rows = inside(setting)
+        for measure in EVERY.values():
             rows.append(measure(setting))
             print(rows[-1].what, rows[-1].figure, rows[-1].detail, sep="\n  ")
         (HERE / "RESULTS.md").write_text(report(rows, setting), encoding="utf-8")

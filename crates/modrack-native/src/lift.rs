@@ -1,5 +1,6 @@
 //! Values on their way out of a module: held against the rules, then read where they lie. Text and bytes of
-//! some size stay in the module's memory until nobody needs them; what is small is copied.
+//! some size stay in the module's memory until nobody needs them; bytes that are a part of an argument are shared with it;
+//! what is small is copied.
 
 #![expect(unsafe_code, reason = "results are read through the pointers that they consist of")]
 
@@ -224,7 +225,7 @@ impl Lift<'_> {
         let bytes = self.slice::<u8>(unsafe { raw.payload.bytes }, raw.len, "bytes")?;
         Ok(Value::Bytes(match self.lends(bytes)? {
             Some(owner) => Bytes::from_owner(Lent { range: bytes.as_ptr_range(), owner }),
-            None => Bytes::copy_from_slice(bytes),
+            None => self.shared(bytes).unwrap_or_else(|| Bytes::copy_from_slice(bytes)),
         }))
     }
 
@@ -321,6 +322,17 @@ impl Lift<'_> {
         failure::broken_rule(self.from.function, what)
     }
 
+    /// The part of an argument that these bytes are, if they are one: what the host has already is not copied.
+    fn shared(&self, bytes: &[u8]) -> Option<Bytes> {
+        if bytes.len() < LENT_FROM {
+            return None;
+        }
+        self.from.args.iter().find_map(|arg| match arg {
+            Value::Bytes(given) if holds(given, bytes) => Some(given.slice_ref(bytes)),
+            _ => None,
+        })
+    }
+
     fn unfit(&self, what: &str) -> Error {
         Error::new(Code::ValueDoesNotFit, format!("`{}` gave {what}", self.from.function))
             .hint("The module gives what no value can be; its author has to mend it")
@@ -333,6 +345,11 @@ impl Lift<'_> {
         )
         .hint("The module exports the table wrongly; its author has to mend it")
     }
+}
+
+fn holds(whole: &[u8], part: &[u8]) -> bool {
+    let (whole, part) = (whole.as_ptr_range(), part.as_ptr_range());
+    whole.start <= part.start && part.end <= whole.end
 }
 
 fn overlap(one: &[u8], other: &[u8]) -> bool {

@@ -68,17 +68,18 @@ impl WasmBackend {
     /// The component of an origin, read again unless it was read before.
     fn module(&self, origin: &Origin) -> Result<Arc<Module>> {
         let source = source::read(origin)?;
-        // The same content under another name is another module.
-        if let Some(module) = self.remembered(&source.hash)
+        // The same content under another name is another module, with the same code.
+        let same = self.remembered(&source.hash);
+        if let Some(module) = &same
             && module.is_at(&source.path)
         {
-            return Ok(module);
+            return Ok(module.clone());
         }
         let compiled =
             self.settings.cache.is_some() && self.cache().is_some_and(|cache| cache.knows(&source.hash));
         let (description, plans, wasi) = describe(&source, !compiled)?;
         let hash = source.hash.clone();
-        let module = Arc::new(Module::new(source, description, plans, wasi));
+        let module = Arc::new(Module::new(source, description, plans, wasi, same.as_deref()));
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         // Who read the same meanwhile was faster: its code is compiled once.
         if let Some(first) = modules.get(&hash)

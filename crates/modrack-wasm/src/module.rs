@@ -64,6 +64,11 @@ pub(crate) struct Module {
     pub(crate) name: String,
     /// Where it was read from.
     pub(crate) path: PathBuf,
+    kept: Arc<Kept>,
+}
+
+/// The code of a content, under whichever names it is found.
+struct Kept {
     /// The binary form, until it was compiled.
     bytes: Mutex<Option<Vec<u8>>>,
     wide: Mutex<Option<Arc<Compiled>>>,
@@ -113,12 +118,13 @@ impl Plan {
 }
 
 impl Module {
-    /// A component that was read.
+    /// A component that was read; one of the same content has its code already.
     pub(crate) fn new(
         source: source::Source,
         description: Description,
         plans: Vec<Plan>,
         wasi: bool,
+        same: Option<&Self>,
     ) -> Self {
         Self {
             wasi,
@@ -131,9 +137,14 @@ impl Module {
                 .any(|at| at == b"modrack:host/host@"),
             name: source.name,
             path: source.path,
-            bytes: Mutex::new(Some(source.bytes)),
-            wide: Mutex::default(),
-            narrow: Mutex::default(),
+            kept: match same {
+                Some(module) => module.kept.clone(),
+                None => Arc::new(Kept {
+                    bytes: Mutex::new(Some(source.bytes)),
+                    wide: Mutex::default(),
+                    narrow: Mutex::default(),
+                }),
+            },
         }
     }
 
@@ -155,8 +166,8 @@ impl Module {
     ) -> Result<Arc<Compiled>> {
         let Compiling { cache, log } = with;
         let cell = match width {
-            Width::Wide => &self.wide,
-            Width::Narrow => &self.narrow,
+            Width::Wide => &self.kept.wide,
+            Width::Narrow => &self.kept.narrow,
         };
         // Held while it is compiled, which is our own code: others of the same component wait for it.
         let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,12 +191,12 @@ impl Module {
         };
         let compiled = Arc::new(self.link(engine, &component)?);
         *cell = Some(compiled.clone());
-        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.kept.bytes.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(compiled)
     }
 
     fn compile(&self, engine: &wasmtime::Engine, origin: &Origin) -> Result<Component> {
-        let kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept = self.kept.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
         let bytes = match kept {
             Some(bytes) => bytes,
             None => {

@@ -260,11 +260,13 @@ impl<P: Scalars, F: Form> Quick for Held<P, F> {
     }
 }
 
-/// Parameters that are read where they lie; the typed function is looked up for each call, because it names how
-/// long they live.
+/// Parameters that are read where they lie.
 trait Lent: Send + Sync + 'static {
-    type In<'a>: ComponentNamedList + Lower;
+    type In<'a>: ComponentNamedList + Lower + Send + Sync;
     fn of<'a>(args: &'a [Value], plan: &Plan, seat: &Seat) -> Result<Self::In<'a>, Error>;
+    /// The typed function that was looked up once, for parameters that live as long as a call: what it takes for ever
+    /// it takes for less.
+    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R>;
 }
 
 macro_rules! lent {
@@ -276,6 +278,9 @@ macro_rules! lent {
             type In<'a> = $in;
             fn of<'a>($args: &'a [Value], $plan: &Plan, $seat: &Seat) -> Result<$in, Error> {
                 $make
+            }
+            fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<$in, R> {
+                kept
             }
         }
     )*};
@@ -324,6 +329,9 @@ impl Lent for OneTable {
             other => Err(wrong(plan, 0, "table", other.unwrap_or(&Value::Null))),
         }
     }
+    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R> {
+        kept
+    }
 }
 
 /// A resource that stays with the caller.
@@ -340,6 +348,9 @@ impl Lent for OneHandle {
         .unwrap_or_else(|| Err(wrong(plan, 0, "a resource of this component", given)))
         .map(|any| (any,))
     }
+    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R> {
+        kept
+    }
 }
 
 /// No parameter.
@@ -350,18 +361,20 @@ impl Lent for Nothing {
     fn of(_args: &[Value], _plan: &Plan, _seat: &Seat) -> Result<(), Error> {
         Ok(())
     }
+    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R> {
+        kept
+    }
 }
 
 static NULL: Value = Value::Null;
 
 /// A call whose parameters are lent.
-struct Borrowed<P, F>(Func, PhantomData<fn() -> (P, F)>);
+struct Borrowed<P: Lent, F: Form>(TypedFunc<P::In<'static>, F::Back>);
 
 impl<P: Lent, F: Form> Quick for Borrowed<P, F> {
     fn call(&self, live: &mut Live, args: &[Value], plan: &Plan, seat: &Arc<Seat>) -> Result<Value, Failed> {
         let params = P::of(args, plan, seat)?;
-        let typed = self.0.typed::<P::In<'_>, F::Back>(&live.store)?;
-        let back = typed.call(&mut live.store, params)?;
+        let back = P::lent(self.0).call(&mut live.store, params)?;
         Ok(F::outcome(back, seat)?)
     }
 }
@@ -380,9 +393,7 @@ fn held<P: Scalars, R: Gives>(fails: &Fails) -> Option<Shortcut> {
 
 fn lent<P: Lent, R: Gives>(fails: &Fails) -> Option<Shortcut> {
     fn bind<P: Lent, F: Form>(func: Func, store: &Store<Data>) -> Option<Box<dyn Quick>> {
-        // Whether it fits is looked at here, so that a call need not.
-        func.typed::<P::In<'static>, F::Back>(store).ok()?;
-        Some(Box::new(Borrowed::<P, F>(func, PhantomData)))
+        Some(Box::new(Borrowed::<P, F>(func.typed(store).ok()?)))
     }
     let nothing = std::any::TypeId::of::<R>() == std::any::TypeId::of::<()>();
     Some(Shortcut(match fails {

@@ -65,7 +65,24 @@ const IN_OURS: &[&str] = &["guests/Cargo.toml", "guests/Cargo.lock"];
 const IN_TABLES: &[&str] = &["guests/tables/Cargo.toml", "guests/tables/Cargo.lock"];
 const IN_SLIDES: &[&str] = &["guests/Cargo.toml", "guests/Cargo.lock", "guests/slides"];
 
-/// All of them.
+/// What the benchmarks call and nothing else does.
+pub(crate) const MEASURED: &[Guest] = &[
+    Guest {
+        name: "little",
+        kind: Kind::Rust { workspace: "benches/modules", example_of: None },
+        from: &[KIT, &["benches/modules"]],
+    },
+    Guest {
+        name: "liblittle",
+        kind: Kind::Library { workspace: "benches/modules" },
+        from: &[KIT, &["benches/modules"]],
+    },
+];
+
+/// What they call of the others.
+pub(crate) const MEASURED_TOO: &[&str] = &["speed", "libspeed"];
+
+/// All that is built when no benchmark is run.
 pub(crate) const GUESTS: &[Guest] = &[
     Guest { name: "values", kind: OURS, from: &[IN_OURS, &["guests/values"]] },
     Guest { name: "trouble", kind: OURS, from: &[IN_OURS, &["guests/trouble"]] },

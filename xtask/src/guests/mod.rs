@@ -22,7 +22,7 @@ use anyhow::{Context, Result, bail};
 use crate::cargo;
 use crate::count::Count;
 pub(crate) use kept::shown;
-use list::{GUESTS, Guest, Kind};
+use list::{GUESTS, Guest, Kind, MEASURED, MEASURED_TOO};
 
 /// What became of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,15 +98,33 @@ pub(crate) fn folder() -> Result<PathBuf> {
 /// # Errors
 /// When the folder of the guests cannot be written. What is wrong with one guest is its outcome.
 pub(crate) fn build(all: bool) -> Result<Vec<(&'static str, Outcome)>> {
+    build_these(&GUESTS.iter().collect::<Vec<_>>(), all)
+}
+
+/// Builds what the benchmarks call; the folder where it is.
+///
+/// # Errors
+/// When something of it cannot be built here.
+pub(crate) fn for_benches() -> Result<PathBuf> {
+    let too = GUESTS.iter().filter(|guest| MEASURED_TOO.contains(&guest.name));
+    for (name, outcome) in build_these(&MEASURED.iter().chain(too).collect::<Vec<_>>(), false)? {
+        if let Outcome::Skipped(why) | Outcome::Failed(why) = outcome {
+            bail!("`{name}` cannot be built: {why}");
+        }
+    }
+    folder()
+}
+
+fn build_these(guests: &[&'static Guest], all: bool) -> Result<Vec<(&'static str, Outcome)>> {
     let yard = Yard::open(folder()?)?;
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; GUESTS.len()];
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; guests.len()];
     let in_rust: Vec<usize> =
-        (0..GUESTS.len()).filter(|i| matches!(GUESTS[*i].kind, Kind::Rust { .. })).collect();
-    let guests: Vec<&Guest> = in_rust.iter().map(|i| &GUESTS[*i]).collect();
-    for (i, outcome) in in_rust.iter().zip(rust::build(&yard, &guests)?) {
+        (0..guests.len()).filter(|i| matches!(guests[*i].kind, Kind::Rust { .. })).collect();
+    let rust: Vec<&Guest> = in_rust.iter().map(|i| guests[*i]).collect();
+    for (i, outcome) in in_rust.iter().zip(rust::build(&yard, &rust)?) {
         outcomes[*i] = Some(outcome);
     }
-    for (guest, outcome) in GUESTS.iter().zip(&mut outcomes) {
+    for (guest, outcome) in guests.iter().zip(&mut outcomes) {
         match guest.kind {
             Kind::Rust { .. } => {}
             Kind::Library { workspace } => *outcome = Some(library::build(&yard, guest, workspace)?),
@@ -119,7 +137,7 @@ pub(crate) fn build(all: bool) -> Result<Vec<(&'static str, Outcome)>> {
         }
     }
     let mut told = Vec::new();
-    for (guest, outcome) in GUESTS.iter().zip(outcomes) {
+    for (guest, outcome) in guests.iter().zip(outcomes) {
         let outcome = outcome.context("every guest has an outcome")?;
         if matches!(outcome, Outcome::Skipped(_) | Outcome::Failed(_)) {
             yard.remove(guest)?;
