@@ -473,6 +473,17 @@ def test_the_time_that_is_left_goes_along(modrack: Modrack, outer: str, inner: s
 
 
 @pairs
+def test_the_time_of_another_slot(modrack: Modrack, outer: str, inner: str) -> None:
+    """A slot keeps its own limit, however much time its caller has left."""
+    two(modrack, outer, inner, f", limits: {{ time: {HANGS_AFTER}s }}", ", limits: { time: 200ms }")
+    began = time.monotonic()
+    found = error(modrack, "outer", "ask", "linger")
+    assert found["code"] == "M0508", found
+    assert "inner" in [found["slot"], *(cause["slot"] for cause in found["causes"])]
+    assert time.monotonic() - began < HANGS_AFTER / 4
+
+
+@pairs
 def test_a_limit_of_another_slot(modrack: Modrack, outer: str, inner: str) -> None:
     """It holds for its calls alone, and says so."""
     two(modrack, outer, inner, "", ", limits: { output: 10B }")

@@ -124,3 +124,28 @@ def spoil(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
+
+
+STUCK = """
+(core module $m (func $f (loop $l (br $l))) (start $f) (func (export "f")))
+(core instance $i (instantiate $m))
+(func $f (canon lift (core func $i "f")))
+(export "f" (func $f))
+"""
+
+
+def test_a_component_that_never_starts_is_given_up_with_its_caller(modrack: Modrack) -> None:
+    """What is loaded on the way has no longer than who waits for it."""
+    modrack.write("stuck.wat", component(STUCK))
+    modrack.write(
+        "rack.yaml",
+        f"""\
+        rack: 1
+        slots:
+          outer: {{ use: {module(modrack, "wasm")}, needs: {{ other: stuck }}, limits: {{ time: 300ms }} }}
+          stuck: {{ use: ./stuck.wat }}
+        """,
+    )
+    failed = modrack("call", "outer", "ask", "f", "[]", "--json")
+    assert failed.code == 1
+    assert "M0508" in failed.stderr + failed.stdout, failed

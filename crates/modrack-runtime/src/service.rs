@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Weak};
 
-use modrack_core::{Call, Result, Service, SlotName, Value};
+use modrack_core::{Call, Chain, Result, Service, SlotName, Value};
 
 use crate::error;
 use crate::functions::FunctionId;
@@ -37,7 +37,8 @@ impl Service for SlotService {
         let id: FunctionId = match self.slot.functions.find(function) {
             Some(id) => id,
             None => {
-                rack.with_generation(&self.slot, call.deadline, |generation| generation.bind(function))?
+                let bind = || rack.with_generation(&self.slot, call.deadline, |generation| generation.bind(function));
+                Chain::bounded(&call, bind)?
             }
         };
         rack.call_nested(&self.slot, id, call)

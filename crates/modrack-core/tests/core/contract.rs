@@ -576,3 +576,24 @@ fn a_contract_is_found_by_shape() {
         "pricing"
     );
 }
+
+#[test]
+fn a_type_that_is_too_large_once_written_out_is_refused() {
+    let check = |types: &str, expected: Expect| {
+        let text = format!("package a:b; interface types {{ {types} }} world module {{ import types; }}");
+        let given = modrack_core::contract::signatures(&text).map(|given| given.functions.len().to_string());
+        expected.assert_eq(&given.unwrap_or_else(|error| error.message().to_owned()));
+    };
+    let twice = |many: usize| -> String {
+        let next = |n: usize| format!("type t{} = tuple<t{n}, t{n}>; ", n + 1);
+        format!("type t0 = u8; {}", (0..many).map(next).collect::<String>())
+    };
+    check(&twice(10), expect!["0"]);
+    check(&twice(40), expect!["The type `t13` is too large once its parts are written out"]);
+    let nested = |many: usize| -> String {
+        let next = |n: usize| format!("type t{} = option<t{n}>; ", n + 1);
+        format!("type t0 = u8; {}", (0..many).map(next).collect::<String>())
+    };
+    check(&nested(50), expect!["0"]);
+    check(&nested(5_000), expect!["The type `t100` is too large once its parts are written out"]);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
-use modrack_core::{Call, Cancel, Code, Error, Manifest, Map, Param, Signature, SlotName, Type, Value};
+use modrack_core::{Call, Cancel, Chain, Code, Error, Manifest, Map, Param, Signature, SlotName, Type, Value};
 use modrack_runtime::HostModule;
 use modrack_runtime::doubles::Script;
 
@@ -65,7 +65,7 @@ fn functions_and_attributes_are_asked_for_by_name() {
 }
 
 #[test]
-fn a_slots_limit_is_the_deadline_of_calls_that_have_none() {
+fn a_call_has_until_its_slots_limit_or_its_own_deadline_whichever_is_nearer() {
     let (rack, backend) = rack(
         "defaults: { limits: { time: 1h } }\nslots:
   a: { use: 'python:a', limits: { time: 2h } }
@@ -87,8 +87,40 @@ fn a_slots_limit_is_the_deadline_of_calls_that_have_none() {
     check("a", Call::default(), 119);
     check("b", Call::default(), 59);
     check("python:a", Call::default(), 59);
-    let deadline = Some(Instant::now() + Duration::from_secs(60 * 60 * 3));
-    check("a", Call { deadline, ..Call::default() }, 179);
+    let within = |minutes: u64| Some(Instant::now() + Duration::from_secs(60 * minutes));
+    check("a", Call { deadline: within(180), ..Call::default() }, 119);
+    check("a", Call { deadline: within(30), ..Call::default() }, 29);
+}
+
+#[test]
+fn what_is_loaded_on_the_way_has_no_longer_than_who_waits_for_it() {
+    let (rack, backend) = rack(
+        "slots:
+  outer: { use: 'python:outer', needs: { inner: inner } }
+  inner: { use: 'python:inner' }
+",
+    );
+    let forward = Script::new().function("f", |running, call| {
+        running.service("inner").call(Some("f"), Call { deadline: None, cancel: None, ..call })
+    });
+    backend.module("outer", forward);
+    let inner = Script::new().function("f", |_, _| Ok(Value::Null)).on_start(|_| {
+        let (deadline, cancel) = Chain::bounds();
+        let cancelled = cancel.is_some_and(|cancel| cancel.is_cancelled());
+        let left = deadline.map_or(Duration::ZERO, |deadline| deadline.duration_since(Instant::now()));
+        assert!(!cancelled && left > Duration::from_secs(60 * 29), "{left:?}");
+        Ok(())
+    });
+    backend.module("inner", inner);
+    let outer = rack.slot("outer").unwrap().function(Some("f")).unwrap();
+    let (deadline, cancel) = (Some(Instant::now() + Duration::from_secs(60 * 30)), Cancel::default());
+    outer.call(Call { deadline, cancel: Some(&cancel), ..Call::default() }).unwrap();
+    // Nobody waits for what is bound before it is called.
+    backend.module("alone", Script::new().function("f", |_, _| Ok(Value::Null)).on_start(|_| {
+        assert!(Chain::bounds().0.is_none());
+        Ok(())
+    }));
+    rack.slot("python:alone").unwrap().function(Some("f")).unwrap();
 }
 
 #[test]
