@@ -589,7 +589,7 @@ fn a_type_that_is_too_large_once_written_out_is_refused() {
         format!("type t0 = u8; {}", (0..many).map(next).collect::<String>())
     };
     check(&twice(10), expect!["0"]);
-    check(&twice(40), expect!["The type `t13` is too large once its parts are written out"]);
+    check(&twice(40), expect!["The type `t12` is too large once its parts are written out"]);
     let nested = |many: usize| -> String {
         let next = |n: usize| format!("type t{} = option<t{n}>; ", n + 1);
         format!("type t0 = u8; {}", (0..many).map(next).collect::<String>())
