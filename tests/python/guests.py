@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness import ROOT
+from harness import ROOT, Modrack
 
 GUESTS = Path(os.environ.get("MODRACK_GUESTS") or Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "guests")
+
+
+def keep_compiled(modrack: Modrack) -> None:
+    """Lets code that is compiled be kept from test to test: with the key of one user, whatever the home is."""
+    modrack.env["MODRACK_STATE"] = str(GUESTS / "compiled")
+    modrack.env["XDG_STATE_HOME"] = str(GUESTS / "user")
 
 
 def guest(name: str) -> Path:

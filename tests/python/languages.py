@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from guests import GUESTS, guest
+from guests import guest, keep_compiled
 from guests import library as built_library
 from harness import ROOT, Modrack
 
@@ -43,7 +43,7 @@ def module(modrack: Modrack, column: str, name: str = "lab") -> str:
         file = built_library(f"lib{name}") if column == "kit-native" else guest(name)
         shutil.copyfile(file, modrack.folder / f"kit-{file.name}")
         # Compiled once for all tests, not once for each.
-        modrack.env["MODRACK_STATE"] = str(GUESTS / "compiled")
+        keep_compiled(modrack)
         return f"./kit-{file.name}"
     language = column
     if language == "native":

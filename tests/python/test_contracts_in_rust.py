@@ -12,7 +12,7 @@ import pytest
 from test_guests import written
 from test_three_contracts import CALL, CASES, Case
 
-from guests import GUESTS
+from guests import keep_compiled
 from harness import Modrack
 from kit import FORMS, module
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.once
 @pytest.fixture
 def modrack(modrack: Modrack) -> Modrack:
     """The command, with compiled code kept from test to test."""
-    modrack.env["MODRACK_STATE"] = str(GUESTS / "compiled")
+    keep_compiled(modrack)
     modrack.hangs_after = 600.0
     return modrack
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from guests import GUESTS, guest
+from guests import guest, keep_compiled
 from harness import Modrack
 
 pytestmark = pytest.mark.once
@@ -22,7 +22,7 @@ PRICES = ["price", "price-javascript", "price-python"]
 @pytest.fixture
 def modrack(modrack: Modrack) -> Modrack:
     """The command, with compiled code kept from test to test: an engine of 18 MB is compiled once, not ten times."""
-    modrack.env["MODRACK_STATE"] = str(GUESTS / "compiled")
+    keep_compiled(modrack)
     # Longer than the compiler takes for that in a debug build, on a slow machine that has other things to do.
     modrack.hangs_after = 600.0
     return modrack

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from test_docs import BUILDS_WITHIN, agrees, blocks, session
 
-from guests import GUESTS, guest
+from guests import guest, keep_compiled
 from harness import ROOT, Modrack
 
 pytestmark = pytest.mark.once
@@ -51,7 +51,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(request: pytest.FixtureRequest, modrack: Modrack) -> Callable[[str], Path]:
     """Gives the file that a module in Rust was built as."""
     if request.param == "component":
-        modrack.env["MODRACK_STATE"] = str(GUESTS / "compiled")
+        keep_compiled(modrack)
         return guest
     libraries: Path = request.getfixturevalue("libraries")
     return lambda name: libraries / f"lib{name}.so"

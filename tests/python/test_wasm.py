@@ -113,6 +113,10 @@ def test_a_component_is_compiled_once(modrack: Modrack) -> None:
     # Without a rack, code is kept with what is the user's.
     kept = list(modrack.home.rglob("*.code"))
     assert len(kept) == 2
+    assert {path.suffix for path in kept[0].parent.iterdir()} == {".code"}
+    # What another user compiled is not taken, wherever it lies.
+    stranger = {"HOME": str(modrack.home / "stranger")}
+    assert "Compiled `" in modrack("-vv", "call", use, "add", "1", "2", env=stranger).stderr
     for file in kept:
         spoil(file)
     ran = modrack("call", use, "add", "1", "2")

@@ -132,6 +132,7 @@ impl Session {
         backends.push(Arc::new(native));
         backends.push(WasmBackend::new(WasmSettings {
             cache: state(&plan).map(|folder| folder.join("wasm")),
+            keys: WasmSettings::keys_of_user(),
             log: crate::log::of(&self.output),
         }));
         let file = plan.file.clone();

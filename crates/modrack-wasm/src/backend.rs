@@ -9,7 +9,7 @@ use modrack_core::{Backend, BackendName, Cancel, Chain, ContentHash, Description
 use wasmtime::{Store, Trap};
 
 use crate::bounds::{Bounds, Crossing};
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::data::Data;
 use crate::describe::describe;
 use crate::engine::{Engines, Width, gives};
@@ -28,8 +28,19 @@ const REMEMBERED: usize = 64;
 pub struct WasmSettings {
     /// Where compiled code is kept between runs; none keeps none.
     pub cache: Option<PathBuf>,
+    /// The folder of the key by which this user's compiled code is known, outside of every project
+    /// ([`WasmSettings::keys_of_user`]); without it none is kept, and none believed.
+    pub keys: Option<PathBuf>,
     /// Where components' lines go, and warnings about the cache.
     pub log: Log,
+}
+
+impl WasmSettings {
+    /// The folder where the key of the user stands who runs this: `modrack` under `$XDG_STATE_HOME`, else under
+    /// `~/.local/state`. `None` when there is no home.
+    pub fn keys_of_user() -> Option<PathBuf> {
+        cache::keys_of_user()
+    }
 }
 
 /// Describes, compiles, starts and calls WebAssembly components.
@@ -52,8 +63,8 @@ impl WasmBackend {
     }
 
     fn cache(&self) -> Option<&Cache> {
-        let open =
-            || self.settings.cache.as_deref().and_then(|folder| Cache::open(folder, &self.settings.log));
+        let WasmSettings { cache, keys, log } = &self.settings;
+        let open = || cache.as_deref().and_then(|folder| Cache::open(folder, keys.as_deref(), log));
         self.cache.get_or_init(open).as_ref()
     }
 

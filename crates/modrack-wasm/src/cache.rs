@@ -1,10 +1,13 @@
 //! Compiled code, kept between runs.
 //!
 //! Code that is loaded runs as it is, so only what this user's modrack compiled is ever loaded: each file begins
-//! with a keyed hash of all that follows, by a key that stands beside it and that nobody else can read, in a
-//! folder that nobody else can write. What does not pass is ignored, said, and compiled again. Files appear whole,
-//! by rename; what was used longest ago goes when there is too much (`sweep`).
+//! with a keyed hash of all that follows, in a folder that nobody else can write. The key is the user's own: it stands
+//! in the user's home, never beside the code, because a folder of code may come with somebody's project, and its key
+//! would come along. Names of files bear the key's mark too, so that what another user or machine kept is not ours
+//! to look at. What does not pass is ignored, said, and compiled again. Files appear whole, by rename; what was used
+//! longest ago goes when there is too much (`sweep`).
 
+use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
@@ -45,17 +48,19 @@ impl Id {
         engine.precompile_compatibility_hash().hash(&mut state);
         Self { content: content.as_str().to_owned(), engine: state.0.finalize().to_hex()[..32].to_owned() }
     }
-
-    fn file(&self) -> String {
-        format!("{}-{}.{CODE}", self.content, self.engine)
-    }
 }
 
 impl Cache {
-    /// The cache in `folder`, which is made where it is not there. `None`, and a warning, when the folder is not
-    /// this user's alone or cannot be had.
-    pub(crate) fn open(folder: &Path, log: &Log) -> Option<Self> {
-        match trusted(folder).and_then(|()| key(folder)) {
+    /// The cache in `folder`, by the key in the folder `keys`; both are made where they are not there. `None`, and a
+    /// warning, when either is not this user's alone or cannot be had.
+    pub(crate) fn open(folder: &Path, keys: Option<&Path>, log: &Log) -> Option<Self> {
+        let user = |keys: &Path| {
+            trusted(keys)
+                .and_then(|()| key(keys))
+                .map_err(|why| format!("the key in `{}`: {why}", keys.display()))
+        };
+        let key = keys.ok_or_else(|| "there is no home for its key".to_owned()).and_then(user);
+        match key.and_then(|key| trusted(folder).map(|()| key)) {
             Ok(key) => Some(Self { folder: folder.to_owned(), key, log: log.clone() }),
             Err(why) => {
                 log.warn(&format!("Compiled WebAssembly is not kept in `{}`: {why}", folder.display()));
@@ -64,15 +69,30 @@ impl Cache {
         }
     }
 
-    /// Whether code of this component is there, whatever it is worth.
+    /// Whether this user's modrack has compiled this component, for whichever engine: then it was valid.
     pub(crate) fn knows(&self, content: &ContentHash) -> bool {
         let Ok(entries) = fs::read_dir(&self.folder) else { return false };
-        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with(content.as_str()))
+        entries.flatten().any(|entry| {
+            let name = entry.file_name();
+            let parts = name.to_str().and_then(|name| name.strip_prefix(content.as_str())?.strip_prefix('-'));
+            // No name that somebody else can think of is one of ours.
+            parts.and_then(|parts| parts.split_once('-')).is_some_and(|(engine, _)| {
+                let id = Id { content: content.as_str().to_owned(), engine: engine.to_owned() };
+                name.to_str() == Some(&self.file(&id))
+            })
+        })
+    }
+
+    /// The name of the file with the code.
+    fn file(&self, id: &Id) -> String {
+        let Id { content, engine } = id;
+        let mark = blake3::keyed_hash(&self.key, format!("name of {content}-{engine}").as_bytes()).to_hex();
+        format!("{content}-{engine}-{}.{CODE}", &mark[..32])
     }
 
     /// The code that was kept, when it is ours and whole.
     pub(crate) fn load(&self, engine: &Engine, id: &Id) -> Option<Component> {
-        let path = self.folder.join(id.file());
+        let path = self.folder.join(self.file(id));
         let mut bytes = Vec::new();
         let read = File::open(&path).and_then(|mut file| {
             file.read_to_end(&mut bytes)?;
@@ -92,8 +112,8 @@ impl Cache {
         };
         #[expect(unsafe_code, reason = "compiled code can only be loaded by believing it")]
         // SAFETY: `code` is what `Component::serialize` gave in a process of this user: it passed a keyed hash
-        // over the bytes that are loaded, whose key is in a file that only this user reads, in a folder that only
-        // this user writes (`trusted`, `key`). The hash covers the id, so that it was made by this version for an
+        // over the bytes that are loaded, whose key is in a file that only this user reads, in a folder of the user's
+        // home that only this user writes (`trusted`, `key`), so that it comes with no project. The hash covers the id, so that it was made by this version for an
         // engine of the same settings and processor features, which the engine checks once more by itself.
         let loaded = unsafe { Component::deserialize(engine, code) };
         sweep::used(&file);
@@ -102,7 +122,7 @@ impl Cache {
 
     /// Keeps code. Failing to is no failure: it is compiled again.
     pub(crate) fn keep(&self, id: &Id, component: &Component) {
-        let path = self.folder.join(id.file());
+        let path = self.folder.join(self.file(id));
         let written = component.serialize().map_err(|why| why.to_string()).and_then(|code| {
             let (mut file, unfinished) = draft(&self.folder).map_err(|why| why.to_string())?;
             let done = file
@@ -131,7 +151,7 @@ impl Cache {
 
     fn mac(&self, code: &[u8], id: &Id) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(id.file().as_bytes()).update(&[0]).update(code);
+        hasher.update(self.file(id).as_bytes()).update(&[0]).update(code);
         hasher.finalize()
     }
 
@@ -163,7 +183,15 @@ fn ours(meta: &fs::Metadata) -> Result<(), String> {
     }
 }
 
-/// The key beside the code, made where there is none.
+/// Where the user's own key stands: in `modrack` under `$XDG_STATE_HOME`, else under `~/.local/state`. `None` without
+/// a home, or with one that is relative, which might be a project.
+pub(crate) fn keys_of_user() -> Option<PathBuf> {
+    let named = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = named("XDG_STATE_HOME").or_else(|| Some(named("HOME")?.join(".local").join("state")));
+    Some(state?.join("modrack"))
+}
+
+/// The key in this folder, made where there is none.
 fn key(folder: &Path) -> Result<[u8; 32], String> {
     let path = folder.join("key");
     for _ in 0..2 {
@@ -172,7 +200,7 @@ fn key(folder: &Path) -> Result<[u8; 32], String> {
                 let meta = file.metadata().map_err(|why| why.to_string())?;
                 ours(&meta)?;
                 if meta.mode() & 0o077 != 0 {
-                    return Err("others may read its key".into());
+                    return Err("others may read it".into());
                 }
                 let mut key = [0; 32];
                 let read = file.read_exact(&mut key);
@@ -187,7 +215,7 @@ fn key(folder: &Path) -> Result<[u8; 32], String> {
         }
         make_key(folder, &path).map_err(|why| why.to_string())?;
     }
-    Err("its key cannot be made".into())
+    Err("it cannot be made".into())
 }
 
 /// Makes a key, unless another process was faster.

@@ -165,7 +165,7 @@ impl Function for WasmFunction {
     fn call(&self, call: Call<'_>) -> Result<Value> {
         let value = self.seat.run(&self.plan.info.name, &call, |live| self.called(live, &call))?;
         if let Some(most) = self.seat.bounds.output
-            && size(&value) > most
+            && value.size() > most
         {
             return Err(too_large(Some(most)).phase(Phase::Call));
         }
@@ -225,17 +225,5 @@ fn brief(value: &Value) -> String {
         Value::Float(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
         other => format!("a {}", other.type_name()),
-    }
-}
-
-/// The bytes of what a value holds.
-fn size(value: &Value) -> u64 {
-    match value {
-        Value::Text(text) => text.len() as u64,
-        Value::Bytes(bytes) => bytes.len() as u64,
-        Value::List(values) => values.iter().map(size).sum(),
-        Value::Map(map) => map.iter().map(|(key, value)| key.len() as u64 + size(value)).sum(),
-        Value::Table(batch) => batch.get_array_memory_size() as u64,
-        _ => 8,
     }
 }

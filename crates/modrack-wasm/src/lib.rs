@@ -24,6 +24,7 @@ mod quick;
 mod seat;
 mod shape;
 mod source;
+mod stream;
 mod sweep;
 mod table;
 mod ticker;

@@ -102,7 +102,7 @@ pub(crate) fn lift(shape: &Shape, val: Val, plan: &Plan, seat: &Arc<Seat>) -> Re
         (Shape::Table, val) => {
             let table = table(val).ok_or_else(|| contradicts(plan))?;
             seat.copied(table.ipc.len() as u64);
-            crate::table::read(&table.ipc)?
+            crate::table::read(table.ipc)?
         }
         (Shape::Error, val) => {
             let error = error(val).ok_or_else(|| contradicts(plan))?;

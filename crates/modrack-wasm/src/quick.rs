@@ -138,7 +138,7 @@ gives! {
 impl Gives for TableOut {
     fn give(self, seat: &Seat) -> Result<Value, Error> {
         seat.copied(self.ipc.len() as u64);
-        crate::table::read(&self.ipc)
+        crate::table::read(self.ipc)
     }
 }
 

@@ -242,7 +242,7 @@ impl ValueOut {
                 }
                 Part::Table(table) => {
                     copied(table.ipc.len() as u64);
-                    table::read(&table.ipc)?
+                    table::read(table.ipc)?
                 }
             };
             if depth > DEPTH {

@@ -52,7 +52,8 @@ fn wasm(plan: &RackPlan) -> Arc<dyn Backend> {
 
     let root = std::path::absolute(&plan.root).unwrap_or_else(|_| plan.root.clone());
     let cache = state(plan, &root).map(|folder| folder.join("wasm"));
-    WasmBackend::new(WasmSettings { cache, ..WasmSettings::default() })
+    let keys = WasmSettings::keys_of_user();
+    WasmBackend::new(WasmSettings { cache, keys, ..WasmSettings::default() })
 }
 
 /// The folder for what is kept between runs, if anything is.

@@ -71,7 +71,7 @@ fn guest(answer: Option<fn(&Call<'_>) -> Result<Value>>, log: Log) -> Arc<dyn In
         services: services.into_iter().collect(),
         ..With::default()
     };
-    let backend = WasmBackend::new(WasmSettings { cache: None, log });
+    let backend = WasmBackend::new(WasmSettings { log, ..WasmSettings::default() });
     start(&backend, &component(&[TYPES, HOST, GUEST]), &with).unwrap_or_else(|error| panic!("{error:?}"))
 }
 

@@ -182,7 +182,7 @@ fn a_component_that_many_start_at_once_is_compiled_once() {
             }
         })
     };
-    let backend = WasmBackend::new(WasmSettings { cache: None, log });
+    let backend = WasmBackend::new(WasmSettings { log, ..WasmSettings::default() });
     let (origin, gate) = (component(&[ADD]), Barrier::new(8));
     std::thread::scope(|scope| {
         for number in 0..8 {

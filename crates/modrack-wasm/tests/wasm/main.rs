@@ -8,5 +8,6 @@ mod guests;
 mod host;
 mod life;
 mod room;
+mod tables;
 #[cfg(feature = "wasi")]
 mod wasi;

@@ -132,7 +132,7 @@ fn guest(with: &With) -> Result<Arc<dyn Instance>> {
 }
 
 fn logging(with: &With, log: Log) -> Result<Arc<dyn Instance>> {
-    let backend = WasmBackend::new(WasmSettings { cache: None, log });
+    let backend = WasmBackend::new(WasmSettings { log, ..WasmSettings::default() });
     start(&backend, &component(&[IMPORTS, GUEST]), with)
 }
 
