@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::plan::{Allow, Limits};
 use crate::{
-    BackendName, Call, ContentHash, CopyMeter, Description, Error, GenerationId, Guards, Map, Origin, Result,
-    Signature, SlotName, StageRun, StageSeat, TableCopies, Text, Value,
+    BackendName, Call, Code, ContentHash, CopyMeter, Description, Error, GenerationId, Guards, Map, Origin,
+    Phase, Result, Signature, SlotName, StageRun, StageSeat, TableCopies, Text, Value, nearest,
 };
 
 /// What loads one kind of module.
@@ -221,6 +221,16 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// What loading the slot failed with.
     fn has_function(&self, name: &str) -> Result<bool>;
+}
+
+/// The failure of a module of `slot` that calls `asked`, which its slot does not need. `needed` are the names that it
+/// may call by, which are those in `needs` and no others, whatever fills them.
+pub fn not_needed<'n>(slot: &SlotName, asked: &str, needed: impl IntoIterator<Item = &'n str>) -> Error {
+    let error = Error::new(Code::UnknownSlot, format!("`{slot}` needs no slot `{asked}`")).phase(Phase::Call);
+    error.hint(match nearest(asked, needed) {
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => format!("Add it to the slot's `needs`: `needs: {{ {asked}: {asked} }}`"),
+    })
 }
 
 /// What an instance carries over to its successor.

@@ -28,7 +28,7 @@ mod suggest;
 mod text;
 mod value;
 
-pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State};
+pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State, not_needed};
 pub use call::{Args, Call, Cancel, Results};
 pub use caught::caught;
 pub use chain::{Awaiting, Chain};

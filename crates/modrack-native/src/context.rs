@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use modrack_abi::table::is_mapped;
@@ -18,7 +18,7 @@ use modrack_abi::{
     Context, Head, Host, NO_DEADLINE, Output, STATUS_BAD_ARGUMENTS, STATUS_CANCELLED, STATUS_FAILED,
     STATUS_OK, STATUS_TIMED_OUT, Str, Value as Raw,
 };
-use modrack_core::{Args, Call, Cancel, Code, Error, Result, Results, Value, nearest};
+use modrack_core::{Args, Call, Cancel, Code, Error, Result, Results, Value, not_needed};
 
 use crate::failure::{self, Carried};
 use crate::instance::Inner;
@@ -29,7 +29,7 @@ use crate::lower::Room;
 #[repr(C)]
 pub(crate) struct CallContext<'a> {
     abi: Context,
-    inner: &'a std::sync::Arc<Inner>,
+    inner: &'a Arc<Inner>,
     deadline: Option<Instant>,
     cancel: Option<&'a Cancel>,
     /// What other slots failed with in this call.
@@ -40,15 +40,13 @@ static HOST: Host = Host { head: Head::of::<Host>(), log, config, call, time_lef
 
 impl<'a> CallContext<'a> {
     #[inline]
-    pub(crate) fn new(
-        inner: &'a std::sync::Arc<Inner>,
-        deadline: Option<Instant>,
-        cancel: Option<&'a Cancel>,
-    ) -> Self {
+    pub(crate) fn new(inner: &'a Arc<Inner>, deadline: Option<Instant>, cancel: Option<&'a Cancel>) -> Self {
         let cancelled = cancel.map_or(std::ptr::null(), |cancel| {
             let flag: *const AtomicBool = cancel.flag();
             flag.cast::<u8>()
         });
+        // What code of another module left here, such as what frees a table, is not this one's.
+        FAULT.set(None);
         let abi = Context { head: Head::of::<Context>(), host: &raw const HOST, cancelled };
         Self { abi, inner, deadline, cancel, carried: RefCell::default() }
     }
@@ -77,25 +75,50 @@ pub(crate) fn fault() -> Option<&'static str> {
     FAULT.take()
 }
 
+/// Runs code of a module that no call of it asked for, and gives what it did wrong: that is not the fault of the
+/// module whose call this thread is in, and what that one did wrong stays with it.
+pub(crate) fn apart<T>(run: impl FnOnce() -> T) -> (T, Option<&'static str>) {
+    let before = FAULT.take();
+    let done = run();
+    (done, FAULT.replace(before))
+}
+
+/// Frees what was handed to an instance that is over, and that it never gave back.
+pub(crate) fn forget(inner: &Inner) {
+    let instance = std::ptr::from_ref(inner).addr();
+    let left: Vec<Handed> = {
+        let mut handed = HANDED.lock().unwrap_or_else(PoisonError::into_inner);
+        handed.extract_if(|_, handed| handed.instance == instance).map(|(_, handed)| handed).collect()
+    };
+    // What frees a value may be a module's code: nothing is locked any more.
+    drop(left);
+}
+
 /// What the host handed to modules and was not given back, by place.
 static HANDED: LazyLock<Mutex<HashMap<usize, Handed>>> = LazyLock::new(Mutex::default);
 
 /// A value that a module reads, and the room for its pointers.
 struct Handed {
     _room: Room,
+    /// The instance it was handed to, by its place.
+    instance: usize,
 }
 
 // SAFETY: what points into the room is with the module alone, which reads it and gives it back.
 unsafe impl Send for Handed {}
 
 /// Hands a value to the module.
-fn hand(value: Value, output: *mut Output) -> Result<()> {
+fn hand(value: Value, output: *mut Output, context: Option<&CallContext<'_>>) -> Result<()> {
     static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(1);
     let mut room = Room::default();
     let raw = room.hold(value)?;
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let owner = std::ptr::without_provenance_mut::<c_void>(number);
-    let handed = Handed { _room: room };
+    let instance = context.map_or(0, |context| {
+        context.inner.was_handed();
+        Arc::as_ptr(context.inner).addr()
+    });
+    let handed = Handed { _room: room, instance };
     HANDED.lock().unwrap_or_else(PoisonError::into_inner).insert(number, handed);
     // SAFETY: `checked` found the output to be the module's to be written.
     unsafe { output.write(Output { value: raw, release: Some(release), owner }) };
@@ -123,8 +146,9 @@ unsafe extern "C" fn log(context: *const Context, level: u32, message: Str) {
     guarded(|| {
         // SAFETY: the module gives the context that it was given, which is there for as long as the call.
         let Some(context) = (unsafe { of(context) }) else { return };
-        if let Some(text) = text(message) {
-            context.inner.log(level, text);
+        match bytes(message) {
+            Some(message) => context.inner.log(level, &String::from_utf8_lossy(message)),
+            None => FAULT.set(Some("gave a line for the log that is not there")),
         }
     });
 }
@@ -153,17 +177,9 @@ unsafe extern "C" fn call(
             return Err(bad("The names of slot and function are not text"));
         };
         let services = context.inner.services();
-        let service = services.iter().find(|(name, _)| name.as_str() == slot);
-        let service =
-            service.or_else(|| services.iter().find(|(_, service)| service.slot().as_str() == slot));
-        let Some((_, service)) = service else {
+        let Some((_, service)) = services.iter().find(|(name, _)| name.as_str() == slot) else {
             let names = services.iter().map(|(name, _)| name.as_str());
-            let error =
-                Error::new(Code::UnknownSlot, format!("The slot `{slot}` is not among what this one needs"));
-            return Err(match nearest(slot, names) {
-                Some(near) => error.hint(format!("Did you mean `{near}`?")),
-                None => error.hint(format!("Add it to the slot's `needs`: `needs: {{ {slot}: {slot} }}`")),
-            });
+            return Err(not_needed(context.inner.slot(), slot, names));
         };
         let values = lift::arguments(args, count, context.inner)?;
         let call = Call {
@@ -215,7 +231,7 @@ fn answered(
     // SAFETY: the pointer is aligned and mapped over the whole output, which the module gives to be written.
     unsafe { output.write(Output::NULL) };
     let answer = guarded(answer).unwrap_or_else(|| Err(Error::new(Code::Internal, "The host panicked")));
-    let failed = match answer.and_then(|value| hand(value, output)) {
+    let failed = match answer.and_then(|value| hand(value, output, context)) {
         Ok(()) => return STATUS_OK,
         Err(failed) => failed,
     };
@@ -229,7 +245,7 @@ fn answered(
     if let Some(context) = context {
         context.carried.borrow_mut().push(failed);
     }
-    match hand(told, output) {
+    match hand(told, output, context) {
         Ok(()) | Err(_) => status,
     }
 }
@@ -247,14 +263,20 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
 
 /// Text of the module, for as long as the module waits.
 fn text<'a>(text: Str) -> Option<&'a str> {
+    std::str::from_utf8(bytes(text)?).ok()
+}
+
+/// What should be text of the module, for as long as the module waits.
+fn bytes<'a>(text: Str) -> Option<&'a [u8]> {
     if text.len == 0 {
-        return Some("");
+        return Some(&[]);
     }
-    if text.data.is_null() || text.len > isize::MAX as usize {
+    if !lift::can_be(text.data, text.len) {
         return None;
     }
-    // SAFETY: the module says that so many bytes lie there, and waits until they were read.
-    std::str::from_utf8(unsafe { std::slice::from_raw_parts(text.data, text.len) }).ok()
+    // SAFETY: the module says that so many bytes lie there, and waits until they were read; that is asked where there
+    // are many of them.
+    Some(unsafe { std::slice::from_raw_parts(text.data, text.len) })
 }
 
 fn bad(what: &str) -> Error {

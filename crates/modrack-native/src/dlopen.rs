@@ -40,6 +40,41 @@ pub(crate) fn is_loaded(name: &str) -> bool {
     true
 }
 
+/// Where the library lies that goes by `name` in the process.
+#[cfg(target_env = "gnu")]
+pub(crate) fn place_of(name: &str) -> Option<PathBuf> {
+    /// The beginning of `link_map` of `link.h`.
+    #[repr(C)]
+    struct LinkMap {
+        address: usize,
+        name: *const libc::c_char,
+    }
+    let name = CString::new(name).ok()?;
+    // SAFETY: the name is a C string; nothing is loaded that is not there already.
+    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+    if handle.is_null() {
+        return None;
+    }
+    let mut map: *const LinkMap = std::ptr::null();
+    // SAFETY: the handle was given just now; the request writes one pointer.
+    let asked = unsafe { libc::dlinfo(handle, libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) };
+    let place = (asked == 0 && !map.is_null()).then(|| {
+        // SAFETY: the loader gave its own entry of the library, which is there for as long as the handle, and has
+        // its path as a C string; it is copied at once.
+        let name = unsafe { CStr::from_ptr((*map).name) };
+        PathBuf::from(std::ffi::OsStr::from_bytes(name.to_bytes()))
+    });
+    // SAFETY: the handle counts once; the library stays for who loaded it.
+    unsafe { libc::dlclose(handle) };
+    place
+}
+
+/// Where the library lies that goes by `name` in the process: it is not said.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn place_of(_: &str) -> Option<PathBuf> {
+    None
+}
+
 /// Where the loader looks for libraries on behalf of the program.
 #[cfg(target_env = "gnu")]
 pub(crate) fn folders() -> Vec<PathBuf> {

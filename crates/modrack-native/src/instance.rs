@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use modrack_abi::{LEVEL_DEBUG, LEVEL_INFO, LEVEL_TRACE, LEVEL_WARN, Output, STATUS_OK};
+use modrack_abi::{LEVEL_DEBUG, LEVEL_ERROR, LEVEL_INFO, LEVEL_TRACE, LEVEL_WARN, Output, STATUS_OK};
 use modrack_core::{
     Call, Code, Error, Footprint, Function, Instance, Log, LogLevel, LogLine, Map, Phase, Result, Service,
     SlotName, State, Text, Value, nearest,
@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     /// Something that went wrong where no call could say so, to be said by the next.
     has_fault: AtomicBool,
     fault: Mutex<Option<Error>>,
+    /// Whether the host handed anything to it.
+    has_handed: AtomicBool,
 }
 
 // SAFETY: the handle is the module's own, and is used by calls alone. A module that is not thread-safe is given one call
@@ -84,6 +86,7 @@ impl NativeInstance {
             calls: AtomicU64::new(0),
             has_fault: AtomicBool::new(false),
             fault: Mutex::default(),
+            has_handed: AtomicBool::new(false),
         });
         let handle = create(&inner)?;
         // Nothing of the creation is left that could hold it.
@@ -142,7 +145,11 @@ fn end(inner: &Inner, handle: *mut c_void) {
     if let Some(destroy) = inner.library.table.destroy.filter(|_| !handle.is_null()) {
         // SAFETY: the instance was made by this module, no function or result of it is left, and who calls this is
         // the only one that ends it.
-        unsafe { destroy(handle) };
+        let ((), fault) = context::apart(|| unsafe { destroy(handle) });
+        if let Some(fault) = fault {
+            // No call of it is left that could say so.
+            inner.log(LEVEL_ERROR, failure::broken_rule("destroy", fault).message());
+        }
     }
 }
 
@@ -203,6 +210,15 @@ impl Inner {
         &self.services
     }
 
+    pub(crate) fn slot(&self) -> &SlotName {
+        &self.slot
+    }
+
+    /// Remembers that something was handed to it, which it may never give back.
+    pub(crate) fn was_handed(&self) {
+        self.has_handed.store(true, Ordering::Relaxed);
+    }
+
     /// Writes a line to the log.
     pub(crate) fn log(&self, level: u32, message: &str) {
         let level = match level {
@@ -235,6 +251,9 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         end(self, self.handle);
+        if *self.has_handed.get_mut() {
+            context::forget(self);
+        }
     }
 }
 

@@ -14,11 +14,14 @@ mod instance;
 mod library;
 mod lift;
 mod lower;
+mod names;
 mod needs;
 mod outline;
+mod parts;
 mod places;
 mod read;
 mod store;
+mod sweep;
 mod table;
 
 pub use backend::{NativeBackend, NativeSettings};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use modrack_core::{ContentHash, Error, FunctionInfo, Map, Result};
 
+use crate::names::{Conflict, Taken};
 use crate::read::Read;
 use crate::store::Copies;
 use crate::table::Table;
@@ -33,8 +34,6 @@ struct Process {
     loading: HashSet<String>,
     /// What was loaded and has a table that is wrong, and why: it would be so again, and once more in memory.
     refused: HashMap<String, String>,
-    /// The names by which libraries are needed: the content of each, and the module it came with.
-    names: HashMap<String, (blake3::Hash, String)>,
 }
 
 static PROCESS: LazyLock<Mutex<Process>> = LazyLock::new(Mutex::default);
@@ -94,26 +93,26 @@ impl Library {
             Ok(loading) => loading,
             Err(done) => return done.map_err(|what| error::bad_table(path, root, &what)),
         };
-        let taken = take_names(&read, path, root)?;
+        let taken =
+            Taken::take(&read.parts, &error::shown(path, root)).map_err(|Conflict { name, by }| {
+                let other = by.map_or("by the system".to_owned(), |by| format!("for `{by}`"));
+                error::conflict(path, root, &name, &other)
+            })?;
         let loaded = Self::load_now(read, path, root, store);
         let mut process = process();
         match loaded {
             Ok(Ok(library)) => {
+                taken.keep();
                 let library = Arc::new(library);
                 process.by_hash.insert(loading.0.clone(), Arc::clone(&library));
                 Ok(library)
             }
             Ok(Err(what)) => {
+                taken.keep();
                 process.refused.insert(loading.0.clone(), what.clone());
                 Err(error::bad_table(path, root, &what))
             }
-            Err(failure) => {
-                // What was loaded on the way stays loaded, and keeps its name.
-                for name in taken.iter().filter(|name| !dlopen::is_loaded(name)) {
-                    process.names.remove(name);
-                }
-                Err(failure)
-            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -133,43 +132,12 @@ impl Library {
         Ok(Ok(Self {
             table,
             hash: read.hash,
-            bytes: read.parts.iter().map(|part| part.content.len() as u64).sum(),
+            bytes: read.parts.iter().map(|part| part.size).sum(),
             is_thread_safe: read.is_thread_safe,
             functions,
             defaults: read.said.defaults,
         }))
     }
-}
-
-/// Takes the names of a library's private dependencies, so that no other content goes by them; gives those
-/// that nobody had.
-fn take_names(read: &Read, path: &Path, root: &Path) -> Result<Vec<String>> {
-    let mut process = process();
-    let mut taken = Vec::new();
-    for (index, part) in read.parts.iter().enumerate() {
-        for name in &part.names {
-            let is_main = index == 0;
-            match process.names.get(name) {
-                // Modules are loaded by their paths: two of one name do not meet.
-                Some(_) if is_main => {}
-                Some((hash, _)) if *hash == part.hash => {}
-                Some((_, by)) => {
-                    let failure = error::conflict(path, root, name, &format!("for `{by}`"));
-                    taken.iter().for_each(|name| drop(process.names.remove(name)));
-                    return Err(failure);
-                }
-                None if !is_main && dlopen::is_loaded(name) => {
-                    taken.iter().for_each(|name| drop(process.names.remove(name)));
-                    return Err(error::conflict(path, root, name, "by the system"));
-                }
-                None => {
-                    process.names.insert(name.clone(), (part.hash, error::shown(path, root)));
-                    taken.push(name.clone());
-                }
-            }
-        }
-    }
-    Ok(taken)
 }
 
 /// What the system's loader refused, by what it said.

@@ -19,6 +19,7 @@ use modrack_abi::{
 };
 use modrack_core::{Code, Error, Map, Result, Text, Value};
 
+use crate::context;
 use crate::failure;
 use crate::instance::Inner;
 use crate::lower::Room;
@@ -26,6 +27,18 @@ use crate::places::{LENT_FROM, Places, any_buffer};
 
 /// From how many bytes on the system is asked whether memory is there at all.
 const ASKED_FROM: usize = 4096;
+
+/// Nothing of a program lies below: the system keeps the lowest pages free, so that null and what is counted from it
+/// points nowhere.
+const LOWEST: usize = 1 << 16;
+
+/// Whether so many bytes can lie at `start`, as far as that can be found out: for a few by the address alone, for
+/// more of them by asking the system.
+pub(crate) fn can_be(start: *const u8, bytes: usize) -> bool {
+    let is_place = start.addr() >= LOWEST
+        && start.addr().checked_add(bytes).is_some_and(|end| end <= isize::MAX as usize);
+    is_place && (bytes < ASKED_FROM || is_mapped(start, bytes))
+}
 
 /// Takes the output of a call that went well: it is released as soon as nobody needs what it points at.
 ///
@@ -131,10 +144,11 @@ impl Owner {
         }
         let Some(release) = self.output.release else { return Ok(()) };
         // SAFETY: the output is as the module gave it, and is released for the first and only time.
-        unsafe { release(&raw mut self.output) };
-        match self.output.release {
-            None => Ok(()),
-            Some(_) => {
+        let ((), fault) = context::apart(|| unsafe { release(&raw mut self.output) });
+        match (self.output.release, fault) {
+            (_, Some(fault)) => Err(failure::broken_rule(&self.function, fault)),
+            (None, None) => Ok(()),
+            (Some(_), None) => {
                 Err(failure::broken_rule(&self.function, "released a result and did not mark it as released"))
             }
         }
@@ -274,9 +288,8 @@ impl Lift<'_> {
         if len == 0 {
             return Ok(&[]);
         }
-        let bytes = len.checked_mul(size_of::<T>()).filter(|bytes| *bytes <= isize::MAX as usize);
-        let is_sound = bytes.is_some_and(|bytes| bytes < ASKED_FROM || is_mapped(start.cast(), bytes));
-        if !is_sound || start.is_null() || !start.is_aligned() {
+        let bytes = len.checked_mul(size_of::<T>());
+        if !bytes.is_some_and(|bytes| can_be(start.cast(), bytes)) || !start.is_aligned() {
             return Err(self.unfit(&format!("{what} of length {len} that is not there")));
         }
         // SAFETY: the pointer is aligned and not null, and by the rules as many values lie there as it says, which

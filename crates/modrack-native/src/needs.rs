@@ -29,26 +29,17 @@ const FOLDERS: &[&str] = &[
     "/usr/lib/aarch64-linux-gnu",
 ];
 
-/// Whether the library called `needed` is somewhere, for one that lies in `beside` and says `search`.
-pub(crate) fn is_there(needed: &str, search: &[&str], beside: &Path) -> bool {
-    if needed.contains('/') {
-        return Path::new(needed).exists();
-    }
+/// Whether the system has a library called `needed`, or the process has it already.
+pub(crate) fn is_there(needed: &str) -> bool {
     dlopen::is_loaded(needed)
-        || search.iter().any(|folder| is_in(folder, needed, beside))
         || SYSTEM.iter().any(|folder| folder.join(needed).is_file())
         || is_cached(needed)
 }
 
-/// Whether it lies in a folder that the library names, or in one whose name only the loader knows.
-fn is_in(folder: &str, needed: &str, beside: &Path) -> bool {
-    let rest = ["$ORIGIN", "${ORIGIN}"].iter().find_map(|origin| folder.strip_prefix(origin));
-    let folder = match rest {
-        Some(rest) => beside.join(rest.trim_start_matches('/')),
-        None if folder.contains('$') => return true,
-        None => PathBuf::from(folder),
-    };
-    folder.join(needed).is_file()
+/// Whether a folder is one of those that the system's libraries are in.
+pub(crate) fn is_system(folder: &Path) -> bool {
+    let is = |folder: &Path| FOLDERS.iter().any(|known| Path::new(known) == folder);
+    is(folder) || folder.canonicalize().is_ok_and(|folder| is(&folder))
 }
 
 /// Where the loader looks for whatever library: found out once, because it reads the environment once.
@@ -77,20 +68,17 @@ mod tests {
 
     #[test]
     fn what_every_process_has_is_there_and_what_nobody_has_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("libmine.so"), "").unwrap();
-        let beside = folder.path().to_str().unwrap();
-        for (needed, search, there) in [
-            ("libc.so.6", "", true),
-            ("libnobody-has-this.so", "", false),
-            ("libmine.so", "", false),
-            ("libmine.so", beside, true),
-            ("libmine.so", "$ORIGIN", true),
-            ("libmine.so", "$ORIGIN/deeper", false),
-            ("libmine.so", "/opt/$LIB", true),
-            ("/nowhere/libmine.so", "", false),
-        ] {
-            assert_eq!(is_there(needed, &[search], folder.path()), there, "{needed} {search}");
+        for (needed, there) in [("libc.so.6", true), ("libnobody-has-this.so", false)] {
+            assert_eq!(is_there(needed), there, "{needed}");
+        }
+    }
+
+    #[test]
+    fn the_systems_folders_are_known_in_every_spelling() {
+        for (folder, is_it) in
+            [("/usr/lib", true), ("/usr/lib/", true), ("/usr/../usr/lib", true), ("/opt/x/lib", false)]
+        {
+            assert_eq!(is_system(Path::new(folder)), is_it, "{folder}");
         }
     }
 }

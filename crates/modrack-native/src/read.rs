@@ -1,7 +1,7 @@
 //! A library, read and not loaded: whether it can be, and what it says of itself.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use modrack_abi::{NOTE_OWNER, NOTE_SECTION, NOTE_TYPE};
 use modrack_core::elf::Elf;
@@ -9,8 +9,8 @@ use modrack_core::manifest::Embedded;
 use modrack_core::{ContentHash, Instances, Result};
 
 use crate::error;
-use crate::needs;
 use crate::outline::Outline;
+use crate::parts::parts;
 
 /// A library with what belongs to it alone.
 pub(crate) struct Read {
@@ -31,24 +31,24 @@ pub(crate) struct Read {
 /// What a part needs, by its number, and is called so.
 pub(crate) type Missing = (usize, String);
 
-/// A file that is loaded from a copy.
+/// A file that is loaded.
 pub(crate) struct Part {
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// Where its copy is, in the folder of the module's copies.
-    pub(crate) place: PathBuf,
+    /// Where its copy is, in the folder of the module's copies; none where it is loaded from where it is.
+    pub(crate) place: Option<PathBuf>,
     /// The names by which others need it.
     pub(crate) names: Vec<String>,
+    /// What is in it, if it is copied.
     pub(crate) content: Vec<u8>,
+    /// How many bytes it has.
+    pub(crate) size: u64,
     /// The hash of its content.
     pub(crate) hash: blake3::Hash,
 }
 
 /// The most of one library that is taken as such, so that nobody waits for a disk image.
 const LARGEST: u64 = 4 << 30;
-
-/// The folder that stands for one level above the module, in the place of its copies.
-const LEVEL: &str = "d";
 
 /// Reads the library at `path`.
 ///
@@ -86,7 +86,11 @@ pub(crate) fn is_ours(path: &Path) -> bool {
     elf.dynamic().map_or(true, |dynamic| dynamic.python_module().is_none())
 }
 
-fn content(path: &Path, root: &Path) -> Result<Vec<u8>> {
+/// The content of the file at `path`.
+///
+/// # Errors
+/// A failure of phase find.
+pub(crate) fn content(path: &Path, root: &Path) -> Result<Vec<u8>> {
     let unreadable = |why| error::unreadable(path, root, &why);
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() || metadata.len() > LARGEST {
@@ -95,110 +99,14 @@ fn content(path: &Path, root: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(unreadable)
 }
 
-/// The library and what it needs of its own: what is found by way of `$ORIGIN`, and what that needs. Then what is
-/// found nowhere.
-fn parts(path: &Path, root: &Path, content: Vec<u8>) -> Result<(Vec<Part>, Vec<Missing>)> {
-    let mut found = vec![(path.to_owned(), Vec::new(), content)];
-    let (mut at, mut missing) = (0, Vec::new());
-    while at < found.len() {
-        let (path, folder, content) = &found[at];
-        let dynamic = Elf::read(content).and_then(|elf| elf.dynamic());
-        let dynamic = dynamic.map_err(|why| error::not_a_library(path, root, &why, content))?;
-        let beside = path.parent().unwrap_or(Path::new(""));
-        let mut more = Vec::new();
-        for needed in &dynamic.needed {
-            let Some((file, place)) = private(needed, &dynamic.search, beside, folder) else {
-                if !needs::is_there(needed, &dynamic.search, beside) {
-                    missing.push((at, (*needed).to_owned()));
-                }
-                continue;
-            };
-            let is_known = |(other, ..): &(PathBuf, Vec<Step>, Vec<u8>)| *other == file;
-            if !found.iter().any(is_known) && !more.iter().any(is_known) {
-                let content = self::content(&file, root)?;
-                more.push((file, place, content));
-            }
-        }
-        found.extend(more);
-        at += 1;
-    }
-    // How far above the module's own folder something lies.
-    let climbs = |place: &[Step]| place.iter().filter(|part| part.is_none()).count();
-    let levels = found.iter().map(|(_, place, _)| climbs(place)).max().unwrap_or(0);
-    let mut parts = Vec::new();
-    for (path, folder, content) in found {
-        let dynamic = Elf::read(&content).and_then(|elf| elf.dynamic());
-        let dynamic = dynamic.map_err(|why| error::not_a_library(&path, root, &why, &content))?;
-        let name = path.file_name().unwrap_or_default().to_owned();
-        // The module itself is loaded by its path: only what it calls itself could be taken for another's.
-        let own = name.to_string_lossy().into_owned();
-        let mut names = if parts.is_empty() { Vec::new() } else { vec![own] };
-        names.extend(
-            dynamic.soname.filter(|soname| names.first().is_none_or(|own| own != soname)).map(str::to_owned),
-        );
-        let mut place = PathBuf::new();
-        place.extend(std::iter::repeat_n(LEVEL, levels - climbs(&folder)));
-        place.extend(folder.iter().flatten());
-        place.push(name);
-        let hash = blake3::hash(&content);
-        parts.push(Part { path, place, names, content, hash });
-    }
-    // Whatever comes along is there for all of them.
-    missing.retain(|(_, needed)| !parts.iter().any(|part| part.names.contains(needed)));
-    Ok((parts, missing))
-}
-
-/// A step from the module's folder: into a folder of this name, or up.
-type Step = Option<String>;
-
-/// Where the library called `needed` is, if that is said relative to the one that needs it, and the way there
-/// from the module's folder.
-fn private(needed: &str, search: &[&str], beside: &Path, folder: &[Step]) -> Option<(PathBuf, Vec<Step>)> {
-    if needed.contains('/') {
-        return None;
-    }
-    for dir in search {
-        let Some(rest) = ["$ORIGIN", "${ORIGIN}"].iter().find_map(|origin| dir.strip_prefix(origin)) else {
-            // An absolute folder, the same for every copy: if it is there, the system finds it there.
-            if Path::new(dir).join(needed).is_file() {
-                return None;
-            }
-            continue;
-        };
-        let (mut at, mut place) = (beside.to_owned(), folder.to_vec());
-        for part in Path::new(rest.trim_start_matches('/')).components() {
-            match part {
-                Component::ParentDir => {
-                    at.pop();
-                    match place.last() {
-                        Some(Some(_)) => drop(place.pop()),
-                        _ => place.push(None),
-                    }
-                }
-                Component::Normal(name) => {
-                    at.push(name);
-                    place.push(Some(name.to_string_lossy().into_owned()));
-                }
-                _ => {}
-            }
-        }
-        let file = at.join(needed);
-        if file.is_file() {
-            return Some((file, place));
-        }
-    }
-    None
-}
-
 fn hash(parts: &[Part]) -> ContentHash {
     let hex = match parts {
         [only] => only.hash.to_hex(),
         several => {
             let mut all = blake3::Hasher::new();
             for part in several {
-                all.update(part.place.as_os_str().as_encoded_bytes())
-                    .update(&[0])
-                    .update(part.hash.as_bytes());
+                let place = part.place.as_ref().unwrap_or(&part.path);
+                all.update(place.as_os_str().as_encoded_bytes()).update(&[0]).update(part.hash.as_bytes());
             }
             all.finalize().to_hex()
         }

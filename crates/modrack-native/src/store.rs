@@ -11,6 +11,7 @@ use modrack_core::Result;
 
 use crate::error;
 use crate::read::Read;
+use crate::sweep;
 
 /// The copies of a library and of what belongs to it.
 pub(crate) struct Copies {
@@ -32,19 +33,25 @@ impl Copies {
             Some(store) => store.join(read.hash.as_str()),
             None => temporary().map_err(|why| error::cannot_store(&env::temp_dir(), &why))?,
         };
-        let library = folder.join(read.parts.first().map_or(Path::new(""), |part| &part.place));
+        let library =
+            folder.join(read.parts.first().and_then(|part| part.place.as_deref()).unwrap_or(Path::new("")));
         let is_temporary = store.is_none() || !folder.exists();
         let copies = Self { library, is_temporary, folder };
+        sweep::used(&copies.folder);
         for part in &read.parts {
-            let place = copies.folder.join(&part.place);
+            let Some(place) = &part.place else { continue };
+            let place = copies.folder.join(place);
             write(&place, &part.content).map_err(|why| error::cannot_store(&copies.folder, &why))?;
         }
         Ok(copies)
     }
 
-    /// Leaves the copies in the store: the library is sound.
+    /// Leaves the copies in the store: the library is sound. What was used longest ago goes where there is too much.
     pub(crate) fn keep(mut self, store: Option<&Path>) {
         self.is_temporary &= store.is_none();
+        if let Some(store) = store {
+            sweep::sweep(store, sweep::MOST);
+        }
     }
 }
 

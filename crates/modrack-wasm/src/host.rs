@@ -1,7 +1,7 @@
 //! What components may import: `modrack:host`, the log, the slot's params and calls of the slots that it needs; and the
 //! resource that layers go on with.
 
-use modrack_core::{Args, Call, Code, Error, LogLevel, LogLine, Phase, Results, Value};
+use modrack_core::{Args, Call, Error, LogLevel, LogLine, Results, Value, not_needed};
 use wasmtime::component::{ComponentType, Lift, Linker, Resource, ResourceType};
 use wasmtime::{Engine, StoreContextMut};
 
@@ -98,10 +98,7 @@ pub(crate) fn linker(engine: &Engine, wasi: bool) -> wasmtime::Result<Linker<Dat
 fn call(data: &Data, slot: &str, function: Option<&str>, args: Vec<ValueOut>) -> Result<ValueOut, Error> {
     let named = |name: &str| data.services.iter().find(|(known, _)| known.as_str() == name);
     let Some((_, service)) = named(slot) else {
-        let hint = format!("Add it to the slot's `needs`: `needs: {{ {slot}: {slot} }}`");
-        return Err(Error::new(Code::UnknownSlot, format!("`{}` needs no slot `{slot}`", data.slot))
-            .hint(hint)
-            .phase(Phase::Call));
+        return Err(not_needed(&data.slot, slot, data.services.iter().map(|(name, _)| name.as_str())));
     };
     let mut copied = |bytes| data.copies.add(bytes);
     let args = args.into_iter().map(|arg| arg.value(&mut copied)).collect::<Result<Vec<Value>, _>>()?;

@@ -24,6 +24,9 @@ pub struct Dynamic<'d> {
     pub needed: Vec<&'d str>,
     /// Where these are looked for first.
     pub search: Vec<&'d str>,
+    /// Whether that holds for what it needs itself and for nothing else (`DT_RUNPATH`). What only an older library says
+    /// (`DT_RPATH`) holds also for what those need that it needs, unless they say otherwise in this way.
+    pub is_for_itself: bool,
     /// What it exports.
     pub symbols: Vec<Symbol<'d>>,
     relocations: Relocations<'d>,
@@ -119,7 +122,9 @@ impl<'d> Dynamic<'d> {
         if needed.len() > MOST_NEEDED {
             return Err(NotElf::Nonsense("it needs more libraries than there are"));
         }
-        let search = match named(29)? {
+        let run_path = named(29)?;
+        let is_for_itself = run_path.is_some();
+        let search = match run_path {
             Some(search) => Some(search),
             None => named(15)?,
         };
@@ -141,6 +146,7 @@ impl<'d> Dynamic<'d> {
             soname: named(14)?,
             needed,
             search: search.unwrap_or_default().split(':').filter(|path| !path.is_empty()).collect(),
+            is_for_itself,
             symbols,
             relocations,
             entries,

@@ -215,6 +215,11 @@ F(unknown) {
     modrack_str slot = MODRACK_STR("rate");
     return c->host->call(c, slot, NONE, a, 0, out);
 }
+F(exchange) {
+    UNUSED;
+    modrack_str slot = MODRACK_STR("exchange");
+    return c->host->call(c, slot, NONE, a, 0, out);
+}
 F(config) {
     UNUSED;
     modrack_str key = MODRACK_STR("key");
@@ -222,6 +227,8 @@ F(config) {
 }
 F(says) {
     UNUSED;
+    modrack_str broken = { (const uint8_t *)"\xff!", 2 };
+    c->host->log(c, MODRACK_LEVEL_INFO, broken);
     modrack_str message = MODRACK_STR("heard");
     c->host->log(c, MODRACK_LEVEL_WARN, message);
     GIVE(modrack_bool(c->host->time_left(c) == MODRACK_NO_DEADLINE));
@@ -244,7 +251,7 @@ fn a_module_asks_the_host_for_log_configuration_time_and_other_slots() {
     let lab = Lab::new();
     let path = lab.module(
         "x.so",
-        &["through", "unknown", "config", "says", "hurry", "waits"],
+        &["through", "unknown", "exchange", "config", "says", "hurry", "waits"],
         ASKING,
         ".flags = MODRACK_THREAD_SAFE",
     );
@@ -254,7 +261,7 @@ fn a_module_asks_the_host_for_log_configuration_time_and_other_slots() {
     assert_eq!(call(&instance, "through", &[Value::Int(41)]).unwrap(), Value::Int(42));
     assert_eq!(call(&instance, "config", &[]).unwrap(), Value::from("value"));
     assert_eq!(call(&instance, "says", &[]).unwrap(), Value::Bool(true));
-    assert_eq!(*lab.said.lock().unwrap(), ["slot warn: heard"]);
+    assert_eq!(*lab.said.lock().unwrap(), ["slot info: \u{fffd}!", "slot warn: heard"]);
     // The failure of the other slot comes through whole, as the cause.
     let error = call(&instance, "through", &[Value::Int(1), Value::Null]).unwrap_err();
     assert_eq!(crate::line(&error), "M0504: It broke");
@@ -263,8 +270,13 @@ fn a_module_asks_the_host_for_log_configuration_time_and_other_slots() {
     assert_eq!(error.causes()[0].message, "It broke");
     assert_eq!(error.causes()[0].traceback.as_deref(), Some("File \"x.py\", line 1"));
     let error = call(&instance, "unknown", &[]).unwrap_err();
-    assert_eq!(crate::line(&error), "M0504: The slot `rate` is not among what this one needs");
+    assert_eq!(crate::line(&error), "M0504: `slot` needs no slot `rate`");
     assert_eq!(error.hint_text(), Some("Did you mean `rates`?"));
+    // What fills the slot is called by the name in `needs`, and not by its own.
+    let error = call(&instance, "exchange", &[]).unwrap_err();
+    assert_eq!(crate::line(&error), "M0504: `slot` needs no slot `exchange`");
+    let add = "Add it to the slot's `needs`: `needs: { exchange: exchange }`";
+    assert_eq!(error.hint_text(), Some(add));
     let until = |deadline: Instant| {
         instance.function("hurry").unwrap().call(Call { deadline: Some(deadline), ..Call::default() })
     };

@@ -5,6 +5,7 @@
 mod broken;
 mod calls;
 mod elf;
+mod found;
 mod layout;
 mod loading;
 mod misuse;

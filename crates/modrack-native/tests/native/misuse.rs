@@ -338,3 +338,113 @@ F(count) { UNUSED; GIVE(modrack_int(alive)); }
     );
     assert_eq!(call(&lab.start(&path).unwrap(), "count", &[]).unwrap(), Value::Int(1));
 }
+
+#[test]
+fn what_a_module_does_wrong_when_it_is_freed_is_not_the_fault_of_others() {
+    let source = r#"
+static modrack_output kept;
+static char held[1000];
+static int32_t make(const modrack_context *c, const modrack_value *params, void **self, modrack_output *out) {
+    (void)c; (void)params; (void)out;
+    *self = &kept;
+    return MODRACK_OK;
+}
+/* Gives back once more what it gave back before. */
+static void again(void) {
+    modrack_output copy = kept;
+    if (kept.owner) copy.release(&copy);
+}
+static void end(void *self) { (void)self; again(); }
+static void marks(modrack_output *out) { out->release = NULL; again(); }
+F(f) {
+    UNUSED;
+    modrack_str key = MODRACK_STR("key");
+    c->host->config(c, key, out);
+    kept = *out;
+    out->release(out);
+    GIVE(modrack_int(5));
+}
+F(lends) {
+    UNUSED;
+    for (size_t i = 0; i < sizeof held; i++) held[i] = 'x';
+    out->value = modrack_bytes((const uint8_t *)held, sizeof held);
+    out->owner = held;
+    out->release = marks;
+    return MODRACK_OK;
+}
+"#;
+    let lab = Lab::new();
+    let sound = lab.start(&lab.module("y.so", &["inner"], "F(inner) { UNUSED; GIVE(modrack_int(1)); }", ""));
+    let sound = sound.unwrap();
+    let path = lab.module("x.so", &["f", "lends"], source, ".create = make, .destroy = end");
+    let wrong = lab.start(&path).unwrap();
+    assert_eq!(call(&wrong, "f", &[]).unwrap(), Value::Int(5));
+    // A result that is released late: its own module says so.
+    drop(call(&wrong, "lends", &[]).unwrap());
+    assert_eq!(call(&sound, "inner", &[]).unwrap(), Value::Int(1));
+    let what = "released an output that is not the host's, or was released before";
+    assert_eq!(failed(call(&wrong, "f", &[])), format!("M0515: `lends` {what}"));
+    // An instance that is ended: nobody is left to say so, and the log has it.
+    drop(wrong);
+    assert_eq!(call(&sound, "inner", &[]).unwrap(), Value::Int(1));
+    assert_eq!(*lab.said.lock().unwrap(), [format!("slot error: `destroy` {what}")]);
+}
+
+#[test]
+fn results_that_lie_nowhere_are_refused_however_short() {
+    let source = r#"
+F(bytes) { UNUSED; GIVE(modrack_bytes((const uint8_t *)16, 10)); }
+F(text) { UNUSED; GIVE(modrack_text((const char *)0xfff0000000000000, 10)); }
+F(list) { UNUSED; GIVE(modrack_list((const modrack_value *)16, 100)); }
+F(map) { UNUSED; GIVE(modrack_map((const modrack_entry *)4096, 1)); }
+F(says) { UNUSED; modrack_str line = { (void *)16, 3 }; c->host->log(c, 2, line); GIVE(modrack_null()); }
+"#;
+    let lab = Lab::new();
+    let instance = lab.start(&lab.module("x.so", &["bytes", "text", "list", "map", "says"], source, ""));
+    let instance = instance.unwrap();
+    for (function, what) in [
+        ("bytes", "M0506: `bytes` gave bytes of length 10 that is not there"),
+        ("text", "M0506: `text` gave text of length 10 that is not there"),
+        ("list", "M0506: `list` gave a list of length 100 that is not there"),
+        ("map", "M0506: `map` gave a map of length 1 that is not there"),
+        ("says", "M0515: `says` gave a line for the log that is not there"),
+    ] {
+        assert_eq!(failed(call(&instance, function, &[])), what);
+    }
+}
+
+/// Bytes that tell when they are gone.
+struct Watched(#[expect(dead_code, reason = "it is there to be dropped")] Arc<()>);
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        b"watched"
+    }
+}
+
+#[test]
+fn what_a_module_never_gives_back_goes_with_its_instance() {
+    let source = r#"
+F(keeps) {
+    UNUSED;
+    static modrack_output kept[4];
+    static int at = 0;
+    modrack_str key = MODRACK_STR("key");
+    c->host->config(c, key, &kept[at++]);
+    GIVE(modrack_null());
+}
+"#;
+    let lab = Lab::new();
+    let path = lab.module("x.so", &["keeps"], source, "");
+    let alive = Arc::new(());
+    let watched = bytes::Bytes::from_owner(Watched(Arc::clone(&alive)));
+    let params = Map::from_iter([("key".into(), Value::Bytes(watched))]);
+    let [one, other] = [(); 2].map(|()| lab.start_with(&path, &params, Vec::new()).unwrap());
+    drop(params);
+    assert_eq!(call(&one, "keeps", &[]).unwrap(), Value::Null);
+    assert_eq!(call(&other, "keeps", &[]).unwrap(), Value::Null);
+    drop(one);
+    assert_eq!(Arc::strong_count(&alive), 2);
+    drop(other);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
