@@ -37,7 +37,9 @@ impl Service for SlotService {
         let id: FunctionId = match self.slot.functions.find(function) {
             Some(id) => id,
             None => {
-                let bind = || rack.with_generation(&self.slot, call.deadline, |generation| generation.bind(function));
+                let bind = || {
+                    rack.with_generation(&self.slot, call.deadline, |generation| generation.bind(function))
+                };
                 Chain::bounded(&call, bind)?
             }
         };

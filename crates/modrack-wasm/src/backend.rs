@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use modrack_core::{Backend, BackendName, Cancel, Chain, ContentHash, Description, Error, Guard, Guards, Log, Map, Origin, Phase, Result, Start, Started, TableCopies, Text};
+use modrack_core::{
+    Backend, BackendName, Cancel, Chain, ContentHash, Description, Error, Guard, Guards, Log, Map, Origin,
+    Phase, Result, Start, Started, TableCopies, Text,
+};
 use wasmtime::{Store, Trap};
 
 use crate::bounds::{Bounds, Crossing};

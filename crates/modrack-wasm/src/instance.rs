@@ -4,7 +4,10 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use modrack_core::{Args, Call, Cancel, Code, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State, Text, Type, Value, nearest};
+use modrack_core::{
+    Args, Call, Cancel, Code, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State, Text,
+    Type, Value, nearest,
+};
 
 use crate::describe::public_names;
 use crate::function::WasmFunction;

@@ -42,9 +42,11 @@ pub(super) fn check(resolve: &Resolve) -> Result<()> {
             }
         });
         if size.parts > PARTS || size.depth > DEPTH {
-            let named = def.name.as_deref().map_or_else(|| "A type".to_owned(), |name| format!("The type `{name}`"));
-            let error = Error::new(Code::BadContract, format!("{named} is too large once its parts are written out"))
-                .hint(format!("Up to {PARTS} parts, nested {DEPTH} deep, can be had: make it of fewer"));
+            let named =
+                def.name.as_deref().map_or_else(|| "A type".to_owned(), |name| format!("The type `{name}`"));
+            let error =
+                Error::new(Code::BadContract, format!("{named} is too large once its parts are written out"))
+                    .hint(format!("Up to {PARTS} parts, nested {DEPTH} deep, can be had: make it of fewer"));
             return Err(error);
         }
         sizes.insert(id, size);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
-use modrack_core::{Call, Cancel, Chain, Code, Error, Manifest, Map, Param, Signature, SlotName, Type, Value};
+use modrack_core::{
+    Call, Cancel, Chain, Code, Error, Manifest, Map, Param, Signature, SlotName, Type, Value,
+};
 use modrack_runtime::HostModule;
 use modrack_runtime::doubles::Script;
 
@@ -116,10 +118,13 @@ fn what_is_loaded_on_the_way_has_no_longer_than_who_waits_for_it() {
     let (deadline, cancel) = (Some(Instant::now() + Duration::from_secs(60 * 30)), Cancel::default());
     outer.call(Call { deadline, cancel: Some(&cancel), ..Call::default() }).unwrap();
     // Nobody waits for what is bound before it is called.
-    backend.module("alone", Script::new().function("f", |_, _| Ok(Value::Null)).on_start(|_| {
-        assert!(Chain::bounds().0.is_none());
-        Ok(())
-    }));
+    backend.module(
+        "alone",
+        Script::new().function("f", |_, _| Ok(Value::Null)).on_start(|_| {
+            assert!(Chain::bounds().0.is_none());
+            Ok(())
+        }),
+    );
     rack.slot("python:alone").unwrap().function(Some("f")).unwrap();
 }
 
