@@ -81,7 +81,6 @@ MISFITS: list[tuple[str, list[Any]]] = [
     ("same_char", ["ab"]),
     ("same_list", [[1, "x"]]),
     ("same_pair", [[1]]),
-    ("same_row", [[1]]),
     ("same_place", [{"days": 1}]),
     ("same_fare", ["dear"]),
     ("same_fare", [{"flat_rate": "much"}]),
@@ -106,6 +105,10 @@ BEYOND: list[tuple[str, list[Any]]] = [
     ("same_u64", [-1]),
     ("same_place", [{"city": "Oslo", "days": 256}]),
 ]
+
+
+# A row is any value to a component's own types: there the kit refuses it, which is a failure of the module.
+BY_THE_KIT: list[tuple[str, list[Any]]] = [("same_row", [[1]])]
 
 
 def call(path: Path, function: str, args: list[Any]) -> list[str | Path]:
@@ -146,10 +149,10 @@ def test_failures_of_every_kind_say_what_is_wrong(modrack: Modrack, form: str) -
 
 def test_what_does_not_fit_is_refused_alike(modrack: Modrack) -> None:
     """In both forms, by the same code; nothing of it is a crash."""
-    for function, args in [*MISFITS, *BEYOND]:
+    cases = [(MISFITS, {"M0503"}), (BEYOND, {"M0503", "M0506"}), (BY_THE_KIT, {"M0503", "M0504"})]
+    for function, args, wanted in [(*case, wanted) for some, wanted in cases for case in some]:
         codes = set()
         for form in FORMS:
             ran = modrack("--json", *call(module("kinds", form), function, args), code=1)
             codes.add(json.loads(ran.stdout or ran.stderr)["error"]["code"])
-        wanted = {"M0503", "M0506"} if (function, args) in BEYOND else {"M0503"}
         assert codes <= wanted, (function, args, codes)

@@ -20,7 +20,7 @@ PANIC = 'return modrack_fail(output, MODRACK_PANICKED, "the list is empty");'
 # Text of the module's own that it lends to the host, with a word that marks it as released and one that does not.
 LENT = """
 static char held[4096];
-static void marks(modrack_output *output) { output->release = NULL; }
+MODRACK_UNUSED static void marks(modrack_output *output) { output->release = NULL; }
 MODRACK_UNUSED static void forgets(modrack_output *output) { (void)output; }
 static int32_t lend(modrack_output *output, modrack_value value, void (*release)(modrack_output *)) {
     output->value = value;
@@ -28,7 +28,7 @@ static int32_t lend(modrack_output *output, modrack_value value, void (*release)
     output->release = release;
     return MODRACK_OK;
 }
-static modrack_value text(size_t len) { memset(held, 'x', sizeof held); return modrack_text(held, len); }
+MODRACK_UNUSED static modrack_value text(size_t len) { memset(held, 'x', sizeof held); return modrack_text(held, len); }
 """
 
 # A table of one column of numbers, broken by `change` before it is given.

@@ -167,7 +167,7 @@ fn starting(code: Code, shown: &str, why: &Error) -> Error {
         said => format!(": {said}"),
     };
     let cause = modrack_core::Cause {
-        class: class.cloned().unwrap_or_default(),
+        class: class.cloned().unwrap_or_else(|| "error".to_owned()),
         message: why.message().to_owned(),
         traceback: why.traceback_text().map(str::to_owned),
         ..modrack_core::Cause::default()
@@ -178,10 +178,10 @@ fn starting(code: Code, shown: &str, why: &Error) -> Error {
         error = error.cause(cause.clone());
     }
     let error = error.classes(why.class_names().to_vec());
-    match why.hint_text() {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    error.hint(
+        why.hint_text()
+            .unwrap_or("What it says is the module's own; what it is given is `params` of the slot"),
+    )
 }
 
 impl Inner {

@@ -77,7 +77,9 @@ impl WasmInstance {
         }
         let what = format!("`{}` could not be {what}: {}", self.seat.module.name, error.message());
         let mut told = Error::new(code, what).classes(error.class_names().to_vec()).phase(phase);
-        if let Some(hint) = error.hint_text() {
+        let own = (code == Code::InitializeFailed)
+            .then_some("What it says is the module's own; what it is given is `params` of the slot");
+        if let Some(hint) = error.hint_text().or(own) {
             told = told.hint(hint);
         }
         if let Some(traceback) = error.traceback_text() {

@@ -3,7 +3,7 @@
 
 use super::bytes::Bytes;
 use super::dynamic::Symbols;
-use super::{Elf, NotElf, WRITABLE};
+use super::{DYNAMIC, Elf, NotElf, WRITABLE};
 
 const ENTRY: u64 = 24;
 
@@ -99,7 +99,15 @@ impl<'d> Relocations<'d> {
     pub(super) fn check(&self, elf: &Elf<'d>, symbols: &Symbols<'d>) -> Result<(), NotElf> {
         let outside = NotElf::Nonsense("a relocation lies outside of its data");
         let flags = if self.in_code { 0 } else { WRITABLE };
-        let is_writable = |at: u64, size: u64| elf.has_memory_for(at, size, flags);
+        // What the loader goes by itself is no place for addresses: it reads that after it has written them.
+        let goes_by = elf.segments().filter(|segment| segment.kind == DYNAMIC).last();
+        let is_its_own = |at: u64, size: u64| {
+            goes_by.as_ref().is_some_and(|own| {
+                at < own.address.saturating_add(own.content.0.len() as u64)
+                    && own.address < at.saturating_add(size)
+            })
+        };
+        let is_writable = |at: u64, size: u64| elf.has_memory_for(at, size, flags) && !is_its_own(at, size);
         let first = usize::try_from(self.first_relative).unwrap_or(usize::MAX);
         if self.each().take_while(|relocation| relocation.kind == kind::RELATIVE).take(first).count() < first
         {

@@ -595,5 +595,5 @@ fn a_type_that_is_too_large_once_written_out_is_refused() {
         format!("type t0 = u8; {}", (0..many).map(next).collect::<String>())
     };
     check(&nested(50), expect!["0"]);
-    check(&nested(5_000), expect!["The type `t100` is too large once its parts are written out"]);
+    check(&nested(5_000), expect!["The type `t99` is too large once its parts are written out"]);
 }
