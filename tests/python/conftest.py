@@ -17,7 +17,7 @@ CheckCli = Callable[..., Ran]
 def _built() -> None:
     """Says what to build when there is no command, once and not for every test."""
     if not command().exists():
-        pytest.exit(f"{command()} is not built: run `cargo build -p modrack-cli -p modrack-py`", 2)
+        pytest.exit(f"{command()} is not built: run `cargo build -p modrack-cli -p modrack-py -p modrack-py-lean`", 2)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ CARGO = {
     "cargo xtask guests",
     "cargo xtask guests --all",
     "cargo xtask flights-data",
-    "cargo build --release -p modrack-cli -p modrack-py",
+    "cargo build --release -p modrack-cli -p modrack-py -p modrack-py-lean",
 }
 
 # Seconds that a build on a page may take on a machine that is busy with the other tests.

@@ -440,3 +440,39 @@ def test_what_nobody_uses_goes_from_the_store(modrack: Modrack) -> None:
         os.utime(file, (long_ago, long_ago))
     assert modrack("call", "m", "give").json == runs
     assert [file for file in (store / "code").iterdir() if file.stat().st_mtime > long_ago + 60], "it was used"
+
+
+def test_the_extension_without_components_is_taken_for_slots_that_need_none(modrack: Modrack) -> None:
+    """Both are beside the command; which one was loaded is what the module says of its importer."""
+    modrack.write(
+        "which.py",
+        """
+        import sys
+
+
+        def which() -> str:
+            return sys.modules["modrack_py"].__spec__.origin.rsplit("/", 1)[1]
+
+
+        class WithComponent:
+            def __init__(self, component) -> None:
+                self.component = component
+
+            def which(self) -> str:
+                return which()
+        """,
+    )
+    modrack.write("nothing.wat", "(component)")
+    modrack.write(
+        "rack.yaml",
+        """
+        rack: 1
+        slots:
+          nothing: { use: ./nothing.wat }
+          alone: { use: ./which.py }
+          together: { use: "./which.py:WithComponent", needs: { component: nothing } }
+        """,
+    )
+    beside = {"MODRACK_PYTHON_EXTENSION": ""}
+    assert modrack("call", "alone", "which", env=beside).json == "libmodrack_py_lean.so"
+    assert modrack("call", "together", "which", env=beside).json == "libmodrack_py.so"

@@ -35,12 +35,13 @@ pub(crate) fn target() -> Result<PathBuf> {
 pub(crate) struct Product {
     /// The command.
     pub(crate) command: PathBuf,
-    /// The extension module.
+    /// The extension module. The one without components is beside it.
     pub(crate) extension: PathBuf,
 }
 
 /// The packages that are the product.
-pub(crate) const PRODUCT: &[&str] = &["--package", "modrack-cli", "--package", "modrack-py"];
+pub(crate) const PRODUCT: &[&str] =
+    &["--package", "modrack-cli", "--package", "modrack-py", "--package", "modrack-py-lean"];
 
 impl Product {
     /// Where cargo puts the product of a profile.
@@ -67,6 +68,7 @@ impl Product {
             std::fs::copy(from, &to).with_context(|| from.display().to_string())?;
             Ok(to)
         };
+        copy(&self.extension.with_file_name("libmodrack_py_lean.so"))?;
         Ok(Self { command: copy(&self.command)?, extension: copy(&self.extension)? })
     }
 

@@ -4,18 +4,29 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter as _};
 use modrack_core::Result;
 use modrack_runtime::Rack;
 
 use crate::args::Global;
-use crate::host::Host;
+use crate::host::{Host, WasmFactory};
 use crate::output::Output;
 use crate::session::Session;
 
 /// The environment variable by which a shell's script asks for what may come next.
 pub(crate) const COMPLETE_ENV: &str = "MODRACK_COMPLETE";
+
+/// The backend of components that the process has: what clap calls is given nothing.
+static WASM: OnceLock<WasmFactory> = OnceLock::new();
+
+/// Says which backend of components the process has, if it has one.
+pub(crate) fn with(wasm: Option<WasmFactory>) {
+    if let Some(wasm) = wasm {
+        WASM.get_or_init(|| wasm);
+    }
+}
 
 /// The pipelines of the rack.
 pub(crate) fn pipelines(current: &OsStr) -> Vec<CompletionCandidate> {
@@ -68,7 +79,8 @@ fn rack() -> Result<Rack> {
     let line = Line::read();
     let global = Global { rack: line.rack, quiet: true, ..Global::default() };
     let output = Output::new(&global, None, None);
-    Session::new(Host::plain(), global, Vec::new(), output).rack_or_none()
+    let host = Host { wasm: WASM.get().copied(), ..Host::default() };
+    Session::new(host, global, Vec::new(), output).rack_or_none()
 }
 
 fn slot_of_line() -> Option<String> {

@@ -1,17 +1,20 @@
-//! What the process that runs the command gives to it: a Python backend where it has an interpreter, and the
-//! stream for data where that is not descriptor 1.
+//! What the process that runs the command gives to it: the backends that not every process has, and the stream for
+//! data where that is not descriptor 1.
 
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use modrack_core::{Backend, Result};
+use modrack_wasm::{WasmBackend, WasmSettings};
 
 /// What the process brings along.
 #[derive(Default)]
 pub struct Host {
     /// Makes the Python backend; none in a process without an interpreter.
     pub python: Option<PythonFactory>,
+    /// Makes the backend of components; none in an extension module that was built without it.
+    pub wasm: Option<WasmFactory>,
     /// Where data goes; none is the process's standard output.
     pub stdout: Option<File>,
     /// The interpreter that this process is, where it is one.
@@ -34,6 +37,9 @@ pub struct Interpreter {
 /// Makes the Python backend when the first slot needs it.
 pub type PythonFactory = Box<dyn Fn(PythonSettings) -> Result<Arc<dyn Backend>>>;
 
+/// Makes the backend of components. What does not name one has no part of it, once it is linked.
+pub type WasmFactory = fn(WasmSettings) -> Arc<dyn Backend>;
+
 /// What the Python backend is told about the rack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PythonSettings {
@@ -46,8 +52,13 @@ pub struct PythonSettings {
 }
 
 impl Host {
-    /// A process with nothing but itself.
+    /// A process without an interpreter.
     pub fn plain() -> Self {
-        Self::default()
+        Self { wasm: Some(components), ..Self::default() }
     }
+}
+
+/// The backend of components, for those that have it.
+pub fn components(settings: WasmSettings) -> Arc<dyn Backend> {
+    WasmBackend::new(settings)
 }

@@ -34,7 +34,7 @@ use crate::args::{Cli, Global, LogFormat, Verb};
 use crate::output::{Failure, Outcome, Output};
 use crate::session::Session;
 
-pub use host::{Host, Interpreter, PythonFactory, PythonSettings};
+pub use host::{Host, Interpreter, PythonFactory, PythonSettings, WasmFactory, components};
 pub use interrupt::forked_off;
 
 /// Runs the command with these words, the first of which is its own name, and gives its exit status.
@@ -43,7 +43,7 @@ pub use interrupt::forked_off;
 /// without an interpreter it does not come back when a verb needs one: the interpreter takes its place.
 pub fn run(args: Vec<OsString>, mut host: Host) -> u8 {
     if env::var_os(complete::COMPLETE_ENV).is_some() {
-        return complete(args);
+        return complete(args, &host);
     }
     let stdout = host.stdout.take();
     let level = env::var("MODRACK_LOG").ok();
@@ -145,7 +145,8 @@ fn misunderstood(said: &str) -> Error {
 }
 
 /// Answers a shell that asks what may come next.
-fn complete(args: Vec<OsString>) -> u8 {
+fn complete(args: Vec<OsString>, host: &Host) -> u8 {
+    complete::with(host.wasm);
     let here = env::current_dir().ok();
     let asked = CompleteEnv::with_factory(Cli::command).var(complete::COMPLETE_ENV);
     match asked.try_complete(args, here.as_deref()) {

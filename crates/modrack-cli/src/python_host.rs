@@ -24,6 +24,8 @@ const BOOT: &str = include_str!("boot.py");
 const REFUSE: &str = include_str!("refuse.py");
 /// The extension's file, as cargo names it and as a wheel does.
 const EXTENSION_NAMES: &[&str] = &["libmodrack_py.so", "modrack_py.abi3.so", "libmodrack_py.dylib"];
+/// Its files where it was built without components: half of it, so that it is loaded sooner. It may be missing.
+const LEAN_NAMES: &[&str] = &["libmodrack_py_lean.so", "libmodrack_py_lean.dylib"];
 /// The environment variable that names the extension's file.
 const EXTENSION_ENV: &str = "MODRACK_PYTHON_EXTENSION";
 
@@ -34,6 +36,15 @@ pub(crate) struct Chosen {
     pub(crate) program: PathBuf,
     /// Why this one, in words.
     pub(crate) because: String,
+}
+
+/// Which of the two builds of the extension module is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extension {
+    /// The one with every backend.
+    Whole,
+    /// The one without components where it is there, else the other.
+    Lean,
 }
 
 /// Chooses the interpreter for a rack: its `python.venv`, else `VIRTUAL_ENV`, else `.venv` beside it, else
@@ -65,8 +76,8 @@ pub(crate) fn choose(plan: &RackPlan) -> Result<Chosen> {
 }
 
 /// Runs the interpreter in place of this process. Comes back only when that failed.
-pub(crate) fn become_python(interpreter: &Chosen, args: &[OsString]) -> Error {
-    let extension = match extension() {
+pub(crate) fn become_python(interpreter: &Chosen, wanted: Extension, args: &[OsString]) -> Error {
+    let extension = match extension(wanted) {
         Ok(extension) => extension,
         Err(error) => return error,
     };
@@ -96,11 +107,11 @@ pub(crate) fn libraries(plan: &RackPlan) -> Vec<PathBuf> {
     folders
 }
 
-/// The file of our extension module.
+/// The file of our extension module; what the environment names, before all.
 ///
 /// # Errors
 /// [`Code::ExtensionMissing`] when it is nowhere it should be.
-pub(crate) fn extension() -> Result<PathBuf> {
+pub(crate) fn extension(wanted: Extension) -> Result<PathBuf> {
     if let Some(named) = env::var_os(EXTENSION_ENV).filter(|named| !named.is_empty()) {
         let path = PathBuf::from(named);
         return if path.is_file() {
@@ -122,14 +133,17 @@ pub(crate) fn extension() -> Result<PathBuf> {
     })?;
     let folder = program.parent().unwrap_or(Path::new("/"));
     let folders = [folder.to_owned(), folder.join("../lib/modrack")];
-    let found = folders.iter().flat_map(|folder| EXTENSION_NAMES.iter().map(|name| folder.join(name)));
-    found.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+    let find = |names: &[&str]| {
+        folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))).find(|path| path.is_file())
+    };
+    let lean = if wanted == Extension::Lean { find(LEAN_NAMES) } else { None };
+    lean.or_else(|| find(EXTENSION_NAMES)).ok_or_else(|| {
         Error::new(
             Code::ExtensionMissing,
             format!("The Python extension module is not beside `{}`", program.display()),
         )
         .hint(format!(
-            "Build it with `cargo build -p modrack-py`, install the command with `pip install modrack`, or name \
+            "Build it with `cargo build -p modrack-py -p modrack-py-lean`, install the command with `pip install modrack`, or name \
              the file in `{EXTENSION_ENV}`"
         ))
     })

@@ -15,14 +15,14 @@ use modrack_core::{Backend, BackendName, Code, Error, Result};
 use modrack_native::{NativeBackend, NativeSettings};
 use modrack_pysource::{Reader, SourceOnly};
 use modrack_runtime::{Rack, Slot};
-use modrack_wasm::{WasmBackend, WasmSettings};
+use modrack_wasm::WasmSettings;
 use serde_json::{Value as Json, json};
 
 use crate::args::Global;
 use crate::host::{Host, PythonSettings};
 use crate::interrupt::{Interrupt, Words};
 use crate::output::{Failure, Level, Outcome, Output};
-use crate::python_host;
+use crate::python_host::{self, Extension};
 use crate::report::near;
 
 /// One run of the command.
@@ -130,10 +130,12 @@ impl Session {
             }))],
         };
         backends.push(Arc::new(native));
-        backends.push(WasmBackend::new(WasmSettings {
-            cache: state(&plan).map(|folder| folder.join("wasm")),
-            keys: WasmSettings::keys_of_user(),
-            log: crate::log::of(&self.output),
+        backends.extend(self.host.wasm.map(|wasm| {
+            wasm(WasmSettings {
+                cache: state(&plan).map(|folder| folder.join("wasm")),
+                keys: WasmSettings::keys_of_user(),
+                log: crate::log::of(&self.output),
+            })
         }));
         let file = plan.file.clone();
         let rack = Rack::open(plan, backends)?;
@@ -151,10 +153,17 @@ impl Session {
     /// Makes sure that these slots, and those they need, can be started here: in a process without an
     /// interpreter, the rack's interpreter takes its place and this function does not come back.
     ///
+    /// A verb that `looks_at_all` slots, more than those it starts, gets every backend there; another one only gets
+    /// components where a slot that it starts is one.
+    ///
     /// # Errors
     /// What resolving the slots fails with, and what keeps the interpreter from running.
-    pub(crate) fn needs_python(&self, rack: &Rack, slots: &[Slot]) -> Result<()> {
-        if self.has_python() || !rack.backends_needed(slots)?.contains(&BackendName::Python) {
+    pub(crate) fn needs_python(&self, rack: &Rack, slots: &[Slot], looks_at_all: bool) -> Result<()> {
+        if self.has_python() {
+            return Ok(());
+        }
+        let needed = rack.backends_needed(slots)?;
+        if !needed.contains(&BackendName::Python) {
             return Ok(());
         }
         let interpreter = python_host::choose(rack.plan())?;
@@ -163,7 +172,9 @@ impl Session {
             ("because", interpreter.because.clone().into()),
         ];
         self.output.event(Level::Info, "python", &fields);
-        Err(python_host::become_python(&interpreter, &self.words))
+        let lean = !looks_at_all && !needed.contains(&BackendName::Wasm);
+        let extension = if lean { Extension::Lean } else { Extension::Whole };
+        Err(python_host::become_python(&interpreter, extension, &self.words))
     }
 
     /// Watches for Ctrl-C while a verb works with this rack.

@@ -15,7 +15,7 @@ use crate::session::Session;
 pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
     let rack = session.rack_or_none()?;
     let slot = rack.slot(&session.meant(&rack, &what.slot))?;
-    session.needs_python(&rack, std::slice::from_ref(&slot))?;
+    session.needs_python(&rack, std::slice::from_ref(&slot), false)?;
     rack.measure(what.stats || session.output.level >= Level::Info);
     let interrupt = session.watch(&rack);
     let name = (what.function != "_").then_some(&*what.function);

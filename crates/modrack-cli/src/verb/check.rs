@@ -33,7 +33,7 @@ pub(crate) fn run(what: &Check, session: &mut Session) -> Outcome {
             .filter(|slot| !found.iter().any(|error| error.slot_name() == Some(slot.name())))
             .cloned()
             .collect();
-        session.needs_python(&rack, &sound)?;
+        session.needs_python(&rack, &sound, true)?;
         let interrupt = session.watch(&rack);
         for slot in &sound {
             if let Err(error) = slot.pin() {

@@ -11,7 +11,7 @@ use crate::verb::call::print;
 pub(crate) fn run(what: &args::Get, session: &mut Session) -> Outcome {
     let rack = session.rack_or_none()?;
     let slot = rack.slot(&session.meant(&rack, &what.slot))?;
-    session.needs_python(&rack, std::slice::from_ref(&slot))?;
+    session.needs_python(&rack, std::slice::from_ref(&slot), false)?;
     let interrupt = session.watch(&rack);
     let cancel = interrupt.cancel();
     let given_up = Call { cancel: Some(&cancel), ..Call::default() };

@@ -24,7 +24,7 @@ pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
     let rack = session.rack()?;
     let chosen = choose(what, &rack)?;
     if !session.has_python() {
-        session.needs_python(&rack, &slots(&rack, &chosen)?)?;
+        session.needs_python(&rack, &slots(&rack, &chosen)?, false)?;
     }
     rack.measure(what.stats || session.output.level >= Level::Info);
     let interrupt = session.watch(&rack);

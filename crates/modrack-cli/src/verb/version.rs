@@ -95,7 +95,7 @@ fn extension(host: &Host) -> Json {
     if let Some(own) = &host.interpreter {
         return json!({ "file": own.extension });
     }
-    match python_host::extension() {
+    match python_host::extension(python_host::Extension::Whole) {
         Ok(path) => json!({ "file": path.display().to_string() }),
         Err(error) => json!({ "error": error.message(), "hint": error.hint_text() }),
     }

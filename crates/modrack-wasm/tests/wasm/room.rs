@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use modrack_core::{Args, Call, Value};
+use modrack_core::{Call, Cancel, Value};
 
 use crate::guests::{ADD, ECHO, call, started};
 
@@ -48,10 +48,22 @@ fn the_thread_that_looks_at_the_time_is_there_while_a_call_has_a_deadline() {
     let args = [Value::Int(1), Value::Int(2)];
     call(&instance, "add", &args).expect("a sum");
     assert!(!ticking(), "no call has a deadline");
-    let deadline = Some(Instant::now() + Duration::from_secs(60));
-    let bounded = Call { args: Args { positional: &args, named: &[] }, deadline, ..Call::default() };
-    instance.function("add").expect("a function").call(bounded).expect("a sum");
-    assert!(ticking(), "one had a deadline just now");
+    // The call lasts until it is given up: a thread has its name only once it runs, and that may take a while.
+    let endless = started(&[r#"
+        (core module $m (func (export "go") (loop (br 0))))
+        (core instance $i (instantiate $m))
+        (func (export "go") (canon lift (core func $i "go")))"#]);
+    let go = endless.function("go").expect("a function");
+    let (cancel, deadline) = (Cancel::default(), Some(Instant::now() + Duration::from_secs(600)));
+    std::thread::scope(|scope| {
+        let bounded = scope.spawn(|| go.call(Call { cancel: Some(&cancel), deadline, ..Call::default() }));
+        while !ticking() {
+            assert!(!bounded.is_finished(), "the call ends when it is given up, and not before");
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+        bounded.join().expect("no panic").expect_err("given up");
+    });
     while ticking() {
         std::thread::yield_now();
     }

@@ -1,0 +1,20 @@
+//! The extension module `modrack_py` without the backend of components: half as large, so that a call of a Python
+//! function begins sooner. The system's loader writes every table of functions of a library anew before anything of it runs,
+//! and the compiler of components has half of them.
+//!
+//! The plain `modrack` command takes it for racks whose slots need no component, where it is there.
+
+#[path = "../../modrack-py/src/glue.rs"]
+mod glue;
+
+use modrack_cli::WasmFactory;
+use pyo3::prelude::*;
+
+/// Nothing here makes the backend of components, so that nothing of it is linked.
+const WASM: Option<WasmFactory> = None;
+
+/// The engine and the Python backend of modrack.
+#[pymodule]
+fn modrack_py(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    glue::fill(module)
+}
