@@ -134,7 +134,10 @@ pub(crate) fn extension(wanted: Extension) -> Result<PathBuf> {
     let folder = program.parent().unwrap_or(Path::new("/"));
     let folders = [folder.to_owned(), folder.join("../lib/modrack")];
     let find = |names: &[&str]| {
-        folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))).find(|path| path.is_file())
+        folders
+            .iter()
+            .flat_map(|folder| names.iter().map(|name| folder.join(name)))
+            .find(|path| path.is_file())
     };
     let lean = if wanted == Extension::Lean { find(LEAN_NAMES) } else { None };
     lean.or_else(|| find(EXTENSION_NAMES)).ok_or_else(|| {

@@ -247,7 +247,7 @@ pub struct State {
 pub struct Footprint {
     /// Bytes it is known to hold.
     pub bytes: Option<u64>,
-    /// Calls under way.
+    /// Calls under way, as far as they are counted.
     pub calls: u64,
     /// Bytes that stay when it is gone.
     pub kept: u64,

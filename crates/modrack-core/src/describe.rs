@@ -16,7 +16,7 @@ pub fn is_lifecycle(name: &str) -> bool {
 }
 
 /// A module, as read and not run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {
     /// The module's own name.
     pub name: String,

@@ -8,6 +8,7 @@ mod bound;
 mod catalog;
 mod cell;
 mod contracts;
+mod descriptions;
 #[cfg(feature = "doubles")]
 pub mod doubles;
 mod entry_points;

@@ -19,6 +19,7 @@ use modrack_core::{
 
 use crate::catalog::Catalog;
 use crate::cell::TableCell;
+use crate::descriptions::Descriptions;
 use crate::error;
 use crate::events::{Event, Observer};
 use crate::functions::FunctionId;
@@ -44,6 +45,7 @@ pub(crate) struct RackCore {
     plan: RackPlan,
     root: PathBuf,
     contracts: Contracts,
+    descriptions: Descriptions,
     backends: Arc<[Arc<dyn Backend>]>,
     observer: Arc<Observer>,
     cell: TableCell,
@@ -74,6 +76,7 @@ impl Rack {
             plan,
             root,
             contracts,
+            descriptions: Descriptions::default(),
             backends: backends.into(),
             observer: Arc::default(),
             cell: TableCell::new(SlotTable::new(seats)),
@@ -485,6 +488,10 @@ impl RackCore {
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    pub(crate) fn descriptions(&self) -> &Descriptions {
+        &self.descriptions
     }
 
     pub(crate) fn contracts(&self) -> &Contracts {

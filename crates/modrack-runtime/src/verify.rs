@@ -91,8 +91,8 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
         faults.extend(crate::guards::check(seat, &**backend, &description));
         faults.extend(backend.check_requires(&description).into_iter().map(|error| blame(error, "use")));
     }
-    let mut checked =
-        Checked { origin: origin.clone(), description: Arc::new(description), contract, declared, faults };
+    let description = rack.descriptions().share(description);
+    let mut checked = Checked { origin: origin.clone(), description, contract, declared, faults };
     let module = checked.module();
     checked.faults = checked.faults.into_iter().map(|error| error.module(module.clone())).collect();
     checked
