@@ -84,10 +84,13 @@ impl Chain {
 
     /// Runs `run` with what `call` bounds noted for the calls that come of it: its deadline, if it is the
     /// nearer one, and its way to be given up.
+    #[inline]
     pub fn bounded<R>(call: &Call<'_>, run: impl FnOnce() -> R) -> R {
-        if call.deadline.is_none() && call.cancel.is_none() {
-            return run();
-        }
+        if call.deadline.is_none() && call.cancel.is_none() { run() } else { Self::noted(call, run) }
+    }
+
+    #[inline(never)]
+    fn noted<R>(call: &Call<'_>, run: impl FnOnce() -> R) -> R {
         let bounds = BOUNDS.with_borrow(|outer| Bounds {
             deadline: nearer(outer.deadline, call.deadline),
             cancel: call.cancel.cloned().or_else(|| outer.cancel.clone()),

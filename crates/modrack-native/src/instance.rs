@@ -242,10 +242,16 @@ impl Inner {
         self.has_fault.store(true, Ordering::Release);
     }
 
+    /// Whether there is one to be said.
+    #[inline]
+    pub(crate) fn has_fault(&self) -> bool {
+        self.has_fault.load(Ordering::Relaxed)
+    }
+
     /// A fault that nobody was told of.
     #[inline]
     pub(crate) fn take_fault(&self) -> Option<Error> {
-        if !self.has_fault.load(Ordering::Relaxed) {
+        if !self.has_fault() {
             return None;
         }
         self.has_fault.store(false, Ordering::Relaxed);

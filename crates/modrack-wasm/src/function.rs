@@ -163,13 +163,13 @@ impl WasmFunction {
 
 impl Function for WasmFunction {
     fn call(&self, call: Call<'_>) -> Result<Value> {
-        let value = self.seat.run(&self.plan.info.name, &call, |live| self.called(live, &call))?;
-        if let Some(most) = self.seat.bounds.output
+        let mut result = self.seat.run(&self.plan.info.name, &call, |live| self.called(live, &call));
+        if let (Ok(value), Some(most)) = (&result, self.seat.bounds.output)
             && value.size() > most
         {
-            return Err(too_large(Some(most)).phase(Phase::Call));
+            result = Err(too_large(Some(most)).phase(Phase::Call));
         }
-        Ok(value)
+        result
     }
 
     fn signature(&self) -> Option<&Signature> {

@@ -128,7 +128,7 @@ impl Seat {
             return Err(self.lost());
         }
         let _hold = self.begin(live, call)?;
-        if self.has_unwanted.swap(false, Ordering::AcqRel) {
+        if self.has_unwanted.load(Ordering::Relaxed) && self.has_unwanted.swap(false, Ordering::AcqRel) {
             self.drop_unwanted(live);
         }
         live.store.data_mut().carried.clear();

@@ -132,12 +132,19 @@ impl Turn<'_> {
             place.store(Some(Arc::new(Seated { instance, functions: ByFunction::default() })));
             seated = place.load();
         }
-        let Some(seated) = &*seated else { return Err(error::internal("An instance went from its place")) };
+        match &*seated {
+            Some(seated) => self.run_with(seated, run),
+            None => Err(error::internal("An instance went from its place")),
+        }
+    }
+
+    #[inline]
+    fn run_with<R>(&self, seated: &Seated, run: impl FnOnce(&Seated) -> Result<R>) -> Result<R> {
         let done = run(seated);
         if let Err(why) = &done
             && seated.instance.broken()
         {
-            place.store(None);
+            self.pool.seated[self.at].store(None);
             self.pool.recipe.give_up(&*seated.instance, why);
         }
         done
