@@ -242,8 +242,10 @@ pub(crate) fn unfulfilled(module: &Module, wrong: &mut Option<Error>) {
             continue;
         };
         if contract.name == "layer" && given.name == "around" {
-            let message = "A module in Rust cannot go on with a call by `next`, which no host hands to it: write \
-                           `before` and `after`";
+            let message = "A layer in Rust has no `around`, neither as a library nor as a component, because no host \
+                           hands it the `next` that goes on with the call: write `pub fn before(&self, call: Call) -> \
+                           Option<Vec<Value>>` and `pub fn after(&self, call: Call, result: Value) -> Value` in its \
+                           place";
             combine(wrong, Error::new(function.ident.span(), message));
             continue;
         }
