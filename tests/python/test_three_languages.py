@@ -163,10 +163,7 @@ def test_a_call_that_does_not_fit(
 ) -> None:
     """It is refused, with what is wrong and what would do."""
     rack(modrack, language)
-    # A record is any value to components of the kit: they look into it themselves, and WIT has no word for who is to
-    # blame for what they fail with.
-    by_module = language == "python" or (language == "kit-wasm" and words.startswith("total_of"))
-    wanted = in_python if by_module else code
+    wanted = in_python if language == "python" else code
     if not wanted:
         modrack("call", "lab", *words.split(" "))
         return

@@ -57,6 +57,11 @@ pub(crate) enum What {
     TimedOut,
 }
 
+/// By this class of an error a component says that the arguments are to blame: `contracts/types.wit` has the rule. A
+/// library says it by its status.
+#[cfg(any(target_family = "wasm", test))]
+const BAD_ARGUMENTS: &str = "modrack:bad-arguments";
+
 /// A link of the chain of causes of a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -151,6 +156,15 @@ impl Error {
     #[cfg(target_family = "wasm")]
     pub(crate) fn into_record(self) -> Record {
         *self.0
+    }
+
+    /// The class by which a component tells it.
+    #[cfg(any(target_family = "wasm", test))]
+    pub(crate) fn told_class(&self) -> &str {
+        match self.0.what {
+            What::BadArguments => BAD_ARGUMENTS,
+            _ => self.class_name().unwrap_or_default(),
+        }
     }
 
     pub(crate) fn record_mut(&mut self) -> &mut Record {
@@ -344,5 +358,27 @@ impl fmt::Display for Misfit {
 impl From<Misfit> for Error {
     fn from(misfit: Misfit) -> Self {
         Self::new(misfit.to_string()).class("Misfit")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_told_by_a_class_that_no_failure_of_an_author_has() {
+        let refused = Misfit::new("a whole number", "a text").of_argument("days");
+        assert_eq!(refused.told_class(), "modrack:bad-arguments");
+        assert_eq!(refused.context("It failed").told_class(), "modrack:bad-arguments");
+        assert_eq!(Error::new("It failed").told_class(), "");
+        assert_eq!(Error::new("It failed").class("TooLate").told_class(), "TooLate");
+        // What a function looked into by itself is no argument of its own.
+        assert_eq!(Error::from(Misfit::said("must be even")).told_class(), "Misfit");
+        assert_eq!(Error::from(i8::try_from(300).unwrap_err()).told_class(), "TryFromIntError");
+    }
+
+    #[test]
+    fn the_class_of_bad_arguments_is_that_of_the_contract() {
+        assert!(include_str!("../contracts/types.wit").contains(&format!("`{BAD_ARGUMENTS}`")));
     }
 }

@@ -71,8 +71,9 @@ impl WasmInstance {
 
     /// A failure within a function of the module's life.
     fn told(&self, code: Code, what: &str, error: &Error, phase: Phase) -> Error {
-        // What is a limit or a deadline stays one: the code says what to do about it.
-        if error.code() != Code::Raised {
+        // What is a limit or a deadline stays one: the code says what to do about it. Arguments that the module refused
+        // are nothing that a caller gave.
+        if !matches!(error.code(), Code::Raised | Code::BadArguments) {
             return error.clone().phase(phase);
         }
         let what = format!("`{}` could not be {what}: {}", self.seat.module.name, error.message());

@@ -12,7 +12,8 @@ use crate::wire::{Part, ValueOut};
 /// The value for a place of this shape; `at` names the place.
 ///
 /// # Errors
-/// [`modrack_core::Code::BadArguments`] for another type, [`modrack_core::Code::ValueDoesNotFit`] for a number out of range.
+/// [`modrack_core::Code::BadArguments`] for another type, or a number beyond it;
+/// [`modrack_core::Code::ValueDoesNotFit`] for what cannot go into any component.
 pub(crate) fn lower(shape: &Shape, value: &Value, at: &str, seat: &Seat) -> Result<Val, Error> {
     let other = || misfit(at, &shape.shown(), &format!("`{}`", value.type_name()));
     Ok(match (shape, value) {

@@ -80,6 +80,10 @@ pub(crate) struct TableOut {
     pub(crate) ipc: Vec<u8>,
 }
 
+/// The class of an error by which a component says that the arguments are to blame. No language has a class that is
+/// called so, `contracts/types.wit` keeps it, and no failure of another slot is told by it.
+const BAD_ARGUMENTS: &str = "modrack:bad-arguments";
+
 /// Why a function failed.
 #[derive(Clone, Debug, ComponentType, Lift, Lower)]
 #[component(record)]
@@ -267,12 +271,13 @@ fn malformed(why: &str) -> Error {
 }
 
 impl ErrorOut {
-    /// The failure in the module's own words.
+    /// The failure in the module's own words; where it says that the arguments are to blame, it has the code of that.
     pub(crate) fn error(self) -> Error {
-        let mut error = Error::new(Code::Raised, self.message);
-        if !self.class.is_empty() {
-            error = error.classes(vec![self.class]);
-        }
+        let mut error = match self.class.as_str() {
+            BAD_ARGUMENTS => Error::new(Code::BadArguments, self.message),
+            "" => Error::new(Code::Raised, self.message),
+            _ => Error::new(Code::Raised, self.message).classes(vec![self.class]),
+        };
         if let Some(hint) = self.hint {
             error = error.hint(hint);
         }
@@ -291,13 +296,15 @@ impl ErrorOut {
 
     /// A failure of another slot, as a component is told it.
     pub(crate) fn of(error: &Error) -> Self {
+        // Whoever's arguments did not fit: who hands this on does not say it of its own.
+        let class = error.class_names().first().filter(|class| *class != BAD_ARGUMENTS);
         let causes = error.causes().iter().map(|cause| CauseOut {
             class: cause.class.clone(),
             message: cause.message.clone(),
             traceback: cause.traceback.clone(),
         });
         Self {
-            class: error.class_names().first().cloned().unwrap_or_else(|| error.code().as_str().to_owned()),
+            class: class.cloned().unwrap_or_else(|| error.code().as_str().to_owned()),
             message: error.message().to_owned(),
             hint: error.hint_text().map(str::to_owned),
             causes: causes.collect(),

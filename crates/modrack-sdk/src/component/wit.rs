@@ -277,11 +277,12 @@ pub(super) fn push(parts: &mut Vec<Part>, value: Value, depth: u32) -> Result<u3
     u32::try_from(at).map_err(|_| Error::new("The result has too many parts"))
 }
 
-/// A failure, as WIT has it.
+/// A failure, as WIT has it: one of the arguments by the class that says so.
 pub fn failed(error: Error) -> WitError {
+    let class = error.told_class().to_owned();
     let record = error.into_record();
     WitError {
-        class: record.class.unwrap_or_default(),
+        class,
         message: record.message,
         hint: record.hint,
         causes: record

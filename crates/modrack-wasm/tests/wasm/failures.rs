@@ -170,30 +170,83 @@ fn a_value_whose_parts_contradict_each_other_is_an_error() {
     );
 }
 
+/// Functions that fail with an error of this class, message and hint: one that is called by a typed call, one that
+/// is not, and `initialize` by that name.
+fn failing(class: &str, message: &str, hint: &str, initialize: &str) -> String {
+    let (classed, said) = (class.len(), message.len());
+    let (at_message, at_hint) = (256 + classed, 256 + classed + said);
+    let hinted = hint.len();
+    format!(
+        r#"(core module $m (memory (export "memory") 1)
+             (data (i32.const 256) "{class}{message}{hint}")
+             (func $text (param $at i32) (param $from i32) (param $length i32)
+               (i32.store (local.get $at) (local.get $from))
+               (i32.store (i32.add (local.get $at) (i32.const 4)) (local.get $length)))
+             (func $fail (result i32)
+               (i32.store (i32.const 16) (i32.const 1))
+               (call $text (i32.const 20) (i32.const 256) (i32.const {classed}))
+               (call $text (i32.const 28) (i32.const {at_message}) (i32.const {said}))
+               (i32.store (i32.const 36) (i32.ne (i32.const {hinted}) (i32.const 0)))
+               (call $text (i32.const 40) (i32.const {at_hint}) (i32.const {hinted}))
+               (i32.const 16))
+             (func (export "run") (param i32 i32) (result i32) (call $fail))
+             (func (export "narrow") (param i32) (result i32) (call $fail))
+             (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+           (core instance $i (instantiate $m))
+           (func (export "run") (param "args" (list $value)) (result (result $value (error $error)))
+             (canon lift (core func $i "run") (memory $i "memory") (realloc (func $i "realloc"))))
+           (func (export "narrow") (param "it" u8) (result (result u8 (error $error)))
+             (canon lift (core func $i "narrow") (memory $i "memory") (realloc (func $i "realloc"))))
+           (func (export "{initialize}") (param "config" $value) (result (result (error $error)))
+             (canon lift (core func $i "run") (memory $i "memory") (realloc (func $i "realloc"))))"#
+    )
+}
+
 #[test]
 fn an_error_of_a_contract_has_its_class_and_hint() {
-    let guest = r#"
-      (core module $m (memory (export "memory") 1)
-        (data (i32.const 256) "acme.TooLatethe train has gonetake the next")
-        (func $text (param $at i32) (param $from i32) (param $length i32)
-          (i32.store (local.get $at) (local.get $from))
-          (i32.store (i32.add (local.get $at) (i32.const 4)) (local.get $length)))
-        (func (export "run") (param i32 i32) (result i32)
-          (i32.store (i32.const 16) (i32.const 1))
-          (call $text (i32.const 20) (i32.const 256) (i32.const 12))
-          (call $text (i32.const 28) (i32.const 268) (i32.const 18))
-          (i32.store (i32.const 36) (i32.const 1))
-          (call $text (i32.const 40) (i32.const 286) (i32.const 13))
-          (i32.const 16))
-        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
-      (core instance $i (instantiate $m))
-      (func (export "run") (param "args" (list $value)) (result (result $value (error $error)))
-        (canon lift (core func $i "run") (memory $i "memory") (realloc (func $i "realloc"))))"#;
-    let instance = started(&[TYPES, guest]);
+    let guest = failing("acme.TooLate", "the train has gone", "take the next", "other");
+    let instance = started(&[TYPES, &guest]);
     let error = call(&instance, "run", &[]).expect_err("it fails");
     assert_eq!(shown(&error), r#"M0504 `run` raised `acme.TooLate`: the train has gone ["acme.TooLate"]"#);
     assert_eq!(error.hint_text(), Some("take the next"));
     assert!(!instance.broken(), "a failure that is told leaves the instance as it is");
+}
+
+#[test]
+fn a_component_says_by_a_class_that_the_arguments_are_to_blame() {
+    for (class, hint, wanted) in [
+        ("modrack:bad-arguments", "", "M0503 `days` must be a whole number []"),
+        ("modrack:bad-arguments", "give it days", "M0503 `days` must be a whole number []"),
+        // The class alone says it, and whole: the code of it is no class, and no class is nearly it.
+        ("M0503", "", r#"M0504 `FUNCTION` raised `M0503`: `days` must be a whole number ["M0503"]"#),
+        (
+            "bad-arguments",
+            "",
+            r#"M0504 `FUNCTION` raised `bad-arguments`: `days` must be a whole number ["bad-arguments"]"#,
+        ),
+        ("", "", r#"M0504 `FUNCTION` failed: `days` must be a whole number ["error"]"#),
+    ] {
+        let guest = failing(class, "`days` must be a whole number", hint, "other");
+        let instance = started(&[TYPES, &guest]);
+        for (function, args) in [("run", &[][..]), ("narrow", &[Value::Int(1)])] {
+            let error = call(&instance, function, args).expect_err("it refuses");
+            assert_eq!(shown(&error), wanted.replace("FUNCTION", function), "{class}");
+            assert_eq!(error.hint_text().unwrap_or_default(), hint, "{class}");
+        }
+        assert!(!instance.broken(), "{class}");
+    }
+}
+
+#[test]
+fn params_that_a_component_refuses_are_a_failure_to_start() {
+    for (class, classes) in [("modrack:bad-arguments", "[]"), ("acme.Rate", r#"["acme.Rate"]"#)] {
+        let said = "`rate` of `acme.Rate` is too high";
+        let guest = failing(class, said, "", "initialize");
+        let refused = start(&backend(), &component(&[TYPES, &guest]), &With::default());
+        let refused = refused.err().expect("it does not start");
+        assert_eq!(shown(&refused), format!("M0404 `<guest>` could not be initialized: {said} {classes}"));
+        assert!(refused.hint_text().is_some_and(|hint| hint.contains("`params` of the slot")));
+    }
 }
 
 #[test]

@@ -125,6 +125,22 @@ fn a_failure_of_another_slot_comes_through_with_its_class() {
 }
 
 #[test]
+fn arguments_that_another_slot_refused_are_not_those_of_this_call() {
+    let refused: fn(&Call<'_>) -> Result<Value> =
+        |_| Err(Error::new(Code::BadArguments, "`currency` must be text"));
+    // Nor when it is the class of what another slot raised.
+    let raised: fn(&Call<'_>) -> Result<Value> = |_| {
+        let error = Error::new(Code::Raised, "`currency` must be text");
+        Err(error.classes(vec!["modrack:bad-arguments".into()]))
+    };
+    for answer in [refused, raised] {
+        let error = call(&guest(Some(answer), Log::default()), "ask", Call::default()).expect_err("it fails");
+        assert_eq!((error.code(), error.message()), (Code::Raised, "`currency` must be text"), "{error:?}");
+        assert_eq!(error.causes().len(), 1, "{error:?}");
+    }
+}
+
+#[test]
 fn a_slot_that_is_not_needed_cannot_be_called() {
     let got = call(&guest(None, Log::default()), "ask", Call::default());
     assert!(told(got).starts_with("M0504 `guest` needs no slot `rate`"));
