@@ -290,7 +290,8 @@ struct modrack_output {
     modrack_value value;
     /* Frees it. Null when there is nothing to free: then the value is copied before the call returns. */
     modrack_release_fn release;
-    /* For whoever made it. */
+    /* For whoever made it: an owner that no other output has until this one is released, or null. Who gives one counted
+     * object several times gives each time a new holder of it. */
     void *owner;
 };
 

@@ -89,7 +89,8 @@ pub struct Output {
     pub value: Value,
     /// Frees it. Null when there is nothing to free: then the value is copied before the call returns.
     pub release: Option<ReleaseFn>,
-    /// For whoever made it.
+    /// For whoever made it: an owner that no other output has until this one is released, or null. Who gives one counted
+    /// object several times gives each time a new holder of it.
     pub owner: *mut c_void,
 }
 
