@@ -187,7 +187,7 @@ FAILURES: list[tuple[str, list[str], str, str, str]] = [
     ("fail", [], "", "M0504", "the train has gone"),
     ("crash", [], "", "M0504", ""),
     ("garbled", [], "", "M0506", ""),
-    ("linger", [], ", limits: { time: 100ms }", "M0508", "longer than"),
+    ("linger", [], ", limits: { time: 100ms }", "M0508", "`linger` took longer than 100ms"),
     ("swell", ["1001"], ", limits: { output: 1000B }", "M0512", "1000"),
 ]
 
@@ -317,21 +317,43 @@ def test_time_is_told_late_by_a_library_that_does_not_look(modrack: Modrack) -> 
     source = """
     #include "short.h"
     #include <time.h>
-    FUNCTION(spin) {
-        UNUSED;
+    static void wait_long(void) {
         clock_t until = clock() + CLOCKS_PER_SEC / 2;
         while (clock() < until) {
         }
+    }
+    FUNCTION(spin) {
+        UNUSED;
+        wait_long();
         GIVE(modrack_int(1));
     }
-    static const modrack_function functions[] = {{MODRACK_STR("spin"), spin}};
+    FUNCTION(transform) {
+        UNUSED;
+        wait_long();
+        GIVE(args[0]);
+    }
+    static const modrack_function functions[] = {{MODRACK_STR("spin"), spin}, {MODRACK_STR("transform"), transform}};
     MODULE();
     """
     shutil.copyfile(compiled(source), modrack.folder / "spin.so")
-    modrack.write("rack.yaml", "rack: 1\nslots:\n  it: { use: ./spin.so, limits: { time: 50ms } }\n")
+    modrack.write(
+        "rack.yaml",
+        """
+        rack: 1
+        slots:
+          it: { use: ./spin.so, function: transform, limits: { time: 50ms } }
+        pipelines:
+          all: { source: { csv: in.csv }, stages: [it], sink: { csv: out.csv } }
+        """,
+    )
     began = time.monotonic()
     found = error(modrack, "it", "spin")
     assert (found["code"], time.monotonic() - began >= 0.5) == ("M0508", True), found
+    assert found["message"] == "`spin` took longer than 50ms"
+    # As a stage it has no more of it.
+    modrack.write("in.csv", "a\n1\n")
+    assert "`transform` took longer than 50ms" in modrack.fails("M0508", "run", "all").message
+    assert not (modrack.folder / "out.csv").exists()
 
 
 # Instances: how they serve calls is the runtime's, and the same for each language.

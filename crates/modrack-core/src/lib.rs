@@ -11,6 +11,7 @@ mod chain;
 pub mod code;
 pub mod contract;
 mod describe;
+mod due;
 pub mod elf;
 mod error;
 mod fits;
@@ -36,6 +37,7 @@ pub use code::{Code, Kind};
 pub use describe::{
     AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest, is_lifecycle,
 };
+pub use due::{Due, started_late, timed_out};
 pub use error::{Cause, Error, Phase, Place, Result};
 pub use fits::misfit;
 pub use foreign::{Foreign, ForeignObject, Items};

@@ -84,7 +84,7 @@ pub(crate) fn prepare(rack: &Rack, pipeline: &PipelinePlan, cancel: &Cancel) -> 
             batch: stage.batch,
             schema: stage.schema.as_ref().map(schema),
             on_errors: stage.errors.as_ref().map_or_else(|| inner.clone(), |errors| errors.over(&inner)),
-            time: slot.plan().limits.time,
+            time: pin.time(),
         };
         let seat = StageSeat { instance: pin.instance().clone(), function, function_name, spec };
         seated.push((slot.backend()?, Seated { seat, pin }));

@@ -167,7 +167,7 @@ impl Stage {
             self.at_once(at, &rest, cancel, &mut step)?;
         }
         if let Some(finish) = self.finish.clone() {
-            let given = self.call(&*finish, &[], cancel)?;
+            let given = self.call("finish", &*finish, &[], cancel)?;
             let nowhere = Flow {
                 batch: RecordBatch::new_empty(Arc::new(Schema::empty())),
                 numbers: Arc::new([]),
@@ -204,14 +204,17 @@ impl Stage {
         Ok(Flow { batch, numbers: numbers.into(), place })
     }
 
-    fn call(&self, function: &dyn Function, positional: &[Value], cancel: &Cancel) -> Result<Value> {
+    fn call(
+        &self,
+        name: &str,
+        function: &dyn Function,
+        positional: &[Value],
+        cancel: &Cancel,
+    ) -> Result<Value> {
         if cancel.is_cancelled() {
             return Err(error::interrupted());
         }
-        let pin = &self.seated.pin;
-        let deadline = self.seated.seat.spec.time.and_then(|time| Instant::now().checked_add(time));
-        let call = Call { deadline, cancel: Some(cancel), ..Call::new(positional) };
-        pin.run(function, call)
+        self.seated.pin.run(name, function, Call { cancel: Some(cancel), ..Call::new(positional) })
     }
 
     fn each_row(&mut self, at: usize, flow: &Flow, cancel: &Cancel, step: &mut Step) -> Result<()> {
@@ -221,7 +224,8 @@ impl Stage {
         for (index, row) in
             rows::rows_of(&flow.batch).map_err(|why| self.seated.pin.blame(why))?.into_iter().enumerate()
         {
-            let given = self.call(&*function, &[Value::from(row)], cancel);
+            let name = &self.seated.seat.function_name;
+            let given = self.call(name, &*function, &[Value::from(row)], cancel);
             let mut out = Vec::new();
             match given.and_then(|given| rows_in(given, &mut out).map_err(|why| self.seated.pin.blame(why))) {
                 Ok(()) => {
@@ -311,7 +315,7 @@ impl Stage {
         let function = self.seated.seat.function.clone();
         let before = (step.flows.len(), step.counts);
         let done = self.argument(flow).and_then(|argument| {
-            let given = self.call(&*function, &[argument], cancel)?;
+            let given = self.call(&self.seated.seat.function_name, &*function, &[argument], cancel)?;
             if self.takes == Takes::Column {
                 let batch = self.with_column(flow, given)?;
                 return self.conformed(at, batch, flow, step);

@@ -73,7 +73,7 @@ pub(crate) fn said(function: &str, status: i32, error: &Value, carried: &Carried
         STATUS_PANICKED => (Code::Raised, "panicked"),
         STATUS_BAD_ARGUMENTS => (Code::BadArguments, "does not take these arguments"),
         STATUS_CANCELLED => (Code::Cancelled, "was given up"),
-        STATUS_TIMED_OUT => (Code::TimedOut, "was not done in time"),
+        STATUS_TIMED_OUT => (Code::TimedOut, "took longer than it may"),
         other => {
             return broken_rule(function, &format!("returned the status {other}, which there is not"));
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use modrack_core::{Args, Call, Error, Function, Result, Results, Signature, Value};
+use modrack_core::{Args, Call, Error, Function, Result, Results, Signature, Value, timed_out};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -117,7 +117,7 @@ impl PythonFunction {
         match waiter::wait(&returned, &until) {
             Ok(result) => from_python(py, &result, call.results),
             Err(error) => Err(match watch::why_stopped(py, &error) {
-                Some(watch::Why::Late) => error::timed_out(&self.name),
+                Some(watch::Why::Late) => timed_out(&self.name, None),
                 Some(watch::Why::Cancelled) => error::cancelled(&self.name),
                 None => self.failed(py, &error),
             }),
@@ -131,13 +131,13 @@ impl PythonFunction {
             return Err(error::cancelled(&self.name));
         }
         if call.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(error::timed_out(&self.name));
+            return Err(timed_out(&self.name, None));
         }
         let watch = watch::begin(py, call.deadline, call.cancel);
         let result = self.plain(py, call);
         let stopped = watch.end(py);
         match (stopped, result) {
-            (Some(watch::Why::Late), _) => Err(error::timed_out(&self.name)),
+            (Some(watch::Why::Late), _) => Err(timed_out(&self.name, None)),
             (Some(watch::Why::Cancelled), Err(_)) => Err(error::cancelled(&self.name)),
             (_, result) => result,
         }

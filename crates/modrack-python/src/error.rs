@@ -84,12 +84,6 @@ pub(crate) fn ambiguous(module: &str, names: &[String]) -> Error {
         .hint(format!("Say which one: `{module}:{}`", names.first().map_or("", String::as_str)))
 }
 
-/// A call that took longer than it may.
-pub(crate) fn timed_out(name: &str) -> Error {
-    Error::new(Code::TimedOut, format!("`{name}` took longer than it may"))
-        .hint("Raise `limits.time`, or make the function give its work in smaller parts")
-}
-
 /// A call that its caller gave up.
 pub(crate) fn cancelled(name: &str) -> Error {
     Error::new(Code::Cancelled, format!("`{name}` was given up by its caller"))

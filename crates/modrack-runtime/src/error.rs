@@ -1,7 +1,6 @@
 //! The runtime's failures: each has one constructor here, so that its words stand in one place.
 
 use std::path::Path;
-use std::time::Duration;
 
 use modrack_core::{BackendName, Chain, Code, Error, Instances, Origin, Phase, Place, SlotName, nearest};
 
@@ -161,17 +160,6 @@ pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
     Error::new(Code::Internal, format!("The backend panicked: {}", panic_text(payload)))
         .hint("This is a mistake in modrack or in the backend; please report it")
         .phase(Phase::Start)
-}
-
-/// A call that came back, but too late.
-pub(crate) fn too_late(function: &str, limit: Option<Duration>) -> Error {
-    let what = format!("`{function}`");
-    match limit {
-        Some(limit) => Error::new(Code::TimedOut, format!("{what} took longer than {limit:?}"))
-            .hint("Give the slot more under `limits: { time: ... }`, or make the function faster"),
-        None => Error::new(Code::TimedOut, format!("{what} ended after its deadline")),
-    }
-    .phase(Phase::Call)
 }
 
 /// A wait for somebody else's load that took longer than the call may.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use modrack_core::{
-    Call, Chain, Code, Error, Function, GenerationId, Instance, Phase, Result, Signature, Value,
+    Call, Chain, Code, Due, Error, Function, GenerationId, Instance, Phase, Result, Signature, Value,
+    timed_out,
 };
 
 use crate::error;
@@ -66,6 +67,11 @@ impl Generation {
     /// The started module.
     pub(crate) fn instance(&self) -> &Arc<dyn Instance> {
         &self.instance
+    }
+
+    /// How long a call of it may take.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        self.time
     }
 
     /// What was known of it before it was started.
@@ -158,26 +164,30 @@ impl Generation {
     }
 
     #[inline(never)]
-    fn call_guarded(&self, entry: &Entry, mut call: Call<'_>) -> Result<Value> {
+    fn call_guarded(&self, entry: &Entry, call: Call<'_>) -> Result<Value> {
         if call.cancel.is_some_and(modrack_core::Cancel::is_cancelled) {
             return Err(error::cancelled());
         }
         if let Some(promised) = &entry.promised {
             fits::arguments(&entry.name, promised, entry.function.signature(), &call.args)?;
         }
-        // The nearer one holds: the slot's own limit, or the time that its callers have left.
-        let own = self.time.and_then(|time| Instant::now().checked_add(time));
-        let limit = self.time.filter(|_| own < call.deadline || call.deadline.is_none());
-        call.deadline = own.into_iter().chain(call.deadline).min();
-        let value = Chain::bounded(&call, || entry.function.call(call))?;
-        // A backend that cannot end a call in time is reported late.
-        if call.deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            return Err(error::too_late(&entry.name, limit));
-        }
+        let value = self.in_time(&entry.name, &*entry.function, call)?;
         if let Some(promised) = &entry.promised {
             fits::result(&entry.name, &promised.result, &value, call.results)?;
         }
         Ok(value)
+    }
+
+    /// Calls a function of it by its name within the slot's time, and that of its callers.
+    pub(crate) fn in_time(&self, name: &str, function: &dyn Function, mut call: Call<'_>) -> Result<Value> {
+        let due = Due::nearer(self.time, call.deadline, Instant::now);
+        call.deadline = due.at;
+        let value = Chain::bounded(&call, || function.call(call)).map_err(|error| due.named(name, error))?;
+        // A backend that cannot end a call in time is reported late.
+        match due.at {
+            Some(at) if Instant::now() > at => Err(timed_out(name, due.limit)),
+            _ => Ok(value),
+        }
     }
 
     /// Asks the instance for a function; the main one without a name.

@@ -1,12 +1,13 @@
 //! A slot of a rack, as callers hold it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use modrack_core::contract::Contract;
 use modrack_core::plan::SlotPlan;
 use modrack_core::{
-    BackendName, Call, Chain, Description, Error, Function, GenerationId, Instance, Instances, OnErrors,
-    Origin, Phase, Result, Service, SlotName, TableCopies, Value,
+    BackendName, Call, Description, Error, Function, GenerationId, Instance, Instances, OnErrors, Origin,
+    Phase, Result, Service, SlotName, TableCopies, Value,
 };
 
 use crate::bound::Bound;
@@ -196,13 +197,18 @@ impl Pin {
         !instances::is_ours(&**self.instance())
     }
 
-    /// Calls a function that [`Pin::function`] gave, with what bounds the call noted for those that come of
-    /// it, and says whose its failure is.
+    /// Calls a function that [`Pin::function`] gave, by its name, within the slot's time, with what bounds the call
+    /// noted for those that come of it; and says whose its failure is.
     ///
     /// # Errors
     /// What the call failed with.
-    pub fn run(&self, function: &dyn Function, call: Call<'_>) -> Result<Value> {
-        self.within(|| Chain::bounded(&call, || function.call(call))).map_err(|why| self.blame(why))
+    pub fn run(&self, name: &str, function: &dyn Function, call: Call<'_>) -> Result<Value> {
+        self.within(|| self.generation.in_time(name, function, call)).map_err(|why| self.blame(why))
+    }
+
+    /// How long a call may take: by the slot's limits, or by those that hold for all slots.
+    pub fn time(&self) -> Option<Duration> {
+        self.generation.time()
     }
 
     /// Its number.

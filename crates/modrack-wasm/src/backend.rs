@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use modrack_core::{
-    Backend, BackendName, Cancel, Chain, ContentHash, Description, Error, Guard, Guards, Log, Map, Origin,
-    Phase, Result, Start, Started, TableCopies, Text,
+    Backend, BackendName, Cancel, Chain, ContentHash, Description, Due, Error, Guard, Guards, Log, Map,
+    Origin, Phase, Result, Start, Started, TableCopies, Text,
 };
 use wasmtime::{Store, Trap};
 
@@ -16,7 +16,7 @@ use crate::cache::{self, Cache};
 use crate::data::Data;
 use crate::describe::describe;
 use crate::engine::{Engines, Width, gives};
-use crate::failure::failure;
+use crate::failure::{failure, of_start};
 use crate::instance::{WasmInstance, check_params};
 use crate::module::{Compiled, Compiling, Module};
 use crate::seat::{Live, Seat};
@@ -108,18 +108,38 @@ impl WasmBackend {
         Ok(module)
     }
 
-    /// An instance on the engine of this width.
-    fn instantiate(&self, module: &Arc<Module>, start: &Start<'_>, width: Width) -> Result<Seat, Refused> {
+    /// An instance on the engine of this width, which has its params.
+    fn instantiate(
+        &self,
+        module: &Arc<Module>,
+        start: &Start<'_>,
+        width: Width,
+    ) -> Result<WasmInstance, Refused> {
         let compiled =
             module.compiled(&self.engines, width, self.compiling(), start.origin).map_err(Refused::For)?;
         let wasi =
             if module.wasi { wasi::of(start, &self.settings.log).map_err(Refused::For)? } else { None };
-        let store = self.store(&compiled, start, wasi);
-        self.seat(module, compiled, store, start)
+        // All that runs of the component has the time of one call: as it is instantiated, and to take its params.
+        let (callers, cancel) = Chain::bounds();
+        let due = Due::nearer(start.limits.time, callers, Instant::now);
+        let store = self.store(&compiled, start, wasi, (due.at, cancel.clone()));
+        let seat = self.seat(module, compiled, store, start).map_err(|refused| match refused {
+            Refused::For(error) => Refused::For(of_start(&module.name, error, due)),
+            room @ Refused::Room => room,
+        })?;
+        let instance = WasmInstance::new(Arc::new(seat));
+        instance.initialize(start.params, due, cancel.as_ref()).map_err(Refused::For)?;
+        Ok(instance)
     }
 
-    fn store(&self, compiled: &Compiled, start: &Start<'_>, wasi: Option<Box<Wasi>>) -> Store<Data> {
-        let (deadline, cancel) = until(start);
+    /// A store for what runs until then, or until it is given up.
+    fn store(
+        &self,
+        compiled: &Compiled,
+        start: &Start<'_>,
+        wasi: Option<Box<Wasi>>,
+        (deadline, cancel): (Option<Instant>, Option<Cancel>),
+    ) -> Store<Data> {
         let data = Data {
             slot: start.slot.clone(),
             params: Arc::new(start.params.clone()),
@@ -166,7 +186,8 @@ impl WasmBackend {
             {
                 return Refused::Room;
             }
-            Refused::For(failure(&why, store.data_mut(), start.limits.output).phase(Phase::Start))
+            let why = failure("initialize", &why, store.data_mut(), start.limits.output);
+            Refused::For(why.phase(Phase::Start))
         })?;
         let live = Live::new(store, instance);
         Ok(Seat::new(
@@ -178,13 +199,6 @@ impl WasmBackend {
             live,
         ))
     }
-}
-
-/// Until when a start must have ended, and how it is given up: by the slot's own limit, and as its callers are bound.
-fn until(start: &Start<'_>) -> (Option<Instant>, Option<Cancel>) {
-    let own = start.limits.time.and_then(|time| Instant::now().checked_add(time));
-    let (callers, cancel) = Chain::bounds();
-    (own.into_iter().chain(callers).min(), cancel)
 }
 
 /// Why there is no instance.
@@ -244,17 +258,14 @@ impl Backend for WasmBackend {
         compiled.map_err(|error| error.phase(Phase::Load))?;
         let load = began.elapsed();
         let began = Instant::now();
-        let seat = match self.instantiate(&module, &start, width) {
+        let made = match self.instantiate(&module, &start, width) {
             Err(Refused::Room) if width == Width::Wide => self.instantiate(&module, &start, Width::Narrow),
             made => made,
         };
-        let seat = seat.map_err(|refused| match refused {
+        let instance = made.map_err(|refused| match refused {
             Refused::For(error) => error,
             Refused::Room => crate::error::internal("The component", "the system gives it no memory"),
         })?;
-        let instance = WasmInstance::new(Arc::new(seat));
-        let (deadline, cancel) = until(&start);
-        instance.initialize(start.params, deadline, cancel.as_ref())?;
         Ok(Started { instance: Arc::new(instance), load, start: began.elapsed() })
     }
 }

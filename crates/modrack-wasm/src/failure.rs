@@ -1,25 +1,22 @@
 //! Why a call of a component ended without a result, told as an error of modrack: a trap with the component's own
 //! backtrace, a panic with its message, a limit, a deadline.
 
-use modrack_core::{Cause, Code, Error, Kind};
+use modrack_core::{Cause, Code, Due, Error, Kind, Phase, started_late, timed_out};
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::data::{Data, Stopped};
 use crate::module::innermost;
 use crate::wasi;
 
-/// The error for what the engine gave.
-pub(crate) fn failure(why: &wasmtime::Error, data: &mut Data, output: Option<u64>) -> Error {
+/// The error for what the engine gave instead of a result of `function`.
+pub(crate) fn failure(function: &str, why: &wasmtime::Error, data: &mut Data, output: Option<u64>) -> Error {
     let panicked = data.panicked.take();
     if let Some(status) = wasi::exit_status(why) {
         return Error::new(Code::ExitInCall, format!("The module asked to exit (status {status})"))
             .hint("Return, or give an error; a module does not end the process that it runs in");
     }
     let error = match data.stopped.take() {
-        Some(Stopped::Deadline) => {
-            return Error::new(Code::TimedOut, "The call took longer than it may")
-                .hint("Raise `limits.time` of the slot, or let the function do less");
-        }
+        Some(Stopped::Deadline) => return timed_out(function, None),
         Some(Stopped::Cancelled) => {
             return Error::new(Code::Cancelled, "The call was given up")
                 .hint("Its caller wanted it no longer");
@@ -53,6 +50,15 @@ pub(crate) fn failure(why: &wasmtime::Error, data: &mut Data, output: Option<u64
         Some(trace) if !trace.frames().is_empty() => error.traceback(shown(trace)),
         _ => error,
     }
+}
+
+/// The failure of a start of `module`: one that was due before it had ended is late as a whole, whichever part of it ran.
+/// What another slot failed with that it called has a cause, and stays what it is.
+pub(crate) fn of_start(module: &str, error: Error, due: Due) -> Error {
+    if error.code() != Code::TimedOut || !error.causes().is_empty() {
+        return error;
+    }
+    started_late(module, due.limit).phase(Phase::Start)
 }
 
 /// The failure that `function` of a module told, with what it hands on: a failure of another slot that it was told of,

@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use modrack_core::{
-    Args, Call, Cancel, Code, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State, Text,
-    Type, Value, nearest,
+    Args, Call, Cancel, Code, Due, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State,
+    Text, Type, Value, nearest,
 };
 
 use crate::describe::public_names;
+use crate::failure::of_start;
 use crate::function::WasmFunction;
 use crate::module::Plan;
 use crate::seat::Seat;
@@ -28,16 +29,11 @@ impl WasmInstance {
         Self { seat, functions }
     }
 
-    /// Gives the component its params, by its `initialize` where it has one.
+    /// Gives the component its params, by its `initialize` where it has one, as the rest of a start that is `due`.
     ///
     /// # Errors
     /// [`Code::InitializeFailed`] with what the component said.
-    pub(crate) fn initialize(
-        &self,
-        params: &Map,
-        deadline: Option<Instant>,
-        cancel: Option<&Cancel>,
-    ) -> Result<()> {
+    pub(crate) fn initialize(&self, params: &Map, due: Due, cancel: Option<&Cancel>) -> Result<()> {
         let Some(function) = self.get("initialize") else { return Ok(()) };
         let signature = &function.plan().info.signature;
         let (positional, named) = match signature.params.as_slice() {
@@ -48,14 +44,14 @@ impl WasmInstance {
         };
         let call = Call {
             args: Args { positional: &positional, named: &named },
-            deadline,
+            deadline: due.at,
             cancel,
             ..Call::default()
         };
-        function
-            .call(call)
-            .map(drop)
-            .map_err(|error| self.told(Code::InitializeFailed, "initialized", &error, Phase::Start))
+        function.call(call).map(drop).map_err(|error| {
+            let error = of_start(&self.seat.module.name, error, due);
+            self.told(Code::InitializeFailed, "initialized", &error, Phase::Start)
+        })
     }
 
     fn at(&self, at: usize, plan: &Arc<Plan>) -> Arc<WasmFunction> {

@@ -147,7 +147,9 @@ impl Seat {
                 self.broken.store(false, Ordering::Release);
                 Err(handed_on(function, error, &live.store.data().carried))
             }
-            Err(Failed::Engine(why)) => Err(failure(&why, live.store.data_mut(), self.bounds.output)),
+            Err(Failed::Engine(why)) => {
+                Err(failure(function, &why, live.store.data_mut(), self.bounds.output))
+            }
         }
     }
 

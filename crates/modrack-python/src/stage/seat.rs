@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use modrack_core::{Code, Error, OnError, Phase, Result, SlotName, StageSeat, StageSpec, Takes};
+use modrack_core::{Code, Error, OnError, Phase, Result, SlotName, StageSeat, StageSpec, Takes, timed_out};
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -121,13 +121,13 @@ impl Seat {
 
     /// What a call raised, in full.
     pub(super) fn failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
-        told(py, &self.function, raised)
+        told(py, &self.function, self.spec.time, raised)
     }
 
     /// What `finish` raised, in full.
     pub(super) fn finish_failed(&self, py: Python<'_>, raised: &PyErr) -> Error {
         let error = match &self.finish {
-            Some(finish) => told(py, finish, raised),
+            Some(finish) => told(py, finish, self.spec.time, raised),
             None => failure::error_from_pyerr(py, raised).phase(Phase::Call),
         };
         self.named(error)
@@ -148,10 +148,10 @@ impl Seat {
     }
 }
 
-/// What a call of `function` raised, in full.
-fn told(py: Python<'_>, function: &PythonFunction, raised: &PyErr) -> Error {
+/// What a call of `function` raised, which may take so long, in full.
+fn told(py: Python<'_>, function: &PythonFunction, time: Option<Duration>, raised: &PyErr) -> Error {
     let error = match watch::why_stopped(py, raised) {
-        Some(Why::Late) => error::timed_out(function.name()),
+        Some(Why::Late) => timed_out(function.name(), time),
         Some(Why::Cancelled) => error::cancelled(function.name()),
         None => function.failed(py, raised),
     };

@@ -143,7 +143,7 @@ fn a_call_that_comes_back_late_is_late_and_one_given_up_does_not_begin() {
     expect![[r#"
         M0508 slot=a module=a generation=1 phase=call
           `f` took longer than 1ms
-          hint: Give the slot more under `limits: { time: ... }`, or make the function faster
+          hint: Raise `limits.time` of the slot, or let it do less at a time
     "#]]
     .assert_eq(&shown(&f.call(Call::default()).unwrap_err()));
     let cancel = Cancel::default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use modrack_core::plan::Limits;
-use modrack_core::{Call, Cancel, Instance, Value};
+use modrack_core::{Call, Cancel, Instance, Phase, Value};
 
 use crate::guests::{ADD, ECHO, HOST, TYPES, With, backend, call, component, shown, start, started, told};
 
@@ -52,9 +52,27 @@ fn an_endless_loop_ends_with_its_time() {
     let deadline = Instant::now() + Duration::from_millis(20);
     let error =
         function.call(Call { deadline: Some(deadline), ..Call::default() }).expect_err("its time is up");
-    assert_eq!(shown(&error), "M0508 The call took longer than it may []");
+    assert_eq!(shown(&error), "M0508 `go` took longer than it may []");
     assert!(Instant::now() >= deadline);
     assert!(instance.broken());
+}
+
+#[test]
+fn a_start_that_does_not_end_is_late_as_a_whole() {
+    let limits = Limits { time: Some(Duration::from_millis(20)), ..Limits::default() };
+    for part in ["(start $go)", r#"(export "initialize" (func $go))"#] {
+        let has = part.contains("initialize");
+        let lifted = r#"(func (export "initialize") (canon lift (core func $i "initialize")))"#;
+        let guest = format!(
+            r#"(core module $m (func $go (loop (br 0))) {part})
+               (core instance $i (instantiate $m)) {}"#,
+            if has { lifted } else { "" }
+        );
+        let with = With { limits: limits.clone(), ..With::default() };
+        let late = start(&backend(), &component(&[&guest]), &with).err().expect("it does not end");
+        assert_eq!(shown(&late), "M0508 The start of `<guest>` took longer than 20ms []", "{part}");
+        assert_eq!(late.phase_of(), Some(Phase::Start));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use modrack_core::plan::Limits;
 use modrack_core::{Call, Code, Error, Instance, Log, Map, Result, Service, SlotName, Text, Value};
 use modrack_wasm::{WasmBackend, WasmSettings};
 
@@ -144,6 +145,43 @@ fn arguments_that_another_slot_refused_are_not_those_of_this_call() {
 fn a_slot_that_is_not_needed_cannot_be_called() {
     let got = call(&guest(None, Log::default()), "ask", Call::default());
     assert!(told(got).starts_with("M0504 `guest` needs no slot `rate`"));
+}
+
+/// Calls another slot as it is instantiated, and when it is initialized.
+const STARTING: &str = r#"
+  (core module $libc (memory (export "memory") 1) (data (i32.const 64) "rate")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+  (core instance $libc (instantiate $libc))
+  (core func $call (canon lower (func $host "call") (memory $libc "memory") (realloc (func $libc "realloc"))))
+  (core module $m
+    (import "h" "call" (func $call (param i32 i32 i32 i32 i32 i32 i32 i32)))
+    (func $ask
+      (call $call (i32.const 64) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+        (i32.const 512)))
+    (start $ask)
+    (func (export "initialize") (call $ask)))
+  (core instance $i (instantiate $m (with "h" (instance (export "call" (func $call))))))
+  (func (export "initialize") (canon lift (core func $i "initialize")))
+"#;
+
+#[test]
+fn a_start_has_its_time_once() {
+    static UNTIL: Mutex<Vec<Option<Instant>>> = Mutex::new(Vec::new());
+    let answer: fn(&Call<'_>) -> Result<Value> = |call| {
+        UNTIL.lock().expect("a lock").push(call.deadline);
+        Ok(Value::Null)
+    };
+    let rate = SlotName::parse("rate").expect("a name");
+    let with = With {
+        services: vec![(Text::from("rate"), Arc::new(Answers(rate, answer)) as Arc<dyn Service>)],
+        limits: Limits { time: Some(Duration::from_secs(600)), ..Limits::default() },
+        ..With::default()
+    };
+    let backend = WasmBackend::new(WasmSettings::default());
+    start(&backend, &component(&[TYPES, HOST, STARTING]), &with).unwrap_or_else(|error| panic!("{error:?}"));
+    let until = UNTIL.lock().expect("a lock");
+    let [instantiated, initialized] = until.as_slice() else { panic!("{until:?}") };
+    assert!(instantiated.is_some() && instantiated == initialized, "{until:?}");
 }
 
 /// What a slot answers that calls back.

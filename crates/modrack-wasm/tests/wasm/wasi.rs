@@ -209,12 +209,12 @@ fn waits_end_with_the_time_of_the_call() {
     let hour = [Value::Int(3_600_000_000_000)];
     let one = guest(&With::default()).expect("a guest");
     let got = within(&one, "wait", &hour, Duration::from_millis(20));
-    assert_eq!(told(got), "M0508 The call took longer than it may []");
+    assert_eq!(told(got), "M0508 `wait` took longer than it may []");
     assert!(one.broken());
     let (_folder, with) = folder(Allow { read: list(&["data"]), ..Allow::default() });
     let other = guest(&with).expect("a guest");
     let got = within(&other, "pipe", &[], Duration::from_millis(20));
-    assert_eq!(told(got), "M0508 The call took longer than it may []");
+    assert_eq!(told(got), "M0508 `pipe` took longer than it may []");
 }
 
 #[test]
