@@ -523,6 +523,26 @@ def test_a_slot_that_is_not_needed_cannot_be_called(modrack: Modrack, language: 
         assert (found["code"], "needs" in found["hint"]) == ("M0504", True), found
 
 
+@each
+def test_a_needed_slot_goes_by_its_name_in_needs_alone(modrack: Modrack, language: str) -> None:
+    """What fills it may be called otherwise, and its own name is none to the module."""
+    use, inner = module(modrack, language), module(modrack, "python")
+
+    def needing(needs: str) -> None:
+        slots = f"  lab: {{ use: {use}, needs: {{ {needs} }} }}\n  other: {{ use: {inner} }}\n"
+        modrack.write("rack.yaml", f"rack: 1\nslots:\n{slots}  rates: {{ use: {inner} }}\n")
+
+    needing("other: rates")
+    assert modrack("call", "lab", "ask", "add", "2", "3").json == 5
+    needing("othr: other")
+    found = error(modrack, "lab", "ask", "add", "2", "3")
+    assert found["code"] == "M0504", found
+    # A module in Python is given what it needs, and asks nobody for it by a name.
+    if language != "python":
+        assert "`lab` needs no slot `other`" in found["message"], found
+        assert found["hint"] == "Did you mean `othr`?", found
+
+
 def chain(modrack: Modrack, columns: tuple[str, ...], many: int) -> None:
     """A rack of so many slots of all languages in turn, each of which needs the next."""
     uses = [module(modrack, language) for language in columns]
