@@ -293,6 +293,12 @@ def test_memory_beyond_its_limit(modrack: Modrack, language: str) -> None:
     assert "memory" in answers[1]
     assert answers[2] == 1
     assert error(modrack, "lab", "swell", str(1 << 22))["code"] == "M0513"
+    # One that it is beyond before it does anything is told by a check.
+    rack(modrack, language, ", limits: { memory: 1KiB }")
+    for args in [("check",), ("call", "lab", "add", "1", "2")]:
+        ran = modrack(*args, code=None)
+        assert re.search(r"\[M0513\]: The module begins with \d+ bytes of memory, and may have 1024", ran.stderr), ran.show()
+        assert "rack.yaml:3" in ran.stderr, ran.show()
 
 
 def test_what_an_exit_takes_with_it(modrack: Modrack) -> None:

@@ -57,6 +57,12 @@ pub trait Backend: Send + Sync {
         Guards::LATE
     }
 
+    /// The bytes of memory that an instance of the module begins with, at least, where that is known without running it.
+    /// Asked where the slot has a limit for them.
+    fn least_memory(&self, _description: &Description) -> Option<u64> {
+        None
+    }
+
     /// How often a table is copied on its way into and out of this backend's modules.
     fn table_copies(&self) -> TableCopies {
         TableCopies::None

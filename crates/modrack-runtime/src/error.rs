@@ -162,6 +162,15 @@ pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
         .phase(Phase::Start)
 }
 
+/// A limit that the module is beyond before it does anything.
+pub(crate) fn too_little_memory(least: u64, most: u64) -> Error {
+    Error::new(
+        Code::MemoryLimit,
+        format!("The module begins with {least} bytes of memory, and may have {most}"),
+    )
+    .hint("Raise `limits.memory` of the slot, or build the module so that it begins with less")
+}
+
 /// A wait for somebody else's load that took longer than the call may.
 pub(crate) fn late_load() -> Error {
     Error::new(Code::TimedOut, "The call's time was up before the module had started".to_owned())

@@ -7,7 +7,7 @@ use modrack_core::{Backend, Description, Error, Guard, Instances, Phase};
 use crate::error;
 use crate::seat::Seat;
 
-/// What the slot asks for and its backend, or its module, cannot give.
+/// What the slot asks for and its backend, or its module, cannot give; and what it gives that is not enough to begin with.
 pub(crate) fn check(seat: &Seat, backend: &dyn Backend, description: &Description) -> Vec<Error> {
     let plan = seat.plan();
     let blame = |error: Error, key: &str| seat.blame(error.phase(Phase::Check), key);
@@ -15,6 +15,11 @@ pub(crate) fn check(seat: &Seat, backend: &dyn Backend, description: &Descriptio
     let own = description.manifest.instances.unwrap_or_default();
     if plan.instances == Some(Instances::Shared) && own != Instances::Shared {
         faults.push(blame(error::not_shared(own), "instances"));
+    }
+    if let Some(most) = plan.limits.memory
+        && let Some(least) = backend.least_memory(description).filter(|least| *least > most)
+    {
+        faults.push(blame(error::too_little_memory(least, most), "limits.memory"));
     }
     if plan.best_effort {
         return faults;

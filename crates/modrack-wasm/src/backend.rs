@@ -91,9 +91,9 @@ impl WasmBackend {
         }
         let compiled =
             self.settings.cache.is_some() && self.cache().is_some_and(|cache| cache.knows(&source.hash));
-        let (description, plans, wasi) = describe(&source, !compiled)?;
+        let described = describe(&source, !compiled)?;
         let hash = source.hash.clone();
-        let module = Arc::new(Module::new(source, description, plans, wasi, same.as_deref()));
+        let module = Arc::new(Module::new(source, described, same.as_deref()));
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         // Who read the same meanwhile was faster: its code is compiled once.
         if let Some(first) = modules.get(&hash)
@@ -240,6 +240,10 @@ impl Backend for WasmBackend {
         // Nothing of the system is given to components, so that nothing of it can be allowed either.
         let none = Guard::Missing;
         Guards { files: none, net: none, env: none, ..Guards::ALL }
+    }
+
+    fn least_memory(&self, description: &Description) -> Option<u64> {
+        Some(self.remembered(description.hash.as_ref()?)?.least)
     }
 
     fn table_copies(&self) -> TableCopies {

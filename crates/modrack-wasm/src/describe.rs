@@ -14,6 +14,7 @@ use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::error::{damaged, imports, other_contract};
 use crate::host::{HOST, LAYER};
+use crate::least::least_memory;
 use crate::module::Plan;
 use crate::shape::Shape;
 use crate::source::Source;
@@ -22,12 +23,23 @@ use crate::wasi;
 /// The custom section with the manifest.
 const SECTION: &str = "modrack";
 
-/// Reads a component: what it says, its functions, and whether it imports WASI. `whole` has every instruction of it
-/// validated, too.
+/// What is read of a component.
+pub(crate) struct Described {
+    /// What it says of itself.
+    pub(crate) description: Description,
+    /// Its functions, in the order of the description.
+    pub(crate) plans: Vec<Plan>,
+    /// Whether it imports what WASI gives.
+    pub(crate) wasi: bool,
+    /// The bytes of memory that it begins with, at least.
+    pub(crate) least: u64,
+}
+
+/// Reads a component. `whole` has every instruction of it validated, too.
 ///
 /// # Errors
 /// What is wrong with it, see `docs/wasm-modules.md`.
-pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec<Plan>, bool)> {
+pub(crate) fn describe(source: &Source, whole: bool) -> Result<Described> {
     let place = || Place::file(&source.path);
     let bad = |why: &str| damaged(&source.name, why, place());
     if whole {
@@ -81,7 +93,8 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<(Description, Vec
         hash: Some(source.hash.clone()),
         files: if source.is_file { vec![source.path.clone()] } else { Vec::new() },
     };
-    Ok((description, plans, wasi))
+    let least = least_memory(&source.bytes).map_err(|why| bad(&why.to_string()))?;
+    Ok(Described { description, plans, wasi, least })
 }
 
 /// Each function with what a call of it needs to know.

@@ -17,6 +17,7 @@ mod function;
 mod handle;
 mod host;
 mod instance;
+mod least;
 mod lift;
 mod lower;
 mod module;

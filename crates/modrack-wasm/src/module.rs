@@ -10,6 +10,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::cache::{Cache, Id};
 use crate::data::Data;
+use crate::describe::Described;
 use crate::engine::{Engines, Width};
 use crate::error::{damaged, imports};
 use crate::host;
@@ -60,6 +61,8 @@ pub(crate) struct Module {
     pub(crate) reads_config: bool,
     /// Whether it imports what WASI gives.
     pub(crate) wasi: bool,
+    /// The bytes of memory that an instance begins with, at least.
+    pub(crate) least: u64,
     /// Its name in messages.
     pub(crate) name: String,
     /// Where it was read from.
@@ -119,15 +122,11 @@ impl Plan {
 
 impl Module {
     /// A component that was read; one of the same content has its code already.
-    pub(crate) fn new(
-        source: source::Source,
-        description: Description,
-        plans: Vec<Plan>,
-        wasi: bool,
-        same: Option<&Self>,
-    ) -> Self {
+    pub(crate) fn new(source: source::Source, described: Described, same: Option<&Self>) -> Self {
+        let Described { description, plans, wasi, least } = described;
         Self {
             wasi,
+            least,
             description,
             plans: plans.into_iter().map(Arc::new).collect(),
             // The text of the import stands in the binary as it is.
