@@ -63,7 +63,7 @@ impl Service for Answers {
     }
 }
 
-fn guest(answer: Option<fn(&Call<'_>) -> Result<Value>>, log: Log) -> Arc<dyn Instance> {
+pub(crate) fn guest(answer: Option<fn(&Call<'_>) -> Result<Value>>, log: Log) -> Arc<dyn Instance> {
     let rate = || SlotName::parse("rate").expect("a name");
     let services =
         answer.map(|answer| (Text::from("rate"), Arc::new(Answers(rate(), answer)) as Arc<dyn Service>));

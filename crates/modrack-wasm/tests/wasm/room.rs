@@ -1,11 +1,14 @@
 //! What components take of the process: address space where there is little, a thread while a call has a deadline.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use modrack_core::{Call, Cancel, Value};
+use modrack_core::{Call, Log, Value};
 
-use crate::guests::{ADD, ECHO, call, started};
+use crate::guests::{ECHO, call, started};
+use crate::host::guest;
 
 /// Set for the process that has little.
 const CHILD: &str = "MODRACK_TEST_LITTLE_ROOM";
@@ -44,31 +47,29 @@ fn the_thread_that_looks_at_the_time_is_there_while_a_call_has_a_deadline() {
         let mut names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
         names.any(|name| name.trim() == "modrack-wasm")
     };
-    let instance = started(&[ADD]);
-    let args = [Value::Int(1), Value::Int(2)];
-    call(&instance, "add", &args).expect("a sum");
-    assert!(!ticking(), "no call has a deadline");
-    // The call lasts until it is given up: a thread has its name only once it runs, and that may take a while.
-    let endless = started(&[r#"
-        (core module $m (func (export "go") (loop (br 0))))
-        (core instance $i (instantiate $m))
-        (func (export "go") (canon lift (core func $i "go")))"#]);
-    let go = endless.function("go").expect("a function");
-    let (cancel, deadline) = (Cancel::default(), Some(Instant::now() + Duration::from_secs(600)));
-    std::thread::scope(|scope| {
-        let bounded = scope.spawn(|| go.call(Call { cancel: Some(&cancel), deadline, ..Call::default() }));
-        while !ticking() {
-            assert!(!bounded.is_finished(), "the call ends when it is given up, and not before");
-            std::thread::yield_now();
-        }
-        cancel.cancel();
-        bounded.join().expect("no panic").expect_err("given up");
-    });
+    // Looked at within a call: how long the thread takes to have its name, and to end, nobody can say.
+    let is_bounded = Arc::new(AtomicBool::new(false));
+    let bounded = is_bounded.clone();
+    let instance = guest(
+        None,
+        Log::new(move |line| {
+            let wanted = bounded.load(Ordering::SeqCst);
+            while line.slot.is_some() && ticking() != wanted {
+                assert!(wanted, "no call has a deadline");
+                std::thread::yield_now();
+            }
+        }),
+    );
+    let log = instance.function("log").expect("a function");
+    log.call(Call::default()).expect("nothing");
+    is_bounded.store(true, Ordering::SeqCst);
+    let deadline = Some(Instant::now() + Duration::from_secs(600));
+    log.call(Call { deadline, ..Call::default() }).expect("nothing");
     while ticking() {
         std::thread::yield_now();
     }
-    call(&instance, "add", &args).expect("a sum");
-    assert!(!ticking(), "it is gone, and not needed");
+    is_bounded.store(false, Ordering::SeqCst);
+    log.call(Call::default()).expect("nothing");
 }
 
 /// Runs a test in a process of its own.
