@@ -1,22 +1,26 @@
-//! Typed calls for the shapes that are called most: whole numbers, numbers, texts, bytes, values and tables. They
-//! convert nothing that need not be, and bytes cross in one copy each way. Every other shape goes by dynamic values.
+//! Typed calls for the shapes that are called most: whole numbers, numbers, texts, lists of these, bytes, values and
+//! tables. They convert nothing that need not be, and bytes cross in one copy each way. Every other shape goes by dynamic
+//! values.
 
-use std::marker::PhantomData;
+mod gives;
+mod takes;
+
 use std::sync::Arc;
 
-use modrack_core::{Error, Value};
+use modrack_core::Value;
 use wasmtime::Store;
-use wasmtime::component::{ComponentNamedList, Func, Lift, Lower, ResourceAny, TypedFunc};
+use wasmtime::component::{Func, TypedFunc};
 
 use crate::data::Data;
-use crate::error::misfit;
-use crate::function::failed;
-use crate::handle;
-use crate::lower::float;
 use crate::module::{Fails, Plan};
 use crate::seat::{Failed, Live, Seat};
 use crate::shape::{IntKind, Shape};
-use crate::wire::{ErrorOut, TableOut, ValueIn, ValueOut};
+use crate::wire::{TableOut, ValueOut};
+use gives::{Form, Gives, OrError, OrText, Plain, Void};
+use takes::{
+    AllValues, Lent, Nothing, OneBytes, OneFloats, OneHandle, OneInts, OneTable, OneText, OneTexts, OneValue,
+    Scalars, TwoTexts, ValueAndText,
+};
 
 /// A function bound to a typed call.
 pub(crate) trait Quick: Send + Sync {
@@ -39,7 +43,8 @@ impl Shortcut {
     /// The shortcut for these parameters and this result, where there is one.
     pub(crate) fn find(params: &[Shape], result: Option<&Shape>, fails: &Fails) -> Option<Self> {
         use Letter::{
-            Bool, Bytes, Float, Handle, Int, MaybeText, MaybeValue, Table, Text, Unit, Value, Values,
+            Bool, Bytes, Float, Floats, Handle, Int, Ints, MaybeText, MaybeValue, Table, Text, Texts, Unit,
+            Value, Values,
         };
         let params: Vec<Letter> = params.iter().map(Letter::of).collect::<Option<_>>()?;
         let result = result.map_or(Some(Unit), Letter::of)?;
@@ -63,6 +68,18 @@ impl Shortcut {
             ([Bytes], Bytes) => lent::<OneBytes, Vec<u8>>(fails)?,
             ([Bytes], Text) => lent::<OneBytes, String>(fails)?,
             ([Bytes], Int) => lent::<OneBytes, i64>(fails)?,
+            ([Int], Bytes) => held::<(i64,), Vec<u8>>(fails)?,
+            ([Text], Bytes) => lent::<OneText, Vec<u8>>(fails)?,
+            ([], Ints) => lent::<Nothing, Vec<i64>>(fails)?,
+            ([Ints], Int) => lent::<OneInts, i64>(fails)?,
+            ([Ints], Ints) => lent::<OneInts, Vec<i64>>(fails)?,
+            ([], Floats) => lent::<Nothing, Vec<f64>>(fails)?,
+            ([Floats], Float) => lent::<OneFloats, f64>(fails)?,
+            ([Floats], Floats) => lent::<OneFloats, Vec<f64>>(fails)?,
+            ([], Texts) => lent::<Nothing, Vec<String>>(fails)?,
+            ([Text], Texts) => lent::<OneText, Vec<String>>(fails)?,
+            ([Texts], Text) => lent::<OneTexts, String>(fails)?,
+            ([Texts], Texts) => lent::<OneTexts, Vec<String>>(fails)?,
             ([Table], Table) => lent::<OneTable, TableOut>(fails)?,
             ([Table], Value) => lent::<OneTable, ValueOut>(fails)?,
             ([Value], Value) => lent::<OneValue, ValueOut>(fails)?,
@@ -87,6 +104,9 @@ enum Letter {
     Table,
     Value,
     Values,
+    Ints,
+    Floats,
+    Texts,
     MaybeText,
     MaybeValue,
     Handle,
@@ -102,151 +122,19 @@ impl Letter {
             Shape::Bytes => Self::Bytes,
             Shape::Table => Self::Table,
             Shape::Any => Self::Value,
-            Shape::List(item) if **item == Shape::Any => Self::Values,
+            Shape::List(item) => match **item {
+                Shape::Any => Self::Values,
+                Shape::Int(IntKind::S64) => Self::Ints,
+                Shape::F64 => Self::Floats,
+                Shape::Text => Self::Texts,
+                _ => return None,
+            },
             Shape::Option(some) if **some == Shape::Text => Self::MaybeText,
             Shape::Option(some) if **some == Shape::Any => Self::MaybeValue,
             Shape::Borrow(_) => Self::Handle,
             _ => return None,
         })
     }
-}
-
-/// A result as it comes out of a typed call.
-trait Gives: Lift + Send + Sync + 'static {
-    fn give(self, seat: &Seat) -> Result<Value, Error>;
-}
-
-macro_rules! gives {
-    ($($ty:ty: $value:ident => $given:expr;)*) => {$(
-        impl Gives for $ty {
-            fn give(self, _seat: &Seat) -> Result<Value, Error> {
-                let $value = self;
-                Ok($given)
-            }
-        }
-    )*};
-}
-gives! {
-    bool: value => Value::Bool(value);
-    i64: value => Value::Int(value);
-    f64: value => Value::Float(value);
-    String: value => Value::from(value);
-    Vec<u8>: value => Value::Bytes(value.into());
-    (): _value => Value::Null;
-}
-
-impl Gives for TableOut {
-    fn give(self, seat: &Seat) -> Result<Value, Error> {
-        seat.copied(self.ipc.len() as u64);
-        crate::table::read(self.ipc)
-    }
-}
-
-impl Gives for ValueOut {
-    fn give(self, seat: &Seat) -> Result<Value, Error> {
-        self.value(&mut |bytes| seat.copied(bytes))
-    }
-}
-
-impl Gives for Option<ValueOut> {
-    fn give(self, seat: &Seat) -> Result<Value, Error> {
-        self.map_or(Ok(Value::Null), |value| value.give(seat))
-    }
-}
-
-/// A result that is there for sure.
-struct Plain<R>(PhantomData<R>);
-/// A result, or an `error`.
-struct OrError<R>(PhantomData<R>);
-/// A result, or a text.
-struct OrText<R>(PhantomData<R>);
-
-/// How a result and its failure stand together in a typed call.
-trait Form: Send + Sync + 'static {
-    type Back: ComponentNamedList + Lift + Send + Sync + 'static;
-    fn outcome(back: Self::Back, seat: &Seat) -> Result<Value, Error>;
-}
-
-impl<R: Gives> Form for Plain<R> {
-    type Back = (R,);
-    fn outcome((value,): (R,), seat: &Seat) -> Result<Value, Error> {
-        value.give(seat)
-    }
-}
-
-impl<R: Gives> Form for OrError<R> {
-    type Back = (Result<R, ErrorOut>,);
-    fn outcome((result,): Self::Back, seat: &Seat) -> Result<Value, Error> {
-        result.map_err(ErrorOut::error)?.give(seat)
-    }
-}
-
-impl<R: Gives> Form for OrText<R> {
-    type Back = (Result<R, String>,);
-    fn outcome((result,): Self::Back, seat: &Seat) -> Result<Value, Error> {
-        result.map_err(|text| failed(&text))?.give(seat)
-    }
-}
-
-/// Nothing at all.
-struct Void;
-
-impl Form for Void {
-    type Back = ();
-    fn outcome((): (), _seat: &Seat) -> Result<Value, Error> {
-        Ok(Value::Null)
-    }
-}
-
-/// Parameters that own what they hold, so that the typed function is looked up once.
-trait Scalars: Sized + ComponentNamedList + Lower + Send + Sync + 'static {
-    fn of(args: &[Value], plan: &Plan) -> Result<Self, Error>;
-}
-
-trait Scalar: Sized {
-    fn scalar(value: &Value, plan: &Plan, at: usize) -> Result<Self, Error>;
-}
-
-impl Scalar for i64 {
-    fn scalar(value: &Value, plan: &Plan, at: usize) -> Result<Self, Error> {
-        match value {
-            Value::Int(value) => Ok(*value),
-            other => Err(wrong(plan, at, "int", other)),
-        }
-    }
-}
-
-impl Scalar for f64 {
-    fn scalar(value: &Value, plan: &Plan, at: usize) -> Result<Self, Error> {
-        float(value).ok_or_else(|| wrong(plan, at, "float", value))
-    }
-}
-
-impl Scalar for bool {
-    fn scalar(value: &Value, plan: &Plan, at: usize) -> Result<Self, Error> {
-        match value {
-            Value::Bool(value) => Ok(*value),
-            other => Err(wrong(plan, at, "bool", other)),
-        }
-    }
-}
-
-macro_rules! scalars {
-    ($($($name:ident $at:literal),*;)*) => {$(
-        impl<$($name: Scalar + wasmtime::component::ComponentType + Lower + Send + Sync + 'static),*> Scalars for ($($name,)*) {
-            fn of(args: &[Value], plan: &Plan) -> Result<Self, Error> {
-                // Arguments were counted when they were put in their places.
-                let _ = (args, plan);
-                Ok(($($name::scalar(args.get($at).unwrap_or(&Value::Null), plan, $at)?,)*))
-            }
-        }
-    )*};
-}
-scalars! {
-    ;
-    A 0;
-    A 0, B 1;
-    A 0, B 1, C 2;
 }
 
 /// A call whose typed function is kept.
@@ -259,114 +147,6 @@ impl<P: Scalars, F: Form> Quick for Held<P, F> {
         Ok(F::outcome(back, seat)?)
     }
 }
-
-/// Parameters that are read where they lie.
-trait Lent: Send + Sync + 'static {
-    type In<'a>: ComponentNamedList + Lower + Send + Sync;
-    fn of<'a>(args: &'a [Value], plan: &Plan, seat: &Seat) -> Result<Self::In<'a>, Error>;
-    /// The typed function that was looked up once, for parameters that live as long as a call: what it takes for ever
-    /// it takes for less.
-    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R>;
-}
-
-macro_rules! lent {
-    ($($(#[$doc:meta])* $name:ident, $in:ty: ($args:ident, $plan:ident, $seat:ident) => $make:expr;)*) => {$(
-        $(#[$doc])*
-        struct $name;
-
-        impl Lent for $name {
-            type In<'a> = $in;
-            fn of<'a>($args: &'a [Value], $plan: &Plan, $seat: &Seat) -> Result<$in, Error> {
-                $make
-            }
-            fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<$in, R> {
-                kept
-            }
-        }
-    )*};
-}
-lent! {
-    /// A text.
-    OneText, (&'a str,): (args, plan, _seat) => Ok((text(args, 0, plan)?,));
-    /// Two texts.
-    TwoTexts, (&'a str, &'a str): (args, plan, _seat) => Ok((text(args, 0, plan)?, text(args, 1, plan)?));
-    /// Bytes.
-    OneBytes, (&'a [u8],): (args, plan, _seat) => match args.first() {
-        Some(Value::Bytes(bytes)) => Ok((&bytes[..],)),
-        other => Err(wrong(plan, 0, "bytes", other.unwrap_or(&Value::Null))),
-    };
-    /// Any value.
-    OneValue, (ValueIn<'a>,): (args, _plan, seat) => Ok((value(args.first().unwrap_or(&NULL), seat)?,));
-    /// Any value, and a text or nothing.
-    ValueAndText, (ValueIn<'a>, Option<&'a str>): (args, plan, seat) => Ok((
-        value(args.first().unwrap_or(&NULL), seat)?,
-        match args.get(1) {
-            None | Some(Value::Null) => None,
-            Some(_) => Some(text(args, 1, plan)?),
-        },
-    ));
-    /// However many values.
-    AllValues, (Vec<ValueIn<'a>>,): (args, plan, seat) => match args.first() {
-        Some(Value::List(values)) => {
-            Ok((values.iter().map(|item| value(item, seat)).collect::<Result<_, _>>()?,))
-        }
-        other => Err(wrong(plan, 0, "list<any>", other.unwrap_or(&Value::Null))),
-    };
-}
-
-/// A table.
-struct OneTable;
-
-impl Lent for OneTable {
-    type In<'a> = (TableOut,);
-    fn of(args: &[Value], plan: &Plan, seat: &Seat) -> Result<(TableOut,), Error> {
-        match args.first() {
-            Some(Value::Table(batch)) => {
-                let ipc = crate::table::write(batch)?;
-                seat.copied(ipc.len() as u64);
-                Ok((TableOut { ipc },))
-            }
-            other => Err(wrong(plan, 0, "table", other.unwrap_or(&Value::Null))),
-        }
-    }
-    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R> {
-        kept
-    }
-}
-
-/// A resource that stays with the caller.
-struct OneHandle;
-
-impl Lent for OneHandle {
-    type In<'a> = (ResourceAny,);
-    fn of(args: &[Value], plan: &Plan, seat: &Seat) -> Result<(ResourceAny,), Error> {
-        let given = args.first().unwrap_or(&NULL);
-        match given {
-            Value::Foreign(object) => handle::resource(object, seat, false),
-            _ => None,
-        }
-        .unwrap_or_else(|| Err(wrong(plan, 0, "a resource of this component", given)))
-        .map(|any| (any,))
-    }
-    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R> {
-        kept
-    }
-}
-
-/// No parameter.
-struct Nothing;
-
-impl Lent for Nothing {
-    type In<'a> = ();
-    fn of(_args: &[Value], _plan: &Plan, _seat: &Seat) -> Result<(), Error> {
-        Ok(())
-    }
-    fn lent<'a, R>(kept: TypedFunc<Self::In<'static>, R>) -> TypedFunc<Self::In<'a>, R> {
-        kept
-    }
-}
-
-static NULL: Value = Value::Null;
 
 /// A call whose parameters are lent.
 struct Borrowed<P: Lent, F: Form>(TypedFunc<P::In<'static>, F::Back>);
@@ -403,20 +183,4 @@ fn lent<P: Lent, R: Gives>(fails: &Fails) -> Option<Shortcut> {
         Fails::Text => bind::<P, OrText<R>>,
         Fails::Other(_) => return None,
     }))
-}
-
-fn value<'a>(value: &'a Value, seat: &Seat) -> Result<ValueIn<'a>, Error> {
-    ValueIn::of(value, &mut |bytes| seat.copied(bytes))
-}
-
-fn text<'a>(args: &'a [Value], at: usize, plan: &Plan) -> Result<&'a str, Error> {
-    match args.get(at) {
-        Some(Value::Text(text)) => Ok(text),
-        other => Err(wrong(plan, at, "text", other.unwrap_or(&Value::Null))),
-    }
-}
-
-fn wrong(plan: &Plan, at: usize, wanted: &str, found: &Value) -> Error {
-    let name = plan.info.signature.params.get(at).map_or("", |param| param.name.as_str());
-    misfit(&format!("`{name}` of `{}`", plan.info.name), wanted, &format!("`{}`", found.type_name()))
 }

@@ -49,6 +49,31 @@ fn texts_bytes_and_lists_come_back_as_they_were() {
 }
 
 #[test]
+fn lists_of_one_type_cross_as_they_are() {
+    for (ty, wanted, list, odd) in [
+        ("s64", "s64", vec![Value::Int(i64::MIN), Value::Int(7)], Value::from("x")),
+        ("f64", "float", vec![Value::Float(0.5), Value::Float(-1e300)], Value::Bool(true)),
+        // A whole number whose last digits would be lost.
+        ("f64", "float", vec![Value::Float(0.5)], Value::Int((1 << 53) + 1)),
+        ("string", "text", vec![Value::from("ä"), Value::from("")], Value::Null),
+    ] {
+        let instance = echo("", &format!("(list {ty})"));
+        let many: Vec<Value> = list.iter().cycle().take(20_000).cloned().collect();
+        for given in [list.clone(), Vec::new(), many] {
+            let given = Value::List(given);
+            assert_eq!(call(&instance, "same", std::slice::from_ref(&given)).expect("a list"), given, "{ty}");
+        }
+        let said = told(call(&instance, "same", &[Value::List(vec![list[0].clone(), odd.clone()])]));
+        assert_eq!(said, format!("M0503 `it`[1] takes `{wanted}`, not `{}` []", odd.type_name()));
+        let said = told(call(&instance, "same", &[Value::Int(1)]));
+        assert_eq!(said, format!("M0503 `it` of `same` takes `list<{wanted}>`, not `int` []"));
+    }
+    // Whole numbers are numbers too.
+    let got = call(&echo("", "(list f64)"), "same", &[Value::List(vec![Value::Int(3)])]);
+    assert_eq!(got.expect("a list"), Value::List(vec![Value::Float(3.0)]));
+}
+
+#[test]
 fn numbers_out_of_range_are_errors() {
     let list = echo("", "(list u8)");
     assert!(told(call(&list, "same", &[Value::List(vec![Value::Int(1)])])).starts_with("M0503"));
