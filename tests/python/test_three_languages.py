@@ -399,7 +399,11 @@ def test_a_pool_has_no_attributes(modrack: Modrack, language: str) -> None:
 
 @each
 def test_threads_that_call_at_once(modrack: Modrack, language: str) -> None:
-    """Each call is answered, one after the other where there is one instance."""
+    """Each call is answered, one after the other where there is one instance.
+
+    An interpreter makes these calls, and holds on to itself in those of other languages; at the same time they are called
+    by `crates/modrack/tests/threads.rs`.
+    """
     modrack.write(
         "caller.py",
         """
