@@ -111,25 +111,23 @@ impl Generation {
     #[inline]
     pub(crate) fn call(&self, entry: &Entry, call: Call<'_>) -> Result<Value> {
         let free = entry.promised.is_none() && self.time.is_none();
-        // A result stays where it was written: to read a value whole that was just written in parts is what a
-        // processor waits for.
-        let mut result = if free && call.deadline.is_none() && call.cancel.is_none() {
+        let result = if free && call.deadline.is_none() && call.cancel.is_none() {
             entry.function.call(call)
         } else {
             self.call_guarded(entry, call)
         };
-        if result.is_err() {
-            self.blame_call(entry, &mut result);
+        // What went well is handed on whole, and so stays where it was written: a processor waits when it reads at
+        // once what was just written in parts.
+        match result {
+            Err(error) => Err(self.blame_call(entry, error)),
+            value => value,
         }
-        result
     }
 
     #[cold]
     #[inline(never)]
-    fn blame_call(&self, entry: &Entry, result: &mut Result<Value>) {
-        if let Err(error) = std::mem::replace(result, Ok(Value::Null)) {
-            *result = Err(self.blame(entry.explain(error), Phase::Call));
-        }
+    fn blame_call(&self, entry: &Entry, error: Error) -> Error {
+        self.blame(entry.explain(error), Phase::Call)
     }
 
     /// Reads an attribute of it.

@@ -62,6 +62,11 @@ impl WasmFunction {
         Ok(self.bound.get_or_init(|| Bound { func, fuel, quick }))
     }
 
+    #[inline]
+    fn run(&self, call: &Call<'_>) -> Result<Value> {
+        self.seat.run(&self.plan.info.name, call, |live| self.called(live, call))
+    }
+
     fn called(&self, live: &mut Live, call: &Call<'_>) -> Result<Value, Failed> {
         let bound = self.bound(live)?;
         live.store.set_hostcall_fuel(bound.fuel);
@@ -163,13 +168,12 @@ impl WasmFunction {
 
 impl Function for WasmFunction {
     fn call(&self, call: Call<'_>) -> Result<Value> {
-        let mut result = self.seat.run(&self.plan.info.name, &call, |live| self.called(live, &call));
-        if let (Ok(value), Some(most)) = (&result, self.seat.bounds.output)
-            && value.size() > most
-        {
-            result = Err(too_large(Some(most)).phase(Phase::Call));
+        let Some(most) = self.seat.bounds.output else { return self.run(&call) };
+        let value = self.run(&call)?;
+        if value.size() > most {
+            return Err(too_large(Some(most)).phase(Phase::Call));
         }
-        result
+        Ok(value)
     }
 
     fn signature(&self) -> Option<&Signature> {

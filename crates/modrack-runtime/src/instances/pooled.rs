@@ -140,14 +140,20 @@ impl Turn<'_> {
 
     #[inline]
     fn run_with<R>(&self, seated: &Seated, run: impl FnOnce(&Seated) -> Result<R>) -> Result<R> {
-        let done = run(seated);
-        if let Err(why) = &done
-            && seated.instance.broken()
-        {
-            self.pool.seated[self.at].store(None);
-            self.pool.recipe.give_up(&*seated.instance, why);
+        match run(seated) {
+            Err(why) => Err(self.failed(seated, why)),
+            done => done,
         }
-        done
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn failed(&self, seated: &Seated, why: Error) -> Error {
+        if seated.instance.broken() {
+            self.pool.seated[self.at].store(None);
+            self.pool.recipe.give_up(&*seated.instance, &why);
+        }
+        why
     }
 }
 
