@@ -297,7 +297,8 @@ def test_memory_beyond_its_limit(modrack: Modrack, language: str) -> None:
     rack(modrack, language, ", limits: { memory: 1KiB }")
     for args in [("check",), ("call", "lab", "add", "1", "2")]:
         ran = modrack(*args, code=None)
-        assert re.search(r"\[M0513\]: The module begins with \d+ bytes of memory, and may have 1024", ran.stderr), ran.show()
+        said = r"\[M0513\]: The module begins with \d+ bytes of memory, and may have 1024"
+        assert re.search(said, ran.stderr), ran.show()
         assert "rack.yaml:3" in ran.stderr, ran.show()
 
 
@@ -401,8 +402,8 @@ def test_a_pool_has_no_attributes(modrack: Modrack, language: str) -> None:
 def test_threads_that_call_at_once(modrack: Modrack, language: str) -> None:
     """Each call is answered, one after the other where there is one instance.
 
-    An interpreter makes these calls, and holds on to itself in those of other languages; at the same time they are called
-    by `crates/modrack/tests/threads.rs`.
+    An interpreter makes these calls, and holds on to itself in those of other languages: truly at the same time they
+    are called by `crates/modrack/tests/threads.rs`.
     """
     modrack.write(
         "caller.py",
