@@ -188,11 +188,15 @@ impl NativeFunction {
         }
         let wanted = self.signature.as_ref().map_or(&Type::Any, |signature| &signature.result);
         match (output.value.tag, wanted) {
-            // SAFETY: the tag says which field was written; any bytes are a number.
-            (TAG_INT, Type::Int | Type::Any) => Some(Value::Int(unsafe { output.value.payload.integer })),
-            // SAFETY: as above.
+            (TAG_INT, Type::Int | Type::Any) => {
+                // SAFETY: the tag says which field was written; any bytes are a number.
+                let number = unsafe { output.value.payload.integer };
+                Some(Value::Int(number))
+            }
             (TAG_FLOAT, Type::Float | Type::Any) => {
-                Some(Value::Float(unsafe { output.value.payload.number }))
+                // SAFETY: as above.
+                let number = unsafe { output.value.payload.number };
+                Some(Value::Float(number))
             }
             _ => None,
         }
