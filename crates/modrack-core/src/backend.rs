@@ -172,6 +172,20 @@ pub trait Instance: Send + Sync {
         Ok(None)
     }
 
+    /// Takes over what an instance before it carried; false when it takes nothing over.
+    ///
+    /// # Errors
+    /// What the module's `import_state` raised.
+    fn import_state(&self, _state: &State) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Has the calls that are under way end, where the backend can end a call from outside: they fail as cancelled, soon.
+    /// Gives whether it can. Nobody calls the instance afterwards but to stop it.
+    fn end_calls(&self) -> bool {
+        false
+    }
+
     /// Whether it can answer no more calls: its last call left it as nobody can vouch for, as a trap does.
     ///
     /// Asked after each call that failed, unless the instance is shared: nobody could stop one under other

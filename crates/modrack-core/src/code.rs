@@ -169,6 +169,18 @@ codes! {
     StopFailed = "M0407", Broken, "The module's `shutdown` failed";
     RackStopped = "M0408", NotFound, "The rack was stopped";
 
+    // Replacing it.
+    ProbeFailed = "M0409", Mismatch, "The new module does not answer as it should";
+    FunctionLost = "M0410", Mismatch, "A function that is in use is gone or takes less";
+    StateTooLarge = "M0411", Limit, "The state is larger than may be carried over";
+    StateRefused = "M0412", Mismatch, "The state cannot be carried over";
+    NotDrained = "M0413", Timeout, "Calls of the old module did not end in time";
+    NothingBefore = "M0414", NotFound, "There is nothing to go back to";
+    SwapInside = "M0415", Config, "A swap that would wait for itself";
+    HeldBack = "M0416", Limit, "Too many calls are held back";
+    TrialFailed = "M0417", Mismatch, "The new module did not stand its trial";
+    ChangedMeanwhile = "M0418", Broken, "The module's files changed while it was loaded";
+
     // Calling it.
     UnknownFunction = "M0501", NotFound, "The module has no such function";
     NotCallable = "M0502", Type, "What was called is not a function";

@@ -11,6 +11,7 @@ use std::fmt;
 
 use semver::{Version, VersionReq};
 
+pub use fit::narrowed;
 pub use set::Contracts;
 pub use wit::{Signatures, pair, shared_name, signatures, target};
 pub use world::{Exported, InterfaceName, doc as world_doc, exports};

@@ -17,6 +17,7 @@ mod report;
 mod schema;
 mod set;
 mod slot;
+mod swap;
 mod toml;
 mod units;
 mod yaml;
@@ -33,6 +34,7 @@ pub(crate) use lines::Lines;
 pub use rack::{Ask, RackText, TextFormat};
 pub(crate) use report::lower_first;
 pub use schema::schema_json;
+pub use swap::{Carrying, Probe, SwapPlan, TrialPlan};
 
 use crate::{
     Instances, Map, OnErrors, PipelineName, Place, Signature, SlotName, Takes, Text, Type, Use, Value,
@@ -145,6 +147,8 @@ pub struct SlotPlan {
     pub lazy: bool,
     /// Whether guards that the backend cannot give are done without.
     pub best_effort: bool,
+    /// How what fills it is replaced while the rack runs.
+    pub swap: SwapPlan,
     /// Where it is described; none for a slot that no text declares.
     pub place: Option<Place>,
     /// Where its keys are: `params.width` and so on, for failures that are found later.
@@ -345,6 +349,7 @@ impl SlotPlan {
             errors: None,
             lazy: false,
             best_effort: false,
+            swap: SwapPlan::default(),
             place: None,
             key_places: IndexMap::new(),
             filled: IndexMap::new(),

@@ -2,6 +2,7 @@
 //!
 //! A value that does not fit is an error of the backend that met it; no conversion here loses anything.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -40,6 +41,51 @@ pub enum Value {
     Foreign(Foreign),
 }
 
+impl fmt::Display for Value {
+    /// As messages show it: like JSON, cut where it is long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 120;
+        let mut text = String::new();
+        write_brief(self, &mut text, SHOWN);
+        match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => write!(f, "{}...", &text[..end]),
+            None => f.write_str(&text),
+        }
+    }
+}
+
+/// Writes a value until there is enough of it to be cut.
+fn write_brief(value: &Value, text: &mut String, enough: usize) {
+    match value {
+        _ if text.len() > 4 * enough => {}
+        Value::Null => text.push_str("null"),
+        Value::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+        Value::Int(value) => text.push_str(&value.to_string()),
+        Value::Float(value) => text.push_str(&format!("{value:?}")),
+        Value::Text(value) => text.push_str(&format!("{:?}", value.as_str())),
+        Value::Bytes(value) => text.push_str(&format!("<{} bytes>", value.len())),
+        Value::Table(value) => text.push_str(&format!("<table of {} rows>", value.num_rows())),
+        Value::Foreign(_) => text.push_str("<object>"),
+        Value::List(items) => {
+            text.push('[');
+            for (at, item) in items.iter().enumerate() {
+                text.push_str(if at == 0 { "" } else { ", " });
+                write_brief(item, text, enough);
+            }
+            text.push(']');
+        }
+        Value::Map(map) => {
+            text.push('{');
+            for (at, (key, item)) in map.iter().enumerate() {
+                text.push_str(if at == 0 { "" } else { ", " });
+                text.push_str(&format!("{:?}: ", key.as_str()));
+                write_brief(item, text, enough);
+            }
+            text.push('}');
+        }
+    }
+}
+
 impl Value {
     /// What the value is, in the word that messages use.
     pub fn type_name(&self) -> &'static str {
@@ -74,6 +120,16 @@ impl Value {
                 sizes.sum()
             }
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Foreign(_) => ITEM,
+        }
+    }
+
+    /// Whether it is data through and through: no object of a backend is in it.
+    pub fn is_data(&self) -> bool {
+        match self {
+            Self::Foreign(_) => false,
+            Self::List(items) => items.iter().all(Self::is_data),
+            Self::Map(map) => map.values().all(Self::is_data),
+            _ => true,
         }
     }
 

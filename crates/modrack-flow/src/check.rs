@@ -131,7 +131,7 @@ fn put_aside(rack: &Rack, pipeline: &PipelinePlan) -> Vec<(Option<Arc<str>>, Opt
     let mut decisions = vec![(groups::on_errors(rack, pipeline), pipeline.place.clone())];
     for stage in &pipeline.stages {
         // A slot that is not there is reported elsewhere.
-        let of_slot = groups::slot(rack, stage).ok().and_then(|slot| slot.errors().cloned());
+        let of_slot = groups::slot(rack, stage).ok().and_then(|slot| slot.errors());
         let of_stage = of_slot.into_iter().chain(stage.errors.clone());
         decisions.extend(of_stage.map(|errors| (errors, stage.place.clone())));
     }

@@ -76,7 +76,9 @@ pub(crate) fn prepare(rack: &Rack, pipeline: &PipelinePlan, cancel: &Cancel) -> 
         let pin = slot.pin()?;
         let (function_name, function) =
             pin.function(stage.function.as_deref()).map_err(|why| placed(pin.blame(why), stage))?;
-        let inner = slot.errors().map_or_else(|| outer.clone(), |errors| errors.over(&outer));
+        // What was pinned goes with the plan that it was made by.
+        let plan = pin.within(|| slot.plan());
+        let inner = plan.errors.as_ref().map_or_else(|| outer.clone(), |errors| errors.over(&outer));
         let spec = StageSpec {
             name: stage.name.clone(),
             takes: stage.takes.or(pin.description().manifest.takes),

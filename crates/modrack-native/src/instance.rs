@@ -340,6 +340,14 @@ impl Instance for NativeInstance {
         Ok(Some(State { version: self.version.clone(), value: export.call(Call::default())? }))
     }
 
+    fn import_state(&self, state: &State) -> Result<bool> {
+        let Some(function) = self.lifecycle(&["import_state"]) else { return Ok(false) };
+        let version = state.version.as_deref().map_or(Value::Null, Value::from);
+        let args = [state.value.clone(), version];
+        let takes = function.signature().map_or(args.len(), |signature| signature.params.len());
+        function.call(Call::new(&args[..takes.min(args.len())])).map(|_| true)
+    }
+
     fn stop(&self, _within: Duration) -> Result<()> {
         if self.stopped.swap(true, Ordering::AcqRel) {
             return Ok(());

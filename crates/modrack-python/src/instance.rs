@@ -254,6 +254,24 @@ impl Instance for PythonInstance {
         })
     }
 
+    fn import_state(&self, state: &State) -> Result<bool> {
+        Python::attach(|py| {
+            let unexpected = |e: PyErr| error::unexpected(py, &e);
+            let Some(import) = self.lifecycle(py, &["import_state"]).map_err(unexpected)? else {
+                return Ok(false);
+            };
+            let value = convert::to_python(py, &state.value)?;
+            let both = (value.clone(), state.version.as_deref());
+            let takes_both = py
+                .import(intern!(py, "inspect"))
+                .and_then(|inspect| inspect.call_method1(intern!(py, "signature"), (&import,)))
+                .and_then(|signature| signature.call_method1(intern!(py, "bind"), both.clone()))
+                .is_ok();
+            let done = if takes_both { import.call1(both) } else { import.call1((value,)) };
+            done.map(|_| true).map_err(|e| failure::of(py, &e, Doing::Call("import_state")))
+        })
+    }
+
     fn stop(&self, within: Duration) -> Result<()> {
         {
             let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);

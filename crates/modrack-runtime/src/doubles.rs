@@ -36,10 +36,12 @@ pub struct Script {
     description: Description,
     functions: IndexMap<String, (Option<Signature>, Body)>,
     attributes: IndexMap<String, Value>,
-    state: Option<Value>,
+    state: Option<Exporting>,
+    import: Option<Importing>,
     describe: Option<Step>,
     start: Option<Starting>,
     stop: Option<Step>,
+    end: Option<Ending>,
     params: Option<Vec<String>>,
     unlisted: bool,
 }
@@ -72,7 +74,10 @@ pub struct Gate {
 
 type Body = Arc<dyn Fn(&Running, Call<'_>) -> Result<Value> + Send + Sync>;
 type Step = Arc<dyn Fn() -> Result<()> + Send + Sync>;
+type Ending = Arc<dyn Fn() + Send + Sync>;
 type Starting = Arc<dyn Fn(&Running) -> Result<()> + Send + Sync>;
+type Exporting = Arc<dyn Fn(&Running) -> Result<Value> + Send + Sync>;
+type Importing = Arc<dyn Fn(&Running, &State) -> Result<()> + Send + Sync>;
 type LettingGo = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
 #[derive(Default)]
@@ -281,8 +286,25 @@ impl Script {
 
     /// Carries this state.
     #[must_use]
-    pub fn state(mut self, state: impl Into<Value>) -> Self {
-        self.state = Some(state.into());
+    pub fn state(self, state: impl Into<Value>) -> Self {
+        let state = state.into();
+        self.exports(move |_| Ok(state.clone()))
+    }
+
+    /// Carries the state that `export` gives; may fail.
+    #[must_use]
+    pub fn exports(mut self, export: impl Fn(&Running) -> Result<Value> + Send + Sync + 'static) -> Self {
+        self.state = Some(Arc::new(export));
+        self
+    }
+
+    /// Takes state over; may fail.
+    #[must_use]
+    pub fn imports(
+        mut self,
+        import: impl Fn(&Running, &State) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.import = Some(Arc::new(import));
         self
     }
 
@@ -311,6 +333,13 @@ impl Script {
     #[must_use]
     pub fn on_stop(mut self, stop: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
         self.stop = Some(Arc::new(stop));
+        self
+    }
+
+    /// Runs when its calls are to end, which it then can.
+    #[must_use]
+    pub fn on_end_calls(mut self, end: impl Fn() + Send + Sync + 'static) -> Self {
+        self.end = Some(Arc::new(end));
         self
     }
 
@@ -404,7 +433,28 @@ impl Instance for ScriptedInstance {
     }
 
     fn export_state(&self) -> Result<Option<State>> {
-        Ok(self.0.script.state.clone().map(|value| State { version: None, value }))
+        self.0.record.add("export", &self.0.slot);
+        self.0
+            .script
+            .state
+            .as_ref()
+            .map(|state| Ok(State { version: None, value: state(&self.0)? }))
+            .transpose()
+    }
+
+    fn import_state(&self, state: &State) -> Result<bool> {
+        self.0.record.add("import", &self.0.slot);
+        match &self.0.script.import {
+            Some(import) => import(&self.0, state).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn end_calls(&self) -> bool {
+        self.0.script.end.as_ref().is_some_and(|end| {
+            end();
+            true
+        })
     }
 
     fn broken(&self) -> bool {

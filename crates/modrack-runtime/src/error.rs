@@ -1,6 +1,7 @@
 //! The runtime's failures: each has one constructor here, so that its words stand in one place.
 
 use std::path::Path;
+use std::time::Duration;
 
 use modrack_core::{BackendName, Chain, Code, Error, Instances, Origin, Phase, Place, SlotName, nearest};
 
@@ -217,12 +218,6 @@ pub(crate) fn no_attributes(name: &str, policy: Instances) -> Error {
         .phase(Phase::Call)
 }
 
-/// State of instances that nobody can tell apart.
-pub(crate) fn no_state(policy: Instances) -> Error {
-    Error::new(Code::Unsupported, format!("No state can be had: the slot has `instances: {policy}`"))
-        .hint("State is that of one instance: `instances: one` or `shared`")
-}
-
 /// Instances that are in calls while they should stop.
 pub(crate) fn still_called(many: usize) -> Error {
     Error::new(Code::StopFailed, format!("Instances that are still in a call: {many}"))
@@ -377,4 +372,162 @@ pub(crate) fn not_shared(own: Instances) -> Error {
         format!("`instances: shared` cannot be had: the module itself says `instances: {own}`"),
     )
     .hint("An instance of it takes one call at a time: write `one`, `pool(4)` or `per-call`, or leave the key out")
+}
+
+/// More calls than are held back while a slot's state is carried over.
+pub(crate) fn held_back(most: usize) -> Error {
+    Error::new(Code::HeldBack, format!("{most} calls are held back already while the slot is replaced"))
+        .hint("Call again later; `state: copy` holds nothing back")
+        .phase(Phase::Swap)
+}
+
+/// A call that was held back until its time was up.
+pub(crate) fn late_swap() -> Error {
+    Error::new(Code::TimedOut, "The call's time was up while the slot was being replaced".to_owned())
+        .hint("`state: copy` holds no call back")
+        .phase(Phase::Swap)
+}
+
+/// A swap that would wait for itself: a call, or another swap, of this very thread.
+pub(crate) fn swap_inside() -> Error {
+    Error::new(
+        Code::SwapInside,
+        "The slot cannot be swapped from within a call or a swap of its own".to_owned(),
+    )
+    .hint("Swap it from another thread, or when the call has ended")
+    .phase(Phase::Swap)
+}
+
+/// A call that would wait for a swap which waits for it.
+pub(crate) fn swap_circle(slots: &[SlotName]) -> Error {
+    let slots: Vec<_> = slots.iter().map(|slot| format!("`{slot}`")).collect();
+    Error::new(
+        Code::SwapInside,
+        format!("The call would wait for a swap that waits for it: {}", slots.join(", ")),
+    )
+    .hint("Let the new module call that slot when it serves, and not while it starts")
+    .phase(Phase::Swap)
+}
+
+/// A swap that waited for another one from within a call.
+pub(crate) fn turn_late() -> Error {
+    Error::new(Code::SwapInside, "Another swap of the slot did not end while a call waited for it".to_owned())
+        .hint("Swap it from another thread, or when the call has ended")
+        .phase(Phase::Swap)
+}
+
+/// A module whose files changed while they were read.
+pub(crate) fn changed_meanwhile() -> Error {
+    Error::new(Code::ChangedMeanwhile, "The module's files changed while it was loaded".to_owned())
+        .hint("Swap it again when they are written")
+        .phase(Phase::Swap)
+}
+
+/// A step of a swap that panicked.
+pub(crate) fn step_panicked(payload: &(dyn std::any::Any + Send)) -> Error {
+    Error::new(Code::Internal, format!("A step of the swap panicked: {}", panic_text(payload)))
+        .hint("What served before serves still; a module of the program itself must not panic")
+        .phase(Phase::Swap)
+}
+
+/// A shutdown that panicked.
+pub(crate) fn stop_panicked(payload: &(dyn std::any::Any + Send)) -> Error {
+    Error::new(Code::StopFailed, format!("It panicked while it was stopped: {}", panic_text(payload)))
+        .hint("It is gone all the same")
+}
+
+/// What served before and was stopped to make room, started again from files that are other ones by now.
+pub(crate) fn restarted_other() -> Error {
+    Error::new(
+        Code::ChangedMeanwhile,
+        "What served before was started again from files that have changed since".to_owned(),
+    )
+    .hint("With `state:` its content is kept, and it is started from there")
+    .phase(Phase::Swap)
+}
+
+/// A slot that is named twice in one swap.
+pub(crate) fn swapped_twice() -> Error {
+    Error::new(Code::DuplicateName, "The slot is named twice in one swap".to_owned())
+        .hint("Name each slot once")
+        .phase(Phase::Swap)
+}
+
+/// A function in use that the new module does not have.
+pub(crate) fn gone(name: &str) -> Error {
+    Error::new(Code::FunctionLost, format!("`{name}` is in use, and the new module does not have it"))
+        .hint("Keep the function, or let it go with `--force`")
+        .phase(Phase::Swap)
+}
+
+/// A function in use that takes less in the new module.
+pub(crate) fn narrowed(name: &str, why: &str) -> Error {
+    Error::new(
+        Code::FunctionLost,
+        format!("`{name}` is in use, and does not serve its callers in the new module: {why}"),
+    )
+    .hint("Keep what it takes and gives, or go on with `--force`")
+    .phase(Phase::Swap)
+}
+
+/// State that holds objects.
+pub(crate) fn state_no_data() -> Error {
+    Error::new(
+        Code::StateRefused,
+        "`export_state` gave more than data: an object of its own language is in it".to_owned(),
+    )
+    .hint("Give numbers, text, bytes, lists, mappings and tables; build objects again in `import_state`")
+    .phase(Phase::Swap)
+}
+
+/// State beyond the bound.
+pub(crate) fn state_too_large(size: u64, most: u64) -> Error {
+    Error::new(Code::StateTooLarge, format!("The state has {size} bytes, and {most} may be carried over"))
+        .hint("Raise `swap.state-size` of the slot, or keep large state outside of the module")
+        .phase(Phase::Swap)
+}
+
+/// State that the new module does not take.
+pub(crate) fn state_refused() -> Error {
+    Error::new(
+        Code::StateRefused,
+        "The old module has state, and the new one has no `import_state`".to_owned(),
+    )
+    .hint("Give it `import_state(state, from_version)`, or let the state go with `--force`")
+    .phase(Phase::Swap)
+}
+
+/// Calls that did not end before what must not run beside them.
+pub(crate) fn not_drained(within: Duration) -> Error {
+    Error::new(Code::NotDrained, format!("Calls of the old module had not ended after {within:?}"))
+        .hint("Raise `swap.drain` of the slot; with `overlap: true` and `state: copy` nothing waits for them")
+        .phase(Phase::Swap)
+}
+
+/// Nothing that is kept to go back to.
+pub(crate) fn nothing_before() -> Error {
+    Error::new(Code::NothingBefore, "What served before is not kept any more, or nothing did".to_owned())
+        .hint("`swap.trial.for` says how long it is kept after a swap")
+        .phase(Phase::Swap)
+}
+
+/// A trial in which too many calls failed.
+pub(crate) fn trial_errors(now: f64, before: f64) -> Error {
+    let what = format!("{:.1}% of its calls failed, {:.1}% before", now * 100.0, before * 100.0);
+    Error::new(Code::TrialFailed, what).hint(TRIAL_HINT).phase(Phase::Swap)
+}
+
+/// A trial in which calls took too long.
+pub(crate) fn trial_slower(now: Duration, before: Duration) -> Error {
+    let what = format!("Its calls take {now:?} on average, {before:?} before");
+    Error::new(Code::TrialFailed, what).hint(TRIAL_HINT).phase(Phase::Swap)
+}
+
+const TRIAL_HINT: &str =
+    "The module that served before serves again; `swap.trial` says what the new one is held to";
+
+/// State of instances that nobody can tell apart.
+pub(crate) fn no_state(policy: Instances) -> Error {
+    Error::new(Code::Unsupported, format!("No state can be had: the slot has `instances: {policy}`"))
+        .hint("State is that of one instance: `instances: one` or `shared`")
 }

@@ -1,8 +1,13 @@
 //! What a rack tells whoever observes it, as it happens.
 
-use std::sync::OnceLock;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use modrack_core::{Error, GenerationId, SlotName};
+
+use crate::swap::{Asked, Served, Step};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -20,31 +25,100 @@ pub enum Event {
         /// What the call failed with.
         why: Error,
     },
-    /// An instance that had served its one call did not shut down well.
+    /// What was stopped did not shut down well.
     StopFailed {
         /// The slot that it filled.
         slot: SlotName,
         /// What its shutdown failed with.
         why: Error,
     },
+    /// A slot that nothing filled was filled.
+    Loaded {
+        /// What serves now.
+        served: Served,
+    },
+    /// What fills slots was replaced, or filled for the first time by a swap.
+    Swapped {
+        /// What serves now.
+        slots: Vec<Served>,
+        /// Who asked for it.
+        asked: Asked,
+    },
+    /// A swap came to nothing: what served before serves still.
+    SwapFailed {
+        /// The slots that were to be replaced.
+        slots: Vec<SlotName>,
+        /// The slot whose step failed.
+        slot: SlotName,
+        /// The step.
+        step: Step,
+        /// Why.
+        why: Error,
+        /// Who asked for it.
+        asked: Asked,
+    },
+    /// What fills slots is what it was before their last swap.
+    RolledBack {
+        /// What serves now.
+        slots: Vec<Served>,
+        /// The trial that was not stood, where the rack went back by itself.
+        why: Option<Error>,
+        /// Who asked for it.
+        asked: Asked,
+    },
+    /// The trial of what was swapped in is over, and was stood; or there was none.
+    Settled {
+        /// What goes on serving.
+        slots: Vec<Served>,
+    },
+    /// Nothing fills a slot any more, until it is called.
+    Unloaded {
+        /// The slot.
+        slot: SlotName,
+        /// What filled it.
+        generation: GenerationId,
+        /// Who asked for it.
+        asked: Asked,
+    },
+    /// Calls that began before a swap are waited for.
+    Draining {
+        /// For how long at most.
+        within: Duration,
+    },
+    /// Calls of a replaced generation go on past the time that they were given; it is stopped when they have ended.
+    Lingering {
+        /// The slot that it filled.
+        slot: SlotName,
+        /// The generation.
+        generation: GenerationId,
+    },
+    /// A replaced generation was stopped.
+    Retired {
+        /// The slot that it filled.
+        slot: SlotName,
+        /// The generation.
+        generation: GenerationId,
+    },
 }
 
-type Tell = Box<dyn Fn(&Event) + Send + Sync>;
+type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Who observes a rack.
 #[derive(Default)]
-pub(crate) struct Observer(OnceLock<Tell>);
+pub(crate) struct Observer(ArcSwap<Vec<Tell>>);
 
 impl Observer {
-    /// Has `tell` told from now on; false when there is an observer.
-    pub(crate) fn set(&self, tell: impl Fn(&Event) + Send + Sync + 'static) -> bool {
-        self.0.set(Box::new(tell)).is_ok()
+    /// Has `tell` told from now on, after those that are told already.
+    pub(crate) fn add(&self, tell: impl Fn(&Event) + Send + Sync + 'static) {
+        let tell: Tell = Arc::new(tell);
+        self.0.rcu(|all| all.iter().cloned().chain([tell.clone()]).collect::<Vec<_>>());
     }
 
-    /// Tells the observer, if there is one.
+    /// Tells everybody who observes.
     pub(crate) fn tell(&self, event: &Event) {
-        if let Some(tell) = self.0.get() {
-            tell(event);
+        for tell in self.0.load_full().iter() {
+            // Who observes cannot end what is observed: a panic is told by its hook, and goes no further.
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(event)));
         }
     }
 }

@@ -44,12 +44,20 @@ pub(crate) fn find(rack: &RackCore, plan: &SlotPlan) -> Result<Found> {
             Origin::Source { name: plan.name.to_string(), language: *language, text: text.clone() }
         }
     };
-    let backend = match (&origin, origin.backend()) {
+    at(rack, &origin)
+}
+
+/// What is asked for what stands at `origin`.
+///
+/// # Errors
+/// A failure of phase find.
+pub(crate) fn at(rack: &RackCore, origin: &Origin) -> Result<Found> {
+    let backend = match (origin, origin.backend()) {
         (_, Some(backend)) => backend,
         (Origin::File { path, .. }, None) => backend_of(rack, path)?,
         (_, None) => return Err(error::internal("An origin that nothing loads")),
     };
-    Ok(Found { origin, backend })
+    Ok(Found { origin: origin.clone(), backend })
 }
 
 /// Who loads what stands at `path`.

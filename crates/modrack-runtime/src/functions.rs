@@ -54,6 +54,11 @@ impl FunctionNames {
         FunctionId(at + 1)
     }
 
+    /// Every id that was given, the main function's first.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = FunctionId> + use<> {
+        (0..=self.names.load().len()).map(FunctionId)
+    }
+
     /// The name of `id`; none for the main function.
     pub(crate) fn name(&self, id: FunctionId) -> Option<Arc<str>> {
         id.0.checked_sub(1).and_then(|at| self.names.load().get_index(at).cloned())

@@ -1,6 +1,6 @@
 //! One started version of what fills a slot. It never changes; a call ends on the generation it began on.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use modrack_core::{
@@ -11,7 +11,9 @@ use modrack_core::{
 use crate::error;
 use crate::fits;
 use crate::functions::{ByFunction, FunctionId};
+use crate::grace::Grace;
 use crate::main_function;
+use crate::meter::{Calls, Figures};
 use crate::seat::{Checked, SlotCore};
 
 /// What is said to a failure whose language says nothing more of it.
@@ -26,6 +28,10 @@ pub(crate) struct Generation {
     checked: Arc<Checked>,
     main: Option<String>,
     time: Option<Duration>,
+    /// Its own calls, where its trial or that of its successor will ask for them.
+    calls: Option<Box<Calls>>,
+    /// Who is told now and then that calls were counted, while its trial lasts.
+    trial: OnceLock<Arc<Grace>>,
     functions: ByFunction<Entry>,
 }
 
@@ -50,13 +56,26 @@ pub(crate) struct Made {
     pub(crate) main: Option<String>,
     /// How long a call may take.
     pub(crate) time: Option<Duration>,
+    /// Whether its calls are counted.
+    pub(crate) counted: bool,
 }
 
 impl Generation {
     /// A generation with no function bound yet.
     pub(crate) fn new(made: Made) -> Self {
-        let Made { id, slot, instance, checked, main, time } = made;
-        Self { id, slot, instance, checked, main, time, functions: ByFunction::default() }
+        let Made { id, slot, instance, checked, main, time, counted } = made;
+        let calls = counted.then(Box::default);
+        Self {
+            id,
+            slot,
+            instance,
+            checked,
+            main,
+            time,
+            calls,
+            trial: OnceLock::new(),
+            functions: ByFunction::default(),
+        }
     }
 
     /// Its number.
@@ -64,14 +83,29 @@ impl Generation {
         self.id
     }
 
+    /// The slot that it fills.
+    pub(crate) fn slot(&self) -> &Arc<SlotCore> {
+        &self.slot
+    }
+
+    /// How long a call may take.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        self.time
+    }
+
+    /// Has its calls told of from now on, as its trial begins.
+    pub(crate) fn on_trial(&self, grace: &Arc<Grace>) {
+        let _ = self.trial.set(grace.clone());
+    }
+
+    /// Its own calls, where they are counted.
+    pub(crate) fn figures(&self) -> Figures {
+        self.calls.as_ref().map(|calls| calls.figures()).unwrap_or_default()
+    }
+
     /// The started module.
     pub(crate) fn instance(&self) -> &Arc<dyn Instance> {
         &self.instance
-    }
-
-    /// How long a call of it may take.
-    pub(crate) fn time(&self) -> Option<Duration> {
-        self.time
     }
 
     /// What was known of it before it was started.
@@ -110,9 +144,18 @@ impl Generation {
     /// Calls a function of it.
     #[inline]
     pub(crate) fn call(&self, entry: &Entry, call: Call<'_>) -> Result<Value> {
-        let free = entry.promised.is_none() && self.time.is_none();
+        let free = entry.promised.is_none() && self.time.is_none() && self.calls.is_none();
         let result = if free && call.deadline.is_none() && call.cancel.is_none() {
             entry.function.call(call)
+        } else if let Some(calls) = &self.calls {
+            let began = Instant::now();
+            let result = self.call_guarded(entry, call);
+            if calls.record(began.elapsed(), result.is_ok())
+                && let Some(grace) = self.trial.get()
+            {
+                grace.tell();
+            }
+            result
         } else {
             self.call_guarded(entry, call)
         };

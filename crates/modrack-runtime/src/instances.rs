@@ -18,7 +18,7 @@ use modrack_core::{Description, Instance, Instances, Result};
 use modrack_core::plan::SlotPlan;
 
 pub(crate) use measured::measured;
-pub(crate) use recipe::Recipe;
+pub(crate) use recipe::{Recipe, STOP_WITHIN};
 
 use measured::Measured;
 use per_call::PerCall;
@@ -27,6 +27,12 @@ use pooled::Pooled;
 /// How the slot's instances serve calls: as its plan says, else as its module does.
 pub(crate) fn policy(plan: &SlotPlan, description: &Description) -> Instances {
     plan.instances.or(description.manifest.instances).unwrap_or_default()
+}
+
+/// Whether a slot with this policy has one state, to be carried over: several instances have as many states, and none of
+/// them is the slot's.
+pub(crate) fn has_state(policy: Instances) -> bool {
+    matches!(policy, Instances::Shared | Instances::One)
 }
 
 /// Whether an instance is ours, with those of its backend behind it.

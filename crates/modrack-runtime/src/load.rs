@@ -13,12 +13,14 @@ use std::time::Instant;
 use modrack_core::{Chain, Error, Guard, Result, Service, SlotName};
 
 use crate::error;
+use crate::events::Event;
 use crate::generation::{Generation, Made};
 use crate::instances::waits::{self, Ticket};
 use crate::instances::{self, Recipe};
 use crate::rack::RackCore;
 use crate::seat::Seat;
 use crate::service::SlotService;
+use crate::swap::Served;
 use crate::verify;
 
 /// The loads that are under way in a rack, and who waits for which.
@@ -79,6 +81,15 @@ pub(crate) fn generation(
     seat: &Arc<Seat>,
     until: Option<Instant>,
 ) -> Result<Arc<Generation>> {
+    if let Some(gate) = seat.gate() {
+        let behind = gate.pass(rack, seat.slot(), until)?;
+        let given = match behind.generation() {
+            Some(generation) => generation.clone(),
+            None if rack.is_stopped() => return Err(error::stopped().slot(seat.slot().name())),
+            None => generation(rack, &behind, until)?,
+        };
+        return Ok(seat.fill(given).clone());
+    }
     match rack.loads().part(seat)? {
         Part::Done(generation) => Ok(generation),
         Part::Own(attempt) => {
@@ -96,6 +107,10 @@ pub(crate) fn generation(
             rack.loads().end(seat);
             waits::load_ended(seat.slot().name());
             attempt.end(outcome.clone());
+            if let (Ok(generation), false) = (&outcome, seat.is_coming()) {
+                let served = Served::of(seat, generation, None, false);
+                rack.observer().tell(&Event::Loaded { served });
+            }
             outcome
         }
         Part::Wait(attempt, ticket) => {
@@ -114,6 +129,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
     if let Some(error) = Error::all(checked.faults.clone()) {
         return Err(error);
     }
+    verify::kept(rack, seat)?;
     let found = verify::found(rack, seat)?;
     let backend = rack.backend(found.backend)?;
     let plan = seat.plan();
@@ -148,8 +164,13 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
     };
     let slot = seat.slot().clone();
     let main = plan.function.clone();
-    let generation = Arc::new(Generation::new(Made { id, slot, instance, checked, main, time }));
-    rack.started(&generation);
+    let counted = plan.swap.trial.is_bound();
+    let generation = Arc::new(Generation::new(Made { id, slot, instance, checked, main, time, counted }));
+    if !rack.started(&generation) {
+        // The rack was stopped meanwhile, and nobody else will stop this one.
+        let _ = generation.instance().stop(instances::STOP_WITHIN);
+        return Err(error::stopped());
+    }
     Ok(generation)
 }
 

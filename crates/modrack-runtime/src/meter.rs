@@ -51,9 +51,13 @@ pub(crate) struct Meters {
     check: Meter,
     load: Meter,
     start: Meter,
-    calls: [Shard; SHARDS],
+    calls: Calls,
     lost: AtomicU64,
 }
+
+/// Calls, from any number of threads at once.
+#[derive(Default)]
+pub(crate) struct Calls([Shard; SHARDS]);
 
 const SHARDS: usize = 8;
 
@@ -87,7 +91,10 @@ impl Meters {
             Phase::Check => &self.check,
             Phase::Load => &self.load,
             Phase::Start => &self.start,
-            Phase::Call | Phase::Swap | Phase::Stop => &self.calls[shard()].0,
+            Phase::Call | Phase::Swap | Phase::Stop => {
+                self.calls.record(time, done);
+                return;
+            }
         };
         meter.record(time, done);
     }
@@ -105,10 +112,24 @@ impl Meters {
             check: self.check.figures(),
             load: self.load.figures(),
             start: self.start.figures(),
-            call: self.calls.iter().map(|shard| shard.0.figures()).fold(Figures::default(), Figures::with),
+            call: self.calls.figures(),
             lost: self.lost.load(Ordering::Relaxed),
             copies,
         }
+    }
+}
+
+impl Calls {
+    /// Notes that a call took `time`, and whether it did what it should. Gives whether enough was noted to look again:
+    /// a failure, or some calls.
+    pub(crate) fn record(&self, time: Duration, done: bool) -> bool {
+        const SOME: u64 = 16;
+        !done | self.0[shard()].0.record(time, done).is_multiple_of(SOME)
+    }
+
+    /// What was noted until now.
+    pub(crate) fn figures(&self) -> Figures {
+        self.0.iter().map(|shard| shard.0.figures()).fold(Figures::default(), Figures::with)
     }
 }
 
@@ -128,15 +149,16 @@ impl Figures {
 }
 
 impl Meter {
-    fn record(&self, time: Duration, done: bool) {
+    fn record(&self, time: Duration, done: bool) -> u64 {
         let time = nanos(time);
-        self.count.fetch_add(1, Ordering::Relaxed);
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         self.errors.fetch_add(u64::from(!done), Ordering::Relaxed);
         self.total.fetch_add(time, Ordering::Relaxed);
         self.max.fetch_max(time, Ordering::Relaxed);
         let shorter = |min: u64| (min == 0 || time < min - 1).then_some(time.saturating_add(1));
         // Fails when the shortest stands as it is, which is no failure.
         let _ = self.min.fetch_update(Ordering::Relaxed, Ordering::Relaxed, shorter);
+        count
     }
 
     fn figures(&self) -> Figures {

@@ -4,10 +4,11 @@
 //! before it is asked for.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indexmap::IndexMap;
 use modrack_core::contract::Contracts;
@@ -18,23 +19,25 @@ use modrack_core::{
 };
 
 use crate::catalog::Catalog;
-use crate::cell::TableCell;
+use crate::clock::Clock;
 use crate::descriptions::Descriptions;
 use crate::error;
 use crate::events::{Event, Observer};
 use crate::functions::FunctionId;
 use crate::generation::{Generation, Made};
-use crate::instances;
+use crate::instances::{self, STOP_WITHIN};
+use crate::keeper::Keeper;
 use crate::load::{self, Loads};
 use crate::meter::SlotStats;
 use crate::scope;
 use crate::seat::{Checked, Found, Seat, SlotCore};
 use crate::slot::Slot;
+#[cfg(feature = "doubles")]
+use crate::swap::Step;
+use crate::swap::{Janitor, Turns};
 use crate::table::SlotTable;
+use crate::tables::Tables;
 use crate::verify;
-
-/// How long a module may take to shut down before it is called late.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// A rack. It is a handle: cheap to clone; the last one that goes stops what was started.
 #[derive(Clone)]
@@ -48,13 +51,19 @@ pub(crate) struct RackCore {
     descriptions: Descriptions,
     backends: Arc<[Arc<dyn Backend>]>,
     observer: Arc<Observer>,
-    cell: TableCell,
+    keeper: OnceLock<Arc<dyn Keeper>>,
+    cell: Tables,
     catalog: OnceLock<Catalog>,
     loads: Loads,
     started: Mutex<Vec<Arc<Generation>>>,
     generations: AtomicU64,
     measuring: AtomicBool,
     stopped: AtomicBool,
+    clock: Clock,
+    turns: Turns,
+    janitor: Janitor,
+    #[cfg(feature = "doubles")]
+    fault: Mutex<Option<(Step, Error)>>,
 }
 
 impl Rack {
@@ -79,14 +88,37 @@ impl Rack {
             descriptions: Descriptions::default(),
             backends: backends.into(),
             observer: Arc::default(),
-            cell: TableCell::new(SlotTable::new(seats)),
+            keeper: OnceLock::new(),
+            cell: Tables::new(SlotTable::new(seats)),
             catalog: OnceLock::new(),
             loads: Loads::default(),
             started: Mutex::new(Vec::new()),
             generations: AtomicU64::new(1),
             measuring: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            clock: Clock::default(),
+            turns: Turns::default(),
+            janitor: Janitor::default(),
+            #[cfg(feature = "doubles")]
+            fault: Mutex::default(),
         })))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<RackCore> {
+        &self.0
+    }
+
+    /// Puts the rack's clock forward: what its own deadlines (drains, trials) are read from.
+    #[cfg(feature = "doubles")]
+    pub fn advance(&self, by: std::time::Duration) {
+        self.0.clock.advance(by);
+        self.0.cell.grace().tell();
+    }
+
+    /// Has the next swap that comes to `step` fail there.
+    #[cfg(feature = "doubles")]
+    pub fn fail_at(&self, step: Step, error: Error) {
+        *self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((step, error));
     }
 
     /// The plan that it was made from.
@@ -191,7 +223,15 @@ impl Rack {
             seat.found().set(Some(Arc::new(found)));
             seat.checked().set(Some(checked.clone()));
             let slot = seat.slot().clone();
-            seat.fill(Arc::new(Generation::new(Made { id, slot, instance, checked, main: None, time })));
+            seat.fill(Arc::new(Generation::new(Made {
+                id,
+                slot,
+                instance,
+                checked,
+                main: None,
+                time,
+                counted: false,
+            })));
             seat
         });
         if !new {
@@ -284,10 +324,9 @@ impl Rack {
         self.0.backend(name)
     }
 
-    /// Has `tell` told what happens in the rack, on the threads on which it happens. A rack has one observer:
-    /// false when there is one already.
-    pub fn observe(&self, tell: impl Fn(&Event) + Send + Sync + 'static) -> bool {
-        self.0.observer.set(tell)
+    /// Has `tell` told what happens in the rack, on the threads on which it happens, after those who are told already.
+    pub fn observe(&self, tell: impl Fn(&Event) + Send + Sync + 'static) {
+        self.0.observer.add(tell);
     }
 
     /// Stops every generation, the last started first. The rack starts nothing any more.
@@ -467,6 +506,14 @@ impl RackCore {
         until: Option<Instant>,
     ) -> Result<Arc<Generation>> {
         let seat = self.seat(table, slot)?;
+        // What a swap waits for waits no longer for another swap than calls are waited for.
+        let until = match seat.gate() {
+            Some(_) if table.is_over() => {
+                let own = Instant::now().checked_add(seat.plan().swap.drain);
+                until.into_iter().chain(own).min()
+            }
+            _ => until,
+        };
         match seat.generation() {
             Some(generation) => Ok(generation.clone()),
             None if self.stopped.load(Ordering::Acquire) => Err(error::stopped().slot(slot.name())),
@@ -474,11 +521,39 @@ impl RackCore {
         }
     }
 
+    /// The slot called `name`.
+    pub(crate) fn slot_named(&self, name: &SlotName) -> Result<Arc<SlotCore>> {
+        let known = self.cell.pin().named(name).map(|seat| seat.slot().clone());
+        known.ok_or_else(|| self.unknown(name.as_str()))
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    pub(crate) fn janitor(&self) -> &Janitor {
+        &self.janitor
+    }
+
+    /// What a test wants a swap to fail with at this step.
+    #[cfg(feature = "doubles")]
+    pub(crate) fn fault(&self, step: Step) -> Result<()> {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match fault.take_if(|(at, _)| *at == step) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn table(&self) -> Arc<SlotTable> {
         scope::current(&self.cell)
     }
 
-    pub(crate) fn cell(&self) -> &TableCell {
+    pub(crate) fn cell(&self) -> &Tables {
         &self.cell
     }
 
@@ -500,6 +575,14 @@ impl RackCore {
 
     pub(crate) fn observer(&self) -> &Arc<Observer> {
         &self.observer
+    }
+
+    pub(crate) fn keeper(&self) -> Option<&Arc<dyn Keeper>> {
+        self.keeper.get()
+    }
+
+    pub(crate) fn set_keeper(&self, keeper: Arc<dyn Keeper>) -> bool {
+        self.keeper.set(keeper).is_ok()
     }
 
     pub(crate) fn backends(&self) -> &Arc<[Arc<dyn Backend>]> {
@@ -530,9 +613,30 @@ impl RackCore {
         GenerationId(self.generations.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Notes a generation as one that is to be stopped.
-    pub(crate) fn started(&self, generation: &Arc<Generation>) {
-        self.started.lock().unwrap_or_else(PoisonError::into_inner).push(generation.clone());
+    /// Notes a generation as one that is to be stopped; false when the rack was stopped before.
+    pub(crate) fn started(&self, generation: &Arc<Generation>) -> bool {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: who stops the rack says so before it takes the lock to look for what is to be stopped.
+        let running = !self.stopped.load(Ordering::Acquire);
+        if running {
+            started.push(generation.clone());
+        }
+        running
+    }
+
+    /// Stops a generation that nobody calls any more, and gives what its shutdown failed with; none when somebody else has
+    /// stopped it, or does.
+    pub(crate) fn retire(&self, generation: &Arc<Generation>) -> Option<Result<()>> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = started.iter().position(|other| Arc::ptr_eq(other, generation))?;
+        started.remove(at);
+        drop(started);
+        Some(stop(generation))
+    }
+
+    /// Whether the rack was stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
     pub(crate) fn waiting(&self, wait: &mut dyn FnMut()) {
@@ -541,15 +645,17 @@ impl RackCore {
 
     fn stop(&self) -> Vec<Error> {
         self.stopped.store(true, Ordering::Release);
+        self.janitor.forget();
+        self.turns.wake();
+        self.cell.grace().tell();
         let mut errors = Vec::new();
         loop {
             // One after the other: a load that was under way when the rack was stopped may still add one.
             let last = self.started.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(generation) = last else { break };
-            if let Err(error) = generation.instance().stop(STOP_WITHIN) {
-                errors.push(generation.blame(error, Phase::Stop));
-            }
+            errors.extend(stop(&generation).err());
         }
+        self.janitor.ended(self);
         self.cell.publish(|table| {
             let renewed = table.map(|seat| Arc::new(Seat::new(seat.slot().clone(), seat.plan().clone())));
             (Some(renewed), ())
@@ -563,6 +669,14 @@ impl Drop for RackCore {
         // Nobody is left to tell what failed.
         let _ = self.stop();
     }
+}
+
+/// Stops what nobody calls any more; a panic is a failure like any other.
+fn stop(generation: &Generation) -> Result<()> {
+    let stopped = catch_unwind(AssertUnwindSafe(|| generation.instance().stop(STOP_WITHIN)));
+    stopped
+        .unwrap_or_else(|payload| Err(error::stop_panicked(&*payload)))
+        .map_err(|error| generation.blame(error, Phase::Stop))
 }
 
 /// Runs `wait` inside the `let_go` of each backend.

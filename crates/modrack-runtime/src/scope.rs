@@ -7,8 +7,8 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::cell::TableCell;
 use crate::table::SlotTable;
+use crate::tables::{Noted, Tables};
 
 /// A table that a call of this thread has pinned. Cell 0 is no cell.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ thread_local! {
 
 /// Runs `run` with the table that this thread's calls into the cell's rack resolve through.
 #[inline]
-pub(crate) fn within<R>(cell: &TableCell, run: impl FnOnce(&SlotTable) -> R) -> R {
+pub(crate) fn within<R>(cell: &Tables, run: impl FnOnce(&SlotTable) -> R) -> R {
     let now = cell.pin();
     let current = CURRENT.get();
     if current.cell == cell.id() && current.version == now.version() {
@@ -36,8 +36,17 @@ pub(crate) fn within<R>(cell: &TableCell, run: impl FnOnce(&SlotTable) -> R) -> 
     if current.cell != 0
         && let Some(version) = noted(cell.id())
     {
-        let noted = if version == now.version() { None } else { cell.at(version) };
-        return run(noted.as_deref().unwrap_or(&now));
+        if version == now.version() {
+            return run(&now);
+        }
+        return match cell.noted(version, now) {
+            Noted::Table(table) => run(&table),
+            // A call that a new module makes before it serves: it has a table of its own, as any call from outside.
+            Noted::Over(table) => {
+                let _scope = Scope::enter(Entered { cell: cell.id(), version: table.version() });
+                run(&table)
+            }
+        };
     }
     let _scope = Scope::enter(Entered { cell: cell.id(), version: now.version() });
     run(&now)
@@ -49,18 +58,30 @@ pub(crate) fn is_inside() -> bool {
     CURRENT.get().cell != 0
 }
 
+/// Whether this thread is in a call into the cell's rack.
+pub(crate) fn is_in(cell: &Tables) -> bool {
+    noted(cell.id()).is_some()
+}
+
 /// Runs `run` with all calls of this thread into the cell's rack resolving through `table`, which the caller
 /// keeps pinned.
-pub(crate) fn with_table<R>(cell: &TableCell, table: &SlotTable, run: impl FnOnce() -> R) -> R {
-    let _scope = Scope::enter(Entered { cell: cell.id(), version: table.version() });
+pub(crate) fn with_table<R>(cell: &Tables, table: &SlotTable, run: impl FnOnce() -> R) -> R {
+    with_version(cell, table.version(), run)
+}
+
+/// Runs `run` with all calls of this thread into the cell's rack resolving through what `version` stands for.
+pub(crate) fn with_version<R>(cell: &Tables, version: u64, run: impl FnOnce() -> R) -> R {
+    let _scope = Scope::enter(Entered { cell: cell.id(), version });
     run()
 }
 
 /// The table that this thread's calls into the cell's rack resolve through, for the caller to keep.
-pub(crate) fn current(cell: &TableCell) -> Arc<SlotTable> {
+pub(crate) fn current(cell: &Tables) -> Arc<SlotTable> {
     let now = cell.pin();
     match noted(cell.id()) {
-        Some(version) if version != now.version() => cell.at(version).unwrap_or_else(|| now.keep()),
+        Some(version) if version != now.version() => match cell.noted(version, now) {
+            Noted::Table(table) | Noted::Over(table) => table,
+        },
         _ => now.keep(),
     }
 }
@@ -112,17 +133,21 @@ mod tests {
         SlotTable::new(IndexMap::new())
     }
 
-    fn version(cell: &TableCell) -> u64 {
+    fn tables() -> Tables {
+        Tables::new(empty())
+    }
+
+    fn version(cell: &Tables) -> u64 {
         within(cell, SlotTable::version)
     }
 
-    fn publish(cell: &TableCell) {
+    fn publish(cell: &Tables) {
         cell.publish(|_| (Some(empty()), ()));
     }
 
     #[test]
     fn calls_within_a_call_resolve_through_its_table() {
-        let (cell, other) = (TableCell::new(empty()), TableCell::new(empty()));
+        let (cell, other) = (tables(), tables());
         let first = version(&cell);
         within(&cell, |_| {
             publish(&cell);
@@ -139,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_table_goes_with_its_last_pin() {
-        let cell = TableCell::new(empty());
+        let cell = tables();
         let kept = cell.pin().keep();
         let weak = Arc::downgrade(&kept);
         let pinned = cell.pin();
@@ -152,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_panic_ends_the_call_it_comes_from() {
-        let cell = TableCell::new(empty());
+        let cell = tables();
         let caught =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| within(&cell, |_| panic!("so"))));
         assert!(caught.is_err());

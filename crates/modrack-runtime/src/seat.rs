@@ -11,6 +11,7 @@ use modrack_core::plan::SlotPlan;
 use modrack_core::{BackendName, CopyMeter, Description, Error, Origin, Place, SlotName};
 
 use crate::functions::FunctionNames;
+use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::meter::{Meters, SlotStats};
 
@@ -32,9 +33,19 @@ pub(crate) struct Seat {
     id: u64,
     slot: Arc<SlotCore>,
     plan: Arc<SlotPlan>,
+    /// Where its module comes from, whatever the plan's `use` leads to by now.
+    origin: Option<Origin>,
+    /// Whether a swap made it, which tells of it itself.
+    coming: bool,
     found: Memo<Found>,
     checked: Memo<Checked>,
+    /// From where its content can be loaded again.
+    kept: Memo<Option<Origin>>,
+    /// The version of the first table that had it.
+    since: OnceLock<u64>,
     generation: OnceLock<Arc<Generation>>,
+    /// Who asks for what fills it waits here, instead of loading it.
+    gate: Option<Arc<Gate>>,
 }
 
 /// What a slot's `use` was resolved to.
@@ -106,15 +117,69 @@ impl Seat {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             slot,
             plan,
+            origin: None,
+            coming: false,
             found: Memo::default(),
             checked: Memo::default(),
+            kept: Memo::default(),
+            since: OnceLock::new(),
             generation: OnceLock::new(),
+            gate: None,
         }
+    }
+
+    /// A seat that a swap fills, from `origin` if that is given, else from where its plan leads to.
+    pub(crate) fn coming(slot: Arc<SlotCore>, plan: Arc<SlotPlan>, origin: Option<Origin>) -> Self {
+        Self { origin, coming: true, ..Self::new(slot, plan) }
+    }
+
+    /// A seat for the same module, from where its content is kept if it is, that nothing fills yet.
+    pub(crate) fn again(&self) -> Self {
+        let origin = self.kept.get().and_then(|kept| (*kept).clone()).or_else(|| self.origin.clone());
+        Self { origin, ..Self::new(self.slot.clone(), self.plan.clone()) }
+    }
+
+    /// This seat with a gate in front of it, that nothing fills until the gate opens.
+    pub(crate) fn gated(&self, gate: Arc<Gate>) -> Self {
+        let seat = Self::new(self.slot.clone(), self.plan.clone());
+        seat.found.set(self.found.get());
+        seat.checked.set(self.checked.get());
+        Self { gate: Some(gate), ..seat }
+    }
+
+    /// Where its module comes from, if that is not for its plan to say.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// Whether a swap made it.
+    pub(crate) fn is_coming(&self) -> bool {
+        self.coming
+    }
+
+    /// From where its content can be loaded again, once that is known.
+    pub(crate) fn kept(&self) -> &Memo<Option<Origin>> {
+        &self.kept
+    }
+
+    /// What holds back who asks for what fills it.
+    pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
+        self.gate.as_ref()
     }
 
     /// What tells this seat from every other of the process.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Notes that the table of `version` has it; the first one counts.
+    pub(crate) fn is_in(&self, version: u64) {
+        let _ = self.since.set(version);
+    }
+
+    /// The version of the first table that had it.
+    pub(crate) fn since(&self) -> u64 {
+        self.since.get().copied().unwrap_or_default()
     }
 
     /// The slot.
@@ -152,6 +217,7 @@ impl Seat {
     pub(crate) fn forget(&self) {
         self.found.set(None);
         self.checked.set(None);
+        self.kept.set(None);
     }
 
     /// Where the slot's key is, else where the slot is.

@@ -27,7 +27,8 @@ use crate::verify;
 pub struct Slot {
     rack: Arc<RackCore>,
     core: Arc<SlotCore>,
-    plan: Arc<SlotPlan>,
+    /// What the slot was meant to be when the handle was made.
+    first: Arc<SlotPlan>,
 }
 
 /// What fills a slot, kept from going away: for who makes many calls that belong together.
@@ -40,7 +41,7 @@ pub struct Pin {
 
 impl Slot {
     pub(crate) fn new(rack: Arc<RackCore>, seat: &Seat) -> Self {
-        Self { rack, core: seat.slot().clone(), plan: seat.plan().clone() }
+        Self { rack, core: seat.slot().clone(), first: seat.plan().clone() }
     }
 
     /// The slot's name; of a slot that no rack declares, its `use` text.
@@ -48,9 +49,10 @@ impl Slot {
         self.core.name()
     }
 
-    /// What the slot is meant to be.
-    pub fn plan(&self) -> &SlotPlan {
-        &self.plan
+    /// What the slot is meant to be, as this thread's calls find it: a swap may bring another plan.
+    pub fn plan(&self) -> Arc<SlotPlan> {
+        let plan = self.rack.with_seat(&self.core, |seat| Ok(seat.plan().clone()));
+        plan.unwrap_or_else(|_| self.first.clone())
     }
 
     /// Where its module comes from. Looks at files; reads no more of them than tells what they are.
@@ -92,7 +94,7 @@ impl Slot {
     pub fn main_function(&self) -> Result<String> {
         self.rack.with_seat(&self.core, |seat| {
             let checked = verify::checked(&self.rack, seat)?;
-            main_function::of_description(&checked, self.plan.function.as_deref())
+            main_function::of_description(&checked, seat.plan().function.as_deref())
                 .map_err(|error| seat.blame(error, "use").module(checked.module()).phase(Phase::Check))
         })
     }
@@ -102,7 +104,7 @@ impl Slot {
     /// # Errors
     /// A failure of phase find or check.
     pub fn instances(&self) -> Result<Instances> {
-        Ok(instances::policy(&self.plan, &*self.describe()?))
+        Ok(instances::policy(&self.plan(), &*self.describe()?))
     }
 
     /// How often a table is copied on its way into and out of its module.
@@ -170,8 +172,8 @@ impl Slot {
     }
 
     /// What is done about its errors, where the slot decides.
-    pub fn errors(&self) -> Option<&OnErrors> {
-        self.plan.errors.as_ref()
+    pub fn errors(&self) -> Option<OnErrors> {
+        self.plan().errors.clone()
     }
 
     /// Whether anything fills it now.

@@ -4,25 +4,55 @@
 //! up. The first load of a slot fills its seat in place: nothing was there before, so no call can have seen
 //! anything else, and tables that share the seat share what fills it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use modrack_core::SlotName;
 
+use crate::cell::Table;
+use crate::grace::Grace;
 use crate::seat::Seat;
 
 /// What fills each slot.
 pub(crate) struct SlotTable {
     version: u64,
     seats: IndexMap<SlotName, Arc<Seat>>,
+    /// The table that it was made of, where it is one of a swap that is under way: what is pinned of the one is pinned of
+    /// the other.
+    base: Option<Arc<SlotTable>>,
+    /// Who is told when it goes, once it was replaced.
+    grace: OnceLock<Arc<Grace>>,
+}
+
+impl Drop for SlotTable {
+    fn drop(&mut self) {
+        // Whoever looks now finds that nobody has it any more.
+        if let Some(grace) = self.grace.get() {
+            grace.tell();
+        }
+    }
+}
+
+impl Table for SlotTable {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn end_tells(&self, grace: &Arc<Grace>) {
+        let _ = self.grace.set(grace.clone());
+    }
 }
 
 impl SlotTable {
     /// A table of these seats, each at its slot's index.
     pub(crate) fn new(seats: IndexMap<SlotName, Arc<Seat>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { version: NEXT.fetch_add(1, Ordering::Relaxed), seats }
+        let version = NEXT.fetch_add(1, Ordering::Relaxed);
+        for seat in seats.values() {
+            seat.is_in(version);
+        }
+        Self { version, seats, base: None, grace: OnceLock::new() }
     }
 
     /// This table with another seat at its end.
@@ -35,6 +65,27 @@ impl SlotTable {
     /// This table with every seat replaced by what `replace` makes of it.
     pub(crate) fn map(&self, replace: impl Fn(&Seat) -> Arc<Seat>) -> Self {
         Self::new(self.seats.iter().map(|(name, seat)| (name.clone(), replace(seat))).collect())
+    }
+
+    /// This table with these seats in place of those of their slots.
+    pub(crate) fn replacing<'a>(&self, seats: impl IntoIterator<Item = &'a Arc<Seat>>) -> Self {
+        let mut all = self.seats.clone();
+        for seat in seats {
+            all.insert(seat.slot().name().clone(), seat.clone());
+        }
+        Self::new(all)
+    }
+
+    /// `base` with these seats in place of those of their slots, for the calls that the new modules of a swap make.
+    pub(crate) fn over<'a>(base: Arc<Self>, seats: impl IntoIterator<Item = &'a Arc<Seat>>) -> Self {
+        let mut table = base.replacing(seats);
+        table.base = Some(base);
+        table
+    }
+
+    /// Whether it is one of a swap that is under way, and was never published.
+    pub(crate) fn is_over(&self) -> bool {
+        self.base.is_some()
     }
 
     /// What tells this table from every other of the process.

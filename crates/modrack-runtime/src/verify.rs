@@ -23,7 +23,10 @@ pub(crate) fn found(rack: &RackCore, seat: &Seat) -> Result<Arc<Found>> {
         return Ok(found);
     }
     let began = Instant::now();
-    let found = find::find(rack, seat.plan());
+    let found = match seat.origin() {
+        Some(origin) => find::at(rack, origin),
+        None => find::find(rack, seat.plan()),
+    };
     seat.slot().meters.record(Phase::Find, began.elapsed(), found.is_ok());
     let found = Arc::new(found.map_err(|error| seat.blame(error.phase(Phase::Find), "use"))?);
     seat.found().set(Some(found.clone()));
@@ -51,6 +54,37 @@ pub(crate) fn checked(rack: &RackCore, seat: &Seat) -> Result<Arc<Checked>> {
     let checked = Arc::new(checked.map_err(|error| seat.blame(error.phase(Phase::Check), "use"))?);
     seat.checked().set(Some(checked.clone()));
     Ok(checked)
+}
+
+/// From where the content of the slot's module can be loaded again, once who keeps content has it; none when nobody does.
+///
+/// # Errors
+/// As [`checked`], or what keeping it failed with.
+pub(crate) fn kept(rack: &RackCore, seat: &Seat) -> Result<Option<Origin>> {
+    if let Some(kept) = seat.kept().get() {
+        return Ok((*kept).clone());
+    }
+    let (Some(keeper), None) = (rack.keeper(), seat.origin()) else { return Ok(seat.origin().cloned()) };
+    let checked = checked(rack, seat)?;
+    let kept = keeper
+        .keep(seat.slot().name(), &checked.origin, &checked.description)
+        .map_err(|error| seat.blame(error.phase(Phase::Load), "use"))?;
+    seat.kept().set(Some(Arc::new(kept.clone())));
+    Ok(kept)
+}
+
+/// Whether the slot's module is still what was read of it, now that it is started from the same files.
+///
+/// # Errors
+/// [`Code::ChangedMeanwhile`]: nobody can say what of it is old and what is new.
+pub(crate) fn unchanged(rack: &RackCore, seat: &Seat) -> Result<()> {
+    let (found, checked) = (found(rack, seat)?, checked(rack, seat)?);
+    let (Origin::File { .. }, Some(hash)) = (&found.origin, &checked.description.hash) else { return Ok(()) };
+    match rack.backend(found.backend)?.describe(&found.origin) {
+        Ok(now) if now.hash.as_ref() == Some(hash) => Ok(()),
+        Ok(_) => Err(error::changed_meanwhile()),
+        Err(why) => Err(error::changed_meanwhile().caused_by(&why)),
+    }
 }
 
 /// What is known of a module that was described, and everything that is wrong with it in this slot.

@@ -148,6 +148,7 @@ impl WasmBackend {
             copies: start.copies.clone(),
             deadline,
             cancel,
+            ended: Arc::default(),
             memory: start.limits.memory,
             held: 0,
             stopped: None,
@@ -170,13 +171,9 @@ impl WasmBackend {
         start: &Start<'_>,
     ) -> Result<Seat, Refused> {
         // A component may run as it is instantiated: within the time of a call, where there is one.
-        let hold = if store.data().deadline.is_some() || store.data().cancel.is_some() {
-            store.set_epoch_deadline(1);
-            Some(self.engines.ticker.hold().map_err(Refused::For)?)
-        } else {
-            store.set_epoch_deadline(u64::MAX / 2);
-            None
-        };
+        store.set_epoch_deadline(1);
+        let bounded = store.data().deadline.is_some() || store.data().cancel.is_some();
+        let hold = if bounded { Some(self.engines.ticker.hold().map_err(Refused::For)?) } else { None };
         let made = compiled.pre.instantiate(&mut store);
         drop(hold);
         let instance = made.map_err(|why| {

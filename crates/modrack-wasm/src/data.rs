@@ -1,6 +1,7 @@
 //! What an instance's store holds beside its memories: whom it belongs to, its bounds, and why it was stopped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use modrack_core::{Cancel, CopyMeter, Error, Log, Map, Service, SlotName, Text};
@@ -28,6 +29,8 @@ pub(crate) struct Data {
     pub(crate) deadline: Option<Instant>,
     /// How the caller gives it up.
     pub(crate) cancel: Option<Cancel>,
+    /// Whether all calls of the instance are to end.
+    pub(crate) ended: Arc<AtomicBool>,
     /// The most bytes that all memories and tables may have.
     pub(crate) memory: Option<u64>,
     /// The bytes that they have.
@@ -75,7 +78,8 @@ impl Data {
 
     /// Whether the call under way may go on, asked at each tick.
     pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let stopped = if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+        let cancelled = || self.cancel.as_ref().is_some_and(Cancel::is_cancelled);
+        let stopped = if self.ended.load(Ordering::Acquire) || cancelled() {
             Stopped::Cancelled
         } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             Stopped::Deadline

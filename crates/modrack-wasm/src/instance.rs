@@ -120,6 +120,19 @@ impl Instance for WasmInstance {
         Ok(Some(State { version, value }))
     }
 
+    fn import_state(&self, state: &State) -> Result<bool> {
+        let Some(function) = self.get("import_state") else { return Ok(false) };
+        let version = state.version.as_deref().map_or(Value::Null, Value::from);
+        let args = [state.value.clone(), version];
+        let takes = function.signature().map_or(args.len(), |signature| signature.params.len());
+        function.call(Call::new(&args[..takes.min(args.len())])).map(|_| true)
+    }
+
+    fn end_calls(&self) -> bool {
+        self.seat.end_calls();
+        true
+    }
+
     fn broken(&self) -> bool {
         self.seat.is_broken()
     }
@@ -129,6 +142,7 @@ impl Instance for WasmInstance {
             return Ok(());
         }
         let Some(function) = self.get("shutdown") else { return Ok(()) };
+        self.seat.may_call_again();
         let call = Call { deadline: Instant::now().checked_add(within), ..Call::default() };
         function
             .call(call)

@@ -15,9 +15,6 @@ use crate::failure::{failure, handed_on};
 use crate::module::{Compiled, Module};
 use crate::ticker::Hold;
 
-/// More ticks than there will ever be.
-const NEVER: u64 = u64::MAX / 2;
-
 /// An instance with its store.
 pub(crate) struct Live {
     pub(crate) store: Store<Data>,
@@ -35,6 +32,8 @@ pub(crate) struct Seat {
     pub(crate) bounds: Bounds,
     live: Mutex<Option<Box<Live>>>,
     broken: AtomicBool,
+    /// Whether all calls are to end; the store looks at it.
+    ended: Arc<AtomicBool>,
     /// Resources whose last handle is gone.
     unwanted: Mutex<Vec<ResourceAny>>,
     has_unwanted: AtomicBool,
@@ -78,6 +77,7 @@ impl Seat {
         bounds: Bounds,
         live: Live,
     ) -> Self {
+        let ended = live.store.data().ended.clone();
         Self {
             module,
             compiled,
@@ -86,6 +86,7 @@ impl Seat {
             bounds,
             live: Mutex::new(Some(Box::new(live))),
             broken: AtomicBool::new(false),
+            ended,
             unwanted: Mutex::default(),
             has_unwanted: AtomicBool::new(false),
         }
@@ -153,6 +154,18 @@ impl Seat {
         }
     }
 
+    /// Has the call under way end, and every later one.
+    pub(crate) fn end_calls(&self) {
+        self.ended.store(true, Ordering::Release);
+        // Every store looks at the next tick, whoever's it is; most have nothing to look for but this.
+        self.engines.ticker.tick_now();
+    }
+
+    /// Lets calls be made after all: the last one, when it is stopped.
+    pub(crate) fn may_call_again(&self) {
+        self.ended.store(false, Ordering::Release);
+    }
+
     /// Whether the instance is there and nobody uses it.
     pub(crate) fn held(&self) -> (u64, u64) {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +179,8 @@ impl Seat {
                 let data = live.store.data_mut();
                 data.deadline = None;
                 data.cancel = None;
-                live.store.set_epoch_deadline(NEVER);
+                // It looks when somebody else's call has the engine tick, and when its calls are to end: nobody ticks for it.
+                live.store.set_epoch_deadline(1);
             }
             return Ok(None);
         }

@@ -61,6 +61,11 @@ impl Ticker {
         Ok(hold)
     }
 
+    /// Has every running component look now.
+    pub(crate) fn tick_now(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).tick();
+    }
+
     fn tick(&self) {
         let mut idle = 0;
         loop {
@@ -72,9 +77,15 @@ impl Ticker {
                 state.running = false;
                 return;
             }
-            for engine in state.engines.iter().filter_map(EngineWeak::upgrade) {
-                engine.increment_epoch();
-            }
+            state.tick();
+        }
+    }
+}
+
+impl State {
+    fn tick(&self) {
+        for engine in self.engines.iter().filter_map(EngineWeak::upgrade) {
+            engine.increment_epoch();
         }
     }
 }

@@ -36,6 +36,43 @@ pub(super) fn fit(contract: &Contract, module: &Description, main: Option<&str>)
     errors
 }
 
+/// In what a function `now` serves fewer calls than `before` did, as far as that can be known.
+pub fn narrowed(before: &Signature, now: &Signature) -> Option<String> {
+    let ((few, many), (least, most)) = (before.arity(), now.arity());
+    if least > few {
+        return Some(format!("it must be given {}, where {} was enough", count(least), count(few)));
+    }
+    if let Some(most) = most
+        && many.is_none_or(|many| many > most)
+    {
+        return Some(format!("it takes {} at most, where more were taken", count(most)));
+    }
+    let open = now.params.iter().any(|param| param.kind == ParamKind::NamedRest);
+    for param in before.params.iter().filter(|p| matches!(p.kind, ParamKind::Named | ParamKind::NamedRest)) {
+        if !open && now.named(&param.name).is_none() {
+            return Some(format!("it takes no `{}` by name any more", param.name));
+        }
+    }
+    let was_there = |name: &str| before.named(name).is_some_and(Param::is_required);
+    if let Some(param) =
+        now.params.iter().find(|p| p.kind == ParamKind::Named && p.is_required() && !was_there(&p.name))
+    {
+        return Some(format!("it must be given `{}` by name now", param.name));
+    }
+    let taken = |p: &&Param| matches!(p.kind, ParamKind::Positional | ParamKind::Either);
+    for (old, new) in before.params.iter().filter(taken).zip(now.params.iter().filter(taken)) {
+        if !accepts(&new.ty, &old.ty) {
+            return Some(format!(
+                "`{}` is {} now, and was {}",
+                new.name,
+                spelled(&new.ty, new.annotation.as_deref()),
+                spelled(&old.ty, old.annotation.as_deref())
+            ));
+        }
+    }
+    result(before, now)
+}
+
 fn missing(contract: &Contract, function: &ContractFunction, module: &Description) -> Error {
     let name = &function.info.name;
     let names: Vec<_> = module.functions.iter().map(|f| f.name.as_str()).collect();

@@ -3,6 +3,7 @@
 //! The reader's checks, the JSON Schema and the did-you-mean of unknown keys all come from this list. A key
 //! that a later version brings is on it too, so that it is told apart from a mistake.
 
+use super::Carrying;
 use Shape::{
     Any, Bool, Bytes, Count, Duration, Either, Fields, List, Many, Named, Scalar, Text, Version, Words,
 };
@@ -233,12 +234,71 @@ const SLOT_ONLY: &[Key] = &[
     key("function", Text, "The main function; without it the contract's, else the only public one"),
     key("errors", ERRORS, "What is done about its errors"),
     key("lazy", Bool, "Whether `serve` waits with starting it until it is called"),
+    key("swap", Fields(&SWAP), "How it is replaced while the rack runs"),
 ];
+
+static SWAP: Object = Object {
+    name: "swap",
+    shown: "`swap`",
+    keys: &[&[
+        key(
+            "watch",
+            Bool,
+            "Whether a change of its files replaces it: `serve --watch` does, unless this is `false`",
+        ),
+        key("probe", Many(&Fields(&PROBE)), "Calls that the new module must answer before it serves"),
+        key("drain", Duration, "How long calls of the old module are waited for; `5s` unless said"),
+        key(
+            "overlap",
+            Bool,
+            "Whether the new module is started while the old one serves. `false` for what owns a port, a lock or a consumer: the old one is stopped first, and started again should the new one fail",
+        ),
+        key(
+            "state",
+            Words(Carrying::WORDS),
+            "How state is carried over: `copy` may lose what is written meanwhile, `exclusive` holds new calls back and loses nothing",
+        ),
+        key("state-size", Bytes, "How much state is carried over at most; `64MiB` unless said"),
+        key(
+            "migrate",
+            Text,
+            "A slot or `use` whose main function turns the old module's state and version into the new one's state",
+        ),
+        key(
+            "trial",
+            Fields(&TRIAL),
+            "What the new module is held to at first; past it the rack goes back by itself",
+        ),
+    ]],
+};
+
+static PROBE: Object = Object {
+    name: "probe",
+    shown: "a probe",
+    keys: &[&[
+        required("call", List(&Any), "The function, `_` for the main one, and what it is given"),
+        key("expect", Any, "What it must give; without it anything but a failure"),
+    ]],
+};
+
+static TRIAL: Object = Object {
+    name: "trial",
+    shown: "`trial`",
+    keys: &[&[
+        key("for", Duration, "How long it lasts, and the replaced module is kept; `30s` unless said"),
+        key("min-calls", Count, "After how many calls anything is decided; 100 unless said"),
+        key(
+            "errors",
+            Scalar,
+            "By how much the share of failed calls may be above the replaced module's: `5%`",
+        ),
+        key("slower", Scalar, "How many times as long as the replaced module it may take on average: `2x`"),
+    ]],
+};
 
 /// Keys of later versions.
 const SLOT_LATER: &[Key] = &[
     later("layers", "Behaviour round its calls"),
-    later("swap", "How it is replaced while the rack runs"),
     later("isolation", "Where the module runs"),
     later("workers", "How many processes run it"),
     later("python", "An interpreter of its own"),

@@ -178,6 +178,11 @@ fn slots(root: &Node, plan: &mut RackPlan, report: &mut Report<'_>) {
             need_places.insert((name.clone(), need.key.clone()), need.node.at);
         }
         slot.needs = needs;
+        slot.swap.migrate = entry
+            .node
+            .get("swap")
+            .and_then(|swap| swap.get("migrate"))
+            .and_then(|migrate| names.whole_slot(migrate, &trail.key("swap").key("migrate"), report));
         plan.slots.insert(name.clone(), slot);
     }
     refs::circles(&plan.slots, &need_places, report);

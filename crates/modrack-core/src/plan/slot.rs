@@ -8,7 +8,7 @@ use super::check::is_misspelt;
 use super::keys::{LATER_SLOTS, SLOT};
 use super::node::{At, Node, NodeValue, Trail};
 use super::report::{Report, bad_value};
-use super::{Allow, Limits, SlotPlan, units};
+use super::{Allow, Limits, SlotPlan, swap, units};
 use crate::contract::ContractRef;
 use crate::{Code, Error, Instances, Language, OnError, OnErrors, SlotName, Use};
 
@@ -57,6 +57,7 @@ pub(crate) fn slot(
         errors,
         lazy: node.get("lazy").and_then(Node::as_bool).unwrap_or_default(),
         best_effort: node.get("enforce").is_some(),
+        swap: node.get("swap").map(|node| swap::swap(node, &trail.key("swap"), report)).unwrap_or_default(),
         place: Some(report.place(key_at, trail)),
         key_places: key_places(node, trail, report),
         filled: filled_params(node),
@@ -89,7 +90,7 @@ pub(crate) fn limits_of(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>)
 }
 
 /// Reads a number of bytes above zero.
-fn bytes_of(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Option<u64> {
+pub(crate) fn bytes_of(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Option<u64> {
     let written = node.as_written()?;
     let bytes = units::bytes(written).filter(|&bytes| bytes > 0).and_then(|bytes| u64::try_from(bytes).ok());
     if bytes.is_none() {

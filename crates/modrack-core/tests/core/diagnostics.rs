@@ -256,8 +256,6 @@ pipelines:
                 hint: It is of a later version (where modules run): leave it out
             rack.yaml:7:5 slots.a.layers: `layers` is not available in modrack 0.1 yet [M0110]
                 hint: It is of a later version (behaviour round its calls): leave it out
-            rack.yaml:8:5 slots.a.swap: `swap` is not available in modrack 0.1 yet [M0110]
-                hint: It is of a later version (how it is replaced while the rack runs): leave it out
             rack.yaml:10:27 slots.a.errors.ValueError: `retry` is not available in modrack 0.1 yet [M0110]
                 hint: Use another value until then
             rack.yaml:10:46 slots.a.errors.KeyError.replace: `replace` is not available in modrack 0.1 yet [M0110]

@@ -60,6 +60,14 @@ impl Instance for Measured {
         self.inner.export_state()
     }
 
+    fn import_state(&self, state: &State) -> Result<bool> {
+        self.inner.import_state(state)
+    }
+
+    fn end_calls(&self) -> bool {
+        self.inner.end_calls()
+    }
+
     fn broken(&self) -> bool {
         self.inner.broken()
     }

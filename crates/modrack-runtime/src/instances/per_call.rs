@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use modrack_core::{
@@ -26,6 +26,8 @@ struct Source {
     fresh: Mutex<Option<Arc<dyn Instance>>>,
     names: Vec<String>,
     calls: AtomicU64,
+    /// The instances that are in a call, for who ends calls.
+    in_calls: Mutex<Vec<Weak<dyn Instance>>>,
     stopped: AtomicBool,
 }
 
@@ -50,6 +52,7 @@ impl PerCall {
             fresh: Mutex::new(Some(first)),
             names,
             calls: AtomicU64::new(0),
+            in_calls: Mutex::default(),
             stopped: AtomicBool::new(false),
         })))
     }
@@ -65,6 +68,10 @@ impl Source {
         fresh.map_or_else(|| self.recipe.start(), Ok)
     }
 
+    fn in_calls(&self) -> MutexGuard<'_, Vec<Weak<dyn Instance>>> {
+        self.in_calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps an instance that no call has had for the next one.
     fn put_back(&self, instance: Arc<dyn Instance>) {
         let more = {
@@ -75,6 +82,11 @@ impl Source {
         if let Some(more) = more {
             self.end(&*more);
         }
+    }
+
+    fn no_longer_in_call(&self, instance: &Arc<dyn Instance>) {
+        let gone = std::ptr::from_ref(&**instance).cast::<()>();
+        self.in_calls().retain(|other| other.as_ptr().cast::<()>() != gone);
     }
 
     /// Stops an instance. Its call has been answered: what its shutdown fails with is only told.
@@ -90,6 +102,7 @@ impl Source {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if let Some(instance) = self.instance.take() {
+            self.source.no_longer_in_call(&instance);
             let end = || self.source.end(&*instance);
             if std::thread::panicking() {
                 // One panic is under way; a second one would end the process.
@@ -107,6 +120,7 @@ impl Function for PerCallFunction {
         let source = &*self.source;
         let instance = source.take()?;
         source.calls.fetch_add(1, Ordering::Relaxed);
+        source.in_calls().push(Arc::downgrade(&instance));
         let mut under_way = UnderWay { source, instance: Some(instance.clone()) };
         let result =
             instance.function(&self.name).and_then(|function| Chain::bounded(&call, || function.call(call)));
@@ -114,6 +128,7 @@ impl Function for PerCallFunction {
             && instance.broken()
         {
             under_way.instance = None;
+            source.no_longer_in_call(&instance);
             source.recipe.give_up(&*instance, why);
         }
         result
@@ -144,6 +159,11 @@ impl Instance for PerCall {
 
     fn export_state(&self) -> Result<Option<State>> {
         Err(error::no_state(Instances::PerCall))
+    }
+
+    fn end_calls(&self) -> bool {
+        let in_calls: Vec<_> = self.0.in_calls().iter().filter_map(Weak::upgrade).collect();
+        in_calls.iter().fold(false, |any, instance| any | instance.end_calls())
     }
 
     fn stop(&self, within: Duration) -> Result<()> {

@@ -223,6 +223,18 @@ impl Instance for Pooled {
         self.0.turn(None, None)?.run(|seated| seated.instance.export_state())
     }
 
+    fn import_state(&self, state: &State) -> Result<bool> {
+        if self.0.policy != Instances::One {
+            return Ok(false);
+        }
+        self.0.turn(None, None)?.run(|seated| seated.instance.import_state(state))
+    }
+
+    fn end_calls(&self) -> bool {
+        let seated = self.0.seated.iter().filter_map(|place| place.load_full());
+        seated.fold(false, |any, seated| any | seated.instance.end_calls())
+    }
+
     fn stop(&self, within: Duration) -> Result<()> {
         let pool = &self.0;
         if pool.stopped.swap(true, Ordering::AcqRel) {

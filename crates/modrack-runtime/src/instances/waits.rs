@@ -58,6 +58,8 @@ enum Wanted {
     Place(Arc<Places>),
     /// The end of a load of this slot, by this chain.
     Load(SlotName, u64),
+    /// The end of a swap of this slot, by this chain.
+    Gate(SlotName, u64),
 }
 
 #[derive(Default)]
@@ -85,6 +87,14 @@ pub(super) fn enter(places: &Arc<Places>) -> Result<Ticket, Why> {
 /// The slots of a wait that would never end.
 pub(crate) fn enter_load(slot: &SlotName, owner: u64) -> Result<Ticket, Vec<SlotName>> {
     lock().enter(Wanted::Load(slot.clone(), owner)).map(Ticket)
+}
+
+/// Registers this thread's chain as waiting for the swap of a slot that chain `owner` does.
+///
+/// # Errors
+/// The slots of a wait that would never end.
+pub(crate) fn enter_gate(slot: &SlotName, owner: u64) -> Result<Ticket, Vec<SlotName>> {
+    lock().enter(Wanted::Gate(slot.clone(), owner)).map(Ticket)
 }
 
 /// The slots of a wait that would never end, if this thread's is one that holds up the event loop.
@@ -177,7 +187,7 @@ impl Wanted {
     fn slot(&self) -> &SlotName {
         match self {
             Self::Place(places) => places.slot(),
-            Self::Load(slot, _) => slot,
+            Self::Load(slot, _) | Self::Gate(slot, _) => slot,
         }
     }
 
@@ -185,7 +195,7 @@ impl Wanted {
     fn holders(&self) -> Vec<u64> {
         match self {
             Self::Place(places) => places.holders().collect(),
-            Self::Load(_, owner) => vec![*owner],
+            Self::Load(_, owner) | Self::Gate(_, owner) => vec![*owner],
         }
     }
 }
@@ -230,7 +240,7 @@ impl Waits {
                 places.waiting.fetch_sub(1, Ordering::SeqCst);
                 Some(places)
             }
-            Wanted::Load(..) => None,
+            Wanted::Load(..) | Wanted::Gate(..) => None,
         }
     }
 

@@ -6,8 +6,11 @@ mod catalog;
 mod find;
 mod guards;
 mod instances;
+mod lifecycle;
 mod loading;
 mod slots;
+mod stress;
+mod swaps;
 
 use std::path::Path;
 use std::sync::Arc;

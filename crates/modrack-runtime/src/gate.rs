@@ -1,0 +1,109 @@
+//! A gate in front of a slot: calls that come are held back until it is known what serves them.
+//!
+//! A gated seat is not filled by who asks for it. Its gate opens once, to the seat that is asked from then on: the new
+//! one, or the old one when the swap came to nothing. A wait that the swap itself would wait for is refused before it
+//! begins.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
+
+use modrack_core::{Cancel, Chain, Result};
+
+use crate::error;
+use crate::instances::waits;
+use crate::rack::RackCore;
+use crate::seat::{Seat, SlotCore};
+
+/// How many calls are held back at most.
+const MOST: usize = 1_000;
+
+/// A gate.
+pub(crate) struct Gate {
+    /// The chain of calls that will open it.
+    owner: u64,
+    behind: Mutex<Option<Arc<Seat>>>,
+    opened: Condvar,
+    waiting: AtomicUsize,
+}
+
+/// A call that is held back, until this goes.
+struct Held<'a>(&'a AtomicUsize);
+
+/// Why a wait ended while the gate was closed.
+enum Why {
+    Late,
+    Cancelled,
+}
+
+impl Gate {
+    /// A closed gate, which the current thread's chain will open.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            owner: Chain::id(),
+            behind: Mutex::default(),
+            opened: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        })
+    }
+
+    /// Opens it to a seat.
+    pub(crate) fn open(&self, to: Arc<Seat>) {
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
+        self.opened.notify_all();
+    }
+
+    /// What is behind it, once it is open.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::HeldBack`]; a deadline that passed, a caller that gave up; a wait that would never end.
+    pub(crate) fn pass(&self, rack: &RackCore, slot: &SlotCore, until: Option<Instant>) -> Result<Arc<Seat>> {
+        if let Some(seat) = self.behind.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(seat);
+        }
+        let held = Held(&self.waiting);
+        if held.0.fetch_add(1, Ordering::AcqRel) >= MOST {
+            return Err(error::held_back(MOST).slot(slot.name()));
+        }
+        let ticket = waits::enter_gate(slot.name(), self.owner)
+            .map_err(|slots| error::swap_circle(&slots).slot(slot.name()))?;
+        let (deadline, cancel) = Chain::bounds();
+        let until = until.into_iter().chain(deadline).min();
+        let mut given = Err(Why::Late);
+        rack.waiting(&mut || given = self.wait(until, cancel.as_ref()));
+        drop(ticket);
+        given.map_err(|why| match why {
+            Why::Late => error::late_swap().slot(slot.name()),
+            Why::Cancelled => error::cancelled(),
+        })
+    }
+
+    fn wait(&self, until: Option<Instant>, cancel: Option<&Cancel>) -> Result<Arc<Seat>, Why> {
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(seat) = &*behind {
+                return Ok(seat.clone());
+            }
+            if cancel.is_some_and(Cancel::is_cancelled) {
+                return Err(Why::Cancelled);
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Why::Late);
+            }
+            // Who gives up wakes nobody.
+            behind = match left.into_iter().chain(cancel.map(|_| waits::SLICE)).min() {
+                None => self.opened.wait(behind).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
+                    self.opened.wait_timeout(behind, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

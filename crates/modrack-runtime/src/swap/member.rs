@@ -1,0 +1,106 @@
+//! A slot that is being swapped: what it was, what it is to be, and how far that has come.
+
+use std::sync::Arc;
+
+use modrack_core::plan::{Carrying, SwapPlan};
+use modrack_core::{Phase, Result, State};
+
+use super::{Change, Served, Step, Stepped, SwapFailed, guarded};
+use crate::error;
+use crate::gate::Gate;
+use crate::load;
+use crate::rack::RackCore;
+use crate::seat::{Seat, SlotCore};
+
+/// A slot that is being swapped.
+pub(super) struct Member {
+    pub(super) slot: Arc<SlotCore>,
+    /// What it is held to while it is swapped.
+    pub(super) rules: SwapPlan,
+    pub(super) old: Arc<Seat>,
+    pub(super) new: Arc<Seat>,
+    /// Whether what comes has served before, and was kept.
+    pub(super) is_back: bool,
+    /// Whether state is carried over.
+    pub(super) carries: bool,
+    /// What was carried out of the old module.
+    pub(super) state: Option<State>,
+    pub(super) carried: bool,
+    pub(super) gate: Option<Arc<Gate>>,
+    /// Whether the old generation was stopped to make room.
+    pub(super) stopped: bool,
+}
+
+impl Member {
+    /// The slot, to be filled anew.
+    pub(super) fn coming(rack: &RackCore, slot: Arc<SlotCore>, change: &Change) -> Stepped<Self> {
+        let old = seat(rack, &slot)?;
+        let plan = change.to.as_ref().map_or_else(|| old.plan().clone(), |plan| Arc::new((**plan).clone()));
+        let rules = plan.swap.clone();
+        let new = Arc::new(Seat::coming(slot.clone(), plan, change.origin.clone()));
+        Ok(Self::new(slot, rules, old, new))
+    }
+
+    /// The slot that `new` fills, to be filled by what filled it before.
+    pub(super) fn back(old: Arc<Seat>, new: Arc<Seat>, carries: bool) -> Self {
+        // State of the newer module's form is not converted back: a migrator knows one direction.
+        let rules = SwapPlan { migrate: None, overlap: true, ..new.plan().swap.clone() };
+        Self { is_back: true, carries, ..Self::new(old.slot().clone(), rules, new, old) }
+    }
+
+    fn new(slot: Arc<SlotCore>, rules: SwapPlan, old: Arc<Seat>, new: Arc<Seat>) -> Self {
+        Self {
+            slot,
+            rules,
+            old,
+            new,
+            is_back: false,
+            carries: true,
+            state: None,
+            carried: false,
+            gate: None,
+            stopped: false,
+        }
+    }
+
+    /// Whether calls are to be held back meanwhile.
+    pub(super) fn needs_gate(&self) -> bool {
+        !self.rules.overlap || (self.carries && self.rules.state == Carrying::Exclusive)
+    }
+
+    /// What serves, once it does.
+    pub(super) fn served(&self) -> Option<Served> {
+        let replaced = self.old.generation().map(|old| old.id());
+        Some(Served::of(&self.new, self.new.generation()?, replaced, self.carried))
+    }
+
+    /// The seat that serves when the swap has come to nothing: the old one, started again if it was stopped.
+    ///
+    /// # Errors
+    /// What starting it again failed with, or that it is not what it was; the seat serves all the same.
+    pub(super) fn old_again(&self, rack: &Arc<RackCore>) -> (Arc<Seat>, Result<()>) {
+        if !self.stopped {
+            return (self.old.clone(), Ok(()));
+        }
+        let seat = Arc::new(self.old.again());
+        // Calls that were held back come to it with tables that are older than the one it is published with.
+        seat.is_in(self.old.since());
+        let started = guarded(|| {
+            let generation = load::generation(rack, &seat, None)?;
+            if let Some(state) = &self.state {
+                let imported = generation.instance().import_state(state);
+                imported.map_err(|why| generation.blame(why, Phase::Swap))?;
+            }
+            let hash = |seat: &Seat| Some(seat.generation()?.checked().description.hash.clone());
+            if hash(&seat) == hash(&self.old) { Ok(()) } else { Err(error::restarted_other()) }
+        });
+        (seat, started)
+    }
+}
+
+/// The slot's seat in the current table.
+pub(super) fn seat(rack: &RackCore, slot: &SlotCore) -> Stepped<Arc<Seat>> {
+    let table = rack.cell().pin();
+    let seat = table.seat(slot.index()).cloned();
+    seat.ok_or_else(|| SwapFailed::new(Step::Fetch, slot, error::internal("A slot that is not in the table")))
+}

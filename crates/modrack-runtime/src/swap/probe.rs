@@ -1,0 +1,38 @@
+//! Probes: calls that a new module must answer before it serves.
+
+use std::time::{Duration, Instant};
+
+use modrack_core::plan::Probe;
+use modrack_core::{Call, Code, Error, Phase, Result};
+
+use crate::generation::Generation;
+
+/// How long a probe may take where the slot does not limit its calls.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// Makes each call, and holds the answer against what is expected.
+///
+/// # Errors
+/// [`Code::ProbeFailed`], with what the call failed with as its cause.
+pub(super) fn all(generation: &Generation, probes: &[Probe]) -> Result<()> {
+    for probe in probes {
+        let id = generation.bind(probe.function.as_deref())?;
+        let entry = generation.entry(id)?;
+        let deadline = generation.time().is_none().then(|| Instant::now() + WITHIN);
+        let call = Call { deadline, ..Call::new(&probe.args) };
+        let given = generation.call(entry, call).map_err(|why| {
+            let what = format!("The probe of `{}` failed: {}", entry.name(), why.message());
+            blamed(generation, Error::new(Code::ProbeFailed, what).caused_by(&why))
+        })?;
+        if let Some(expected) = probe.expect.as_ref().filter(|expected| **expected != given) {
+            let what = format!("The probe of `{}` gave {given}, and {expected} is expected", entry.name());
+            return Err(blamed(generation, Error::new(Code::ProbeFailed, what)));
+        }
+    }
+    Ok(())
+}
+
+fn blamed(generation: &Generation, error: Error) -> Error {
+    let hint = "What served before serves still; mend the module, or what `swap.probe` expects of it";
+    generation.blame(error.hint(hint), Phase::Swap)
+}

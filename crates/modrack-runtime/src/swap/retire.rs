@@ -1,0 +1,110 @@
+//! What comes after a switch: the calls of what was replaced are waited for, and it is stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use modrack_core::Error;
+
+use super::Before;
+use super::janitor::Retiring;
+use crate::events::Event;
+use crate::generation::Generation;
+use crate::grace::Look;
+use crate::rack::RackCore;
+use crate::scope;
+use crate::seat::Seat;
+
+/// How long calls that were told to end are waited for.
+const ENDING: Duration = Duration::from_secs(1);
+
+/// Publishes a table with these seats, and gives its version; none when the rack was stopped.
+pub(super) fn publish(rack: &RackCore, seats: &[&Arc<Seat>]) -> Option<u64> {
+    rack.cell().publish(|table| {
+        // Who stops the rack says so before it publishes the last table.
+        if rack.is_stopped() {
+            return (None, None);
+        }
+        let next = table.replacing(seats.iter().copied());
+        let version = next.version();
+        (Some(next), Some(version))
+    })
+}
+
+/// Waits until no call can come to what fills `seats`, which no table has from `version` on; false when one still can when
+/// `within` is over, or the rack was stopped.
+pub(super) fn drained(rack: &RackCore, version: u64, seats: &[Arc<Seat>], within: Duration) -> bool {
+    let is_drained = || !rack.cell().are_pinned(seats, version);
+    if is_drained() {
+        return true;
+    }
+    let until = rack.clock().now() + within;
+    rack.observer().tell(&Event::Draining { within });
+    let mut ended = false;
+    rack.waiting(&mut || {
+        ended = rack.cell().grace().wait(|| {
+            let left = until.saturating_duration_since(rack.clock().now());
+            match (is_drained(), left.is_zero() || rack.is_stopped()) {
+                (true, _) => Look::Done(true),
+                (false, true) => Look::Done(false),
+                (false, false) => Look::Again(Some(left)),
+            }
+        });
+    });
+    ended
+}
+
+/// Waits for the calls of what filled these seats until `version` was published, and stops it; or leaves it to the
+/// rack. Gives what shutdowns failed with.
+pub(super) fn retire(
+    rack: &Arc<RackCore>,
+    version: u64,
+    seats: &[Arc<Seat>],
+    drain: Duration,
+) -> (Before, Vec<Error>) {
+    // Who asks from within a call holds an older table itself.
+    if scope::is_in(rack.cell()) {
+        leave(rack, version, seats.to_vec(), drain);
+        return (Before::Draining, Vec::new());
+    }
+    if drained(rack, version, seats, drain) || (end_calls(seats) && drained(rack, version, seats, ENDING)) {
+        let mut before = Before::Nothing;
+        let mut failed = Vec::new();
+        // Looked at only now: a load that was under way may have filled a seat.
+        for generation in seats.iter().filter_map(|seat| seat.generation()) {
+            before = Before::Stopped;
+            failed.extend(stop(rack, generation));
+        }
+        return (before, failed);
+    }
+    linger(rack, seats);
+    rack.janitor().look_after(rack, Retiring { seats: seats.to_vec(), version, until: None });
+    (Before::Lingering, Vec::new())
+}
+
+/// Leaves it to the rack to wait for the calls of what filled these seats, and to stop it.
+pub(super) fn leave(rack: &Arc<RackCore>, version: u64, seats: Vec<Arc<Seat>>, drain: Duration) {
+    let until = Some(rack.clock().now() + drain);
+    rack.janitor().look_after(rack, Retiring { seats, version, until });
+}
+
+/// Ends calls whose time is up, where their backend can; whether any could be told.
+pub(super) fn end_calls(seats: &[Arc<Seat>]) -> bool {
+    let ended = seats.iter().filter_map(|seat| seat.generation()).map(|g| g.instance().end_calls());
+    ended.fold(false, |any, told| any | told)
+}
+
+/// Tells that calls go on past their time.
+pub(super) fn linger(rack: &RackCore, seats: &[Arc<Seat>]) {
+    for generation in seats.iter().filter_map(|seat| seat.generation()) {
+        let slot = generation.slot().name().clone();
+        rack.observer().tell(&Event::Lingering { slot, generation: generation.id() });
+    }
+}
+
+/// Stops what nobody calls any more, and tells of it.
+pub(super) fn stop(rack: &RackCore, generation: &Arc<Generation>) -> Option<Error> {
+    let stopped = rack.retire(generation)?;
+    let slot = generation.slot().name().clone();
+    rack.observer().tell(&Event::Retired { slot, generation: generation.id() });
+    stopped.err()
+}

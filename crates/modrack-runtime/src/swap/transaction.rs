@@ -1,0 +1,300 @@
+//! The steps of a swap, in order, and the way back from each.
+//!
+//! New generations are made beside the old ones, in seats of no published table; the switch publishes one table with
+//! all of them. A swap that may lose no state, or whose module cannot run twice, first publishes a table with gates in
+//! those seats: calls that come wait there, and calls that are under way end on what they began on. No lock is held while
+//! a module runs, and a panic in one is a failure of its step.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use modrack_core::{Error, Result, SlotName};
+
+use super::janitor::{Parked, ParkedSlot};
+use super::member::Member;
+use super::retire::{drained, publish, retire, stop};
+use super::{Asked, Before, Step, Stepped, Swap, SwapFailed, Swapped, carry, guarded, matching, probe};
+use crate::error;
+use crate::events::Event;
+use crate::gate::Gate;
+use crate::load;
+use crate::rack::RackCore;
+use crate::scope;
+use crate::seat::{Seat, SlotCore};
+use crate::tables::Coming;
+use crate::verify;
+
+/// A swap that is under way.
+pub(super) struct Transaction<'a> {
+    rack: &'a Arc<RackCore>,
+    pub(super) members: Vec<Member>,
+    force: bool,
+    /// How the new modules' own calls find what comes with them, until the switch.
+    coming: Coming<'a>,
+}
+
+/// Does a swap.
+pub(super) fn run(rack: &Arc<RackCore>, swap: &Swap) -> Stepped<Swapped> {
+    let slots = slots(rack, swap)?;
+    let Some(first) = slots.first() else { return Ok(Swapped::nothing()) };
+    let indexes = slots.iter().map(|slot| slot.index()).collect();
+    let turn = rack.turns().take(rack, indexes);
+    let _turn = turn.map_err(|error| SwapFailed::new(Step::Fetch, first, error))?;
+    let members =
+        slots.into_iter().zip(&swap.changes).map(|(slot, change)| Member::coming(rack, slot, change));
+    let mut transaction = Transaction::new(rack, members.collect::<Result<_, _>>()?, swap.force);
+    match transaction.until_switch() {
+        Ok((switch, version)) => Ok(transaction.finish(switch, version, swap.asked.clone())),
+        Err(failed) => Err(transaction.undo(failed, swap.asked.clone())),
+    }
+}
+
+/// The slots that a swap speaks of, each once.
+fn slots(rack: &Arc<RackCore>, swap: &Swap) -> Stepped<Vec<Arc<SlotCore>>> {
+    let mut slots: Vec<Arc<SlotCore>> = Vec::new();
+    for change in &swap.changes {
+        let slot = slot(rack, &change.slot)?;
+        if slots.iter().any(|other| other.index() == slot.index()) {
+            return Err(SwapFailed::new(Step::Fetch, &slot, error::swapped_twice()));
+        }
+        slots.push(slot);
+    }
+    Ok(slots)
+}
+
+/// The slot called `name`.
+pub(super) fn slot(rack: &Arc<RackCore>, name: &SlotName) -> Stepped<Arc<SlotCore>> {
+    rack.slot_named(name).map_err(|error| SwapFailed { step: Step::Fetch, slot: name.clone(), error })
+}
+
+impl<'a> Transaction<'a> {
+    /// A swap of these slots.
+    pub(super) fn new(rack: &'a Arc<RackCore>, members: Vec<Member>, force: bool) -> Self {
+        let coming = rack.cell().coming(members.iter().map(|m| m.new.clone()).collect());
+        Self { rack, members, force, coming }
+    }
+
+    /// Everything up to the switch, and that: how long it took, and the version of the table that serves.
+    pub(super) fn until_switch(&mut self) -> Stepped<(Duration, u64)> {
+        let gated = self.members.iter().any(Member::needs_gate);
+        if gated && scope::is_in(self.rack.cell()) {
+            // The call that asks holds a table for which the swap would wait.
+            return Err(self.failed(0, Step::Fetch, error::swap_inside()));
+        }
+        self.each(Step::Fetch, Self::fetch)?;
+        self.each(Step::Match, |this, m| {
+            let old = m.old.generation().map(|old| &**old);
+            if m.is_back { Ok(()) } else { matching::before_start(this.rack, &m.new, old, this.force) }
+        })?;
+        self.each(Step::Start, |this, m| if m.rules.overlap { this.start(m) } else { Ok(()) })?;
+        if gated {
+            self.gate()?;
+        }
+        self.make_room()?;
+        self.each_mut(Step::Carry, Self::carry)?;
+        self.each(Step::Probe, |this, m| match m.new.generation() {
+            Some(new) if !m.is_back => this.as_coming(|| probe::all(new, &m.rules.probes)),
+            _ => Ok(()),
+        })?;
+        self.each(Step::Switch, |_, _| Ok(()))?;
+        let began = Instant::now();
+        let seats: Vec<_> = self.members.iter().map(|m| &m.new).collect();
+        let version = publish(self.rack, &seats);
+        let version = version.ok_or_else(|| self.failed(0, Step::Switch, error::stopped()))?;
+        for m in &mut self.members {
+            if let Some(gate) = m.gate.take() {
+                gate.open(m.new.clone());
+            }
+        }
+        Ok((began.elapsed(), version))
+    }
+
+    /// What comes after the switch: nothing of it can fail the swap.
+    fn finish(self, switch: Duration, version: u64, asked: Asked) -> Swapped {
+        let Self { rack, members, .. } = &self;
+        let slots: Vec<_> = members.iter().filter_map(Member::served).collect();
+        rack.observer().tell(&Event::Swapped { slots: slots.clone(), asked });
+        // What was parked for these slots is older than what is replaced now.
+        for m in members {
+            rack.janitor().unpark(rack, m.slot.index());
+        }
+        let was_any = members.iter().any(|m| m.old.generation().is_some());
+        let can_be_kept = was_any && members.iter().all(|m| m.rules.overlap);
+        let length = members.iter().map(|m| m.rules.trial.length).max().unwrap_or_default();
+        if can_be_kept && !length.is_zero() {
+            let parked =
+                |m: &Member| ParkedSlot { old: m.old.clone(), new: m.new.clone(), carried: m.carried };
+            let until = rack.clock().now() + length;
+            let slots_parked = members.iter().map(parked).collect();
+            rack.janitor().park(rack, Parked { number: version, slots: slots_parked, until });
+            return Swapped { slots, switch, before: Before::Parked, stopped: Vec::new() };
+        }
+        rack.observer().tell(&Event::Settled { slots: slots.clone() });
+        let olds: Vec<_> = members.iter().filter(|m| !m.stopped).map(|m| m.old.clone()).collect();
+        let (before, stopped) = retire(rack, version, &olds, self.drain());
+        let before = if before == Before::Nothing && was_any { Before::Stopped } else { before };
+        Swapped { slots, switch, before, stopped }
+    }
+
+    /// How long calls are waited for.
+    pub(super) fn drain(&self) -> Duration {
+        self.members.iter().map(|m| m.rules.drain).max().unwrap_or_default()
+    }
+
+    /// Finds and reads a module, and has its content kept.
+    fn fetch(&self, m: &Member) -> Result<()> {
+        if m.is_back {
+            return Ok(());
+        }
+        verify::found(self.rack, &m.new)?;
+        // What cannot be read is told when it is held against what it should be.
+        if guarded(|| verify::checked(self.rack, &m.new)).is_ok() {
+            verify::kept(self.rack, &m.new)?;
+        }
+        Ok(())
+    }
+
+    fn start(&self, m: &Member) -> Result<()> {
+        if m.is_back {
+            return Ok(());
+        }
+        let new = self.as_coming(|| load::generation(self.rack, &m.new, None))?;
+        verify::unchanged(self.rack, &m.new)?;
+        matching::after_start(&new, m.old.generation().map(|old| &**old), self.force)
+    }
+
+    fn carry(&self, m: &mut Member) -> Result<()> {
+        let Some(new) = m.new.generation().filter(|_| m.carries) else { return Ok(()) };
+        if !m.stopped {
+            m.state = carry::out(&m.old, &m.rules)?;
+        }
+        if let Some(state) = m.state.clone() {
+            m.carried = self.as_coming(|| carry::over(self.rack, state, new, &m.rules, self.force))?;
+        }
+        Ok(())
+    }
+
+    /// Holds new calls back, and waits for those that are under way.
+    fn gate(&mut self) -> Stepped<()> {
+        let gates: Vec<_> = self.members.iter().map(|_| Gate::new()).collect();
+        let gated = self.members.iter().zip(&gates).map(|(m, gate)| Arc::new(m.old.gated(gate.clone())));
+        let gated: Vec<_> = gated.collect();
+        let version = publish(self.rack, &gated.iter().collect::<Vec<_>>());
+        let version = version.ok_or_else(|| self.failed(0, Step::Drain, error::stopped()))?;
+        for (m, gate) in self.members.iter_mut().zip(gates) {
+            m.gate = Some(gate);
+            // Calls that the gate lets through have this table, and not the one that is published with what they come to.
+            m.new.is_in(version);
+        }
+        // A test may have this step fail as well.
+        self.each(Step::Drain, |_, _| Ok(()))?;
+        let drain = self.drain();
+        let olds: Vec<_> = self.members.iter().map(|m| m.old.clone()).collect();
+        if drained(self.rack, version, &olds, drain) {
+            Ok(())
+        } else if self.rack.is_stopped() {
+            Err(self.failed(0, Step::Drain, error::stopped()))
+        } else {
+            Err(self.failed(0, Step::Drain, error::not_drained(drain)))
+        }
+    }
+
+    /// Stops old modules that the new ones cannot run beside, and starts those.
+    fn make_room(&mut self) -> Stepped<()> {
+        if self.members.iter().all(|m| m.rules.overlap) {
+            return Ok(());
+        }
+        self.each_mut(Step::Carry, |_, m| {
+            if !m.rules.overlap {
+                m.state = carry::out(&m.old, &m.rules)?;
+            }
+            Ok(())
+        })?;
+        self.each_mut(Step::Retire, |this, m| {
+            if !m.rules.overlap
+                && let Some(old) = m.old.generation()
+            {
+                m.stopped = true;
+                // It is gone whatever its shutdown says, and that is not the new one's fault.
+                if let Some(why) = stop(this.rack, old) {
+                    this.rack.observer().tell(&Event::StopFailed { slot: m.slot.name().clone(), why });
+                }
+            }
+            Ok(())
+        })?;
+        self.each(Step::Start, |this, m| if m.rules.overlap { Ok(()) } else { this.start(m) })
+    }
+
+    /// Has everything as it was: new generations stopped, old ones serving, calls that were held back going on. Gives the
+    /// failure, which is told.
+    pub(super) fn undo(&mut self, failed: SwapFailed, asked: Asked) -> SwapFailed {
+        let mut failed = failed;
+        for m in self.members.iter().filter(|m| !m.is_back) {
+            if let Some(new) = m.new.generation() {
+                // It never served: nobody asks how it went.
+                drop(self.rack.retire(new));
+            }
+        }
+        let gated: Vec<_> = self.members.iter_mut().filter_map(|m| Some((m.gate.take()?, m))).collect();
+        let mut seats: Vec<(Arc<Seat>, Arc<Gate>)> = Vec::new();
+        for (gate, m) in gated {
+            let (seat, started) = m.old_again(self.rack);
+            if let Err(why) = started {
+                failed.error = failed.error.caused_by(&why);
+            }
+            seats.push((seat, gate));
+        }
+        let stopped = !seats.is_empty()
+            && publish(self.rack, &seats.iter().map(|(seat, _)| seat).collect::<Vec<_>>()).is_none();
+        for (seat, gate) in seats {
+            // Of a rack that was stopped nothing serves any more.
+            gate.open(if stopped { Arc::new(seat.again()) } else { seat });
+        }
+        self.rack.observer().tell(&Event::SwapFailed {
+            slots: self.members.iter().map(|m| m.slot.name().clone()).collect(),
+            slot: failed.slot.clone(),
+            step: failed.step,
+            why: failed.error.clone(),
+            asked,
+        });
+        failed
+    }
+
+    /// Runs `run` with calls finding what comes with this swap.
+    fn as_coming<R>(&self, run: impl FnOnce() -> R) -> R {
+        scope::with_version(self.rack.cell(), self.coming.number(), run)
+    }
+
+    fn each(&self, step: Step, run: impl Fn(&Self, &Member) -> Result<()>) -> Stepped<()> {
+        for (at, member) in self.members.iter().enumerate() {
+            guarded(|| self.may_go_on(step).and_then(|()| run(self, member)))
+                .map_err(|error| self.failed(at, step, error))?;
+        }
+        Ok(())
+    }
+
+    fn each_mut(&mut self, step: Step, run: impl Fn(&Self, &mut Member) -> Result<()>) -> Stepped<()> {
+        let mut members = std::mem::take(&mut self.members);
+        let mut done = Ok(());
+        for member in &mut members {
+            done = guarded(|| self.may_go_on(step).and_then(|()| run(self, member)))
+                .map_err(|error| SwapFailed::new(step, &member.slot, error));
+            if done.is_err() {
+                break;
+            }
+        }
+        self.members = members;
+        done
+    }
+
+    /// Whether the rack goes on, and a test lets the step be done.
+    fn may_go_on(&self, _step: Step) -> Result<()> {
+        #[cfg(feature = "doubles")]
+        self.rack.fault(_step)?;
+        if self.rack.is_stopped() { Err(error::stopped()) } else { Ok(()) }
+    }
+
+    fn failed(&self, at: usize, step: Step, error: Error) -> SwapFailed {
+        SwapFailed::new(step, &self.members[at].slot, error)
+    }
+}

@@ -1,0 +1,58 @@
+//! Emptying a slot, until it is called.
+
+use std::sync::Arc;
+
+use modrack_core::SlotName;
+
+use super::member::seat;
+use super::retire::{drained, publish, retire};
+use super::{Asked, Before, Step, Stepped, SwapFailed, transaction};
+use crate::error;
+use crate::events::Event;
+use crate::gate::Gate;
+use crate::rack::RackCore;
+use crate::scope;
+use crate::seat::Seat;
+
+/// Empties a slot, and stops what filled it once its calls have ended.
+pub(super) fn unload(rack: &Arc<RackCore>, name: &SlotName, asked: Asked) -> Stepped<Before> {
+    let slot = transaction::slot(rack, name)?;
+    let failed = |step, error| SwapFailed::new(step, &slot, error);
+    let _turn = rack.turns().take(rack, vec![slot.index()]).map_err(|error| failed(Step::Fetch, error))?;
+    let old = seat(rack, &slot)?;
+    let stopped = || failed(Step::Switch, error::stopped());
+    let empty = Arc::new(Seat::new(slot.clone(), old.plan().clone()));
+    let drain = old.plan().swap.drain;
+    let was = old.generation().map(|old| old.id());
+    let (before, errors) = if old.plan().swap.overlap {
+        let version = publish(rack, &[&empty]).ok_or_else(stopped)?;
+        rack.janitor().unpark(rack, slot.index());
+        retire(rack, version, &[old], drain)
+    } else {
+        // What is loaded next must not run beside it: calls that come wait until it is gone.
+        if scope::is_in(rack.cell()) {
+            return Err(failed(Step::Drain, error::swap_inside()));
+        }
+        let gate = Gate::new();
+        let gated = Arc::new(old.gated(gate.clone()));
+        let version = publish(rack, &[&gated]).ok_or_else(stopped)?;
+        // Calls that the gate lets through have this table.
+        empty.is_in(version);
+        if !drained(rack, version, std::slice::from_ref(&old), drain) {
+            publish(rack, &[&old]);
+            gate.open(old);
+            return Err(failed(Step::Drain, error::not_drained(drain)));
+        }
+        let ended = retire(rack, version, &[old], drain);
+        publish(rack, &[&empty]);
+        gate.open(empty);
+        ended
+    };
+    for why in errors {
+        rack.observer().tell(&Event::StopFailed { slot: name.clone(), why });
+    }
+    if let Some(generation) = was {
+        rack.observer().tell(&Event::Unloaded { slot: name.clone(), generation, asked });
+    }
+    Ok(before)
+}

@@ -1,0 +1,101 @@
+//! The tables of a rack, those of swaps that are under way included.
+//!
+//! While a new module starts, its calls find the modules that come with it, and for all other slots what serves them at
+//! that moment. Each such call has a table of its own, so that a swap holds no table while it waits, and swaps of
+//! different slots never wait for each other.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::cell::{Pinned, TableCell};
+use crate::seat::Seat;
+use crate::table::SlotTable;
+
+/// The tables of a rack.
+pub(crate) struct Tables {
+    cell: TableCell<SlotTable>,
+    /// The seats that swaps under way fill, by the number of the swap.
+    coming: Mutex<Vec<(u64, Seats)>>,
+}
+
+type Seats = Arc<[Arc<Seat>]>;
+
+/// What a number that a thread has noted stands for.
+pub(crate) enum Noted {
+    /// A table that is pinned.
+    Table(Arc<SlotTable>),
+    /// A table for a call that a new module makes before it serves.
+    Over(Arc<SlotTable>),
+}
+
+/// The seats of a swap, found by the calls of who has its number, until this goes.
+pub(crate) struct Coming<'a> {
+    tables: &'a Tables,
+    number: u64,
+}
+
+impl Tables {
+    /// Tables of which `first` is current.
+    pub(crate) fn new(first: SlotTable) -> Self {
+        Self { cell: TableCell::new(first), coming: Mutex::default() }
+    }
+
+    /// Has the calls of who notes the number of what is given find these seats.
+    pub(crate) fn coming(&self, seats: Seats) -> Coming<'_> {
+        // No table has such a number.
+        static NEXT: AtomicU64 = AtomicU64::new(1 << 63);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.under_way().push((number, seats));
+        Coming { tables: self, number }
+    }
+
+    /// What `number` stands for; `now`, the current table, when it stands for nothing any more.
+    pub(crate) fn noted(&self, number: u64, now: Pinned<SlotTable>) -> Noted {
+        if let Some(table) = self.cell.at(number) {
+            return Noted::Table(table);
+        }
+        let seats =
+            self.under_way().iter().find(|(known, _)| *known == number).map(|(_, seats)| seats.clone());
+        match seats {
+            Some(seats) => Noted::Over(self.cell.admit(SlotTable::over(now.keep(), seats.iter()))),
+            None => Noted::Table(now.keep()),
+        }
+    }
+
+    /// Whether any call may still come to what fills one of `seats`, of which the table of `version` was the first without.
+    pub(crate) fn are_pinned(&self, seats: &[Arc<Seat>], version: u64) -> bool {
+        let since = seats.iter().map(|seat| seat.since()).min();
+        since.is_some_and(|since| self.cell.is_pinned_between(since, version))
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, Vec<(u64, Seats)>> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Deref for Tables {
+    type Target = TableCell<SlotTable>;
+
+    fn deref(&self) -> &TableCell<SlotTable> {
+        &self.cell
+    }
+}
+
+impl Coming<'_> {
+    /// Its number, to be noted in place of a table's.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let mut coming = self.tables.under_way();
+        let at = coming.iter().position(|(known, _)| *known == self.number);
+        let seats = at.map(|at| coming.swap_remove(at));
+        drop(coming);
+        // What fills them may be foreign, and its end runs code.
+        drop(seats);
+    }
+}

@@ -1,0 +1,588 @@
+//! Swaps: every step and the way back from it, what callers see meanwhile, state, trials, and who is stopped when.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use modrack_core::plan::RackPlan;
+use modrack_core::{Call, Code, Error, SlotName, Value};
+use modrack_runtime::doubles::{Gate, Script, ScriptedBackend};
+use modrack_runtime::{Asked, Before, Event, Rack, Step, Swap, SwapFailed, Swapped};
+
+use crate::{rack, text};
+
+/// A script whose `f` gives `answer`.
+fn answers(answer: i64) -> Script {
+    Script::new().function("f", move |_, _| Ok(Value::Int(answer)))
+}
+
+/// A rack with a slot `a` that has these keys, filled by a script that answers 1 and has answered.
+fn slot(keys: &str, script: Script) -> (Rack, Arc<ScriptedBackend>) {
+    let (rack, backend) = rack(&format!("slots: {{ a: {{ use: 'python:a'{keys} }} }}\n"));
+    backend.module("a", script);
+    f(&rack, "a").unwrap();
+    (rack, backend)
+}
+
+fn name(slot: &str) -> SlotName {
+    SlotName::parse(slot).unwrap()
+}
+
+/// Calls `f` of a slot.
+fn f(rack: &Rack, slot: &str) -> Result<Value, Error> {
+    rack.slot(slot).unwrap().function(Some("f")).unwrap().call(Call::new(&[]))
+}
+
+fn reload(rack: &Rack) -> Result<Swapped, SwapFailed> {
+    rack.swap(&Swap::reload(name("a")))
+}
+
+fn back(rack: &Rack) -> Result<Swapped, SwapFailed> {
+    rack.rollback(&name("a"), Asked::default())
+}
+
+/// Waits until something is told that `is` holds of.
+fn until(told: &mpsc::Receiver<Event>, is: impl Fn(&Event) -> bool) -> Event {
+    std::iter::repeat_with(|| told.recv().unwrap()).find(|event| is(event)).unwrap()
+}
+
+/// Waits until generation `number` was stopped.
+fn retired(told: &mpsc::Receiver<Event>, number: u64) {
+    until(told, |event| matches!(event, Event::Retired { generation, .. } if generation.0 == number));
+}
+
+/// Which modules were started and stopped, in order.
+fn lives(backend: &ScriptedBackend) -> String {
+    let lives: Vec<_> = backend
+        .record()
+        .into_iter()
+        .filter(|entry| entry.starts_with("start") || entry.starts_with("stop"))
+        .collect();
+    lives.join(", ")
+}
+
+fn failure(failed: &SwapFailed) -> String {
+    let hint = failed.error.hint_text().unwrap_or_default();
+    format!(
+        "{} of {}: {} {}\n  hint: {hint}\n",
+        failed.step,
+        failed.slot,
+        failed.error.code(),
+        failed.error.message()
+    )
+}
+
+/// What the rack tells from now on.
+fn events(rack: &Rack) -> mpsc::Receiver<Event> {
+    let (send, receive) = mpsc::channel();
+    let send = Mutex::new(send);
+    rack.observe(move |event| drop(send.lock().unwrap().send(event.clone())));
+    receive
+}
+
+#[test]
+fn what_is_swapped_in_serves_and_the_old_is_kept_for_its_trial() {
+    let (rack, backend) = slot("", answers(1));
+    let told = events(&rack);
+    backend.module("a", answers(2));
+    let swapped = reload(&rack).unwrap();
+    assert_eq!(swapped.before, Before::Parked);
+    assert_eq!(swapped.slots[0].generation.to_string(), "2");
+    assert_eq!(swapped.slots[0].replaced.unwrap().to_string(), "1");
+    assert_eq!(f(&rack, "a").unwrap(), Value::Int(2));
+    expect!["start python:a, start python:a"].assert_eq(&lives(&backend));
+    assert_eq!(rack.kept().len(), 1);
+    rack.advance(Duration::from_secs(31));
+    assert!(matches!(told.recv().unwrap(), Event::Swapped { .. }));
+    assert!(matches!(told.recv().unwrap(), Event::Settled { slots } if slots[0].generation.0 == 2));
+    retired(&told, 1);
+    assert!(rack.kept().is_empty());
+    expect!["start python:a, start python:a, stop a"].assert_eq(&lives(&backend));
+    assert_eq!(back(&rack).unwrap_err().error.code(), Code::NothingBefore);
+}
+
+#[test]
+fn a_rollback_goes_back_to_what_was_parked() {
+    let (rack, backend) = slot("", answers(1));
+    let told = events(&rack);
+    backend.module("a", answers(2));
+    reload(&rack).unwrap();
+    let went = back(&rack).unwrap();
+    assert_eq!((went.slots[0].generation.0, went.before), (1, Before::Draining));
+    assert_eq!(f(&rack, "a").unwrap(), Value::Int(1));
+    retired(&told, 2);
+    // Nothing was started for it, and the second was stopped.
+    expect!["start python:a, start python:a, stop a"].assert_eq(&lives(&backend));
+    assert_eq!(back(&rack).unwrap_err().error.code(), Code::NothingBefore);
+}
+
+#[test]
+fn a_failure_at_any_step_before_the_switch_leaves_the_old_one_serving() {
+    let steps = [Step::Fetch, Step::Match, Step::Start, Step::Carry, Step::Probe, Step::Switch];
+    for keys in ["", ", swap: { state: exclusive }", ", swap: { overlap: false }"] {
+        for step in steps {
+            let (rack, backend) = slot(keys, answers(1).state("s").imports(|_, _| Ok(())));
+            backend.module("a", answers(2).state("s").imports(|_, _| Ok(())));
+            rack.fail_at(step, Error::new(Code::Internal, "Injected"));
+            let failed = reload(&rack).unwrap_err();
+            assert_eq!((failed.step, failed.error.message()), (step, "Injected"), "{keys}");
+            // With `overlap: false` the old one was stopped, and what starts again is read from where it was.
+            let answer = f(&rack, "a").unwrap();
+            let restarted = keys.contains("overlap") && step >= Step::Start;
+            assert!(answer == Value::Int(1) || restarted, "{keys} {step}: {answer}");
+            rack.stop();
+            let record = backend.record();
+            let count = |what: &str| record.iter().filter(|entry| entry.starts_with(what)).count();
+            assert_eq!(count("start"), count("stop"), "{keys} {step}: {record:?}");
+        }
+    }
+}
+
+#[test]
+fn a_module_that_does_not_fit_is_not_swapped_in() {
+    let check = |keys: &str, new: Script, expected: Expect| {
+        let (rack, backend) = slot(keys, answers(1).state("kept").imports(|_, _| Ok(())));
+        backend.module("a", new);
+        expected.assert_eq(&failure(&reload(&rack).unwrap_err()));
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(1));
+    };
+    check(
+        "",
+        Script::new().function("g", |_, _| Ok(Value::Null)),
+        expect![[r#"
+            match of a: M0410 `f` is in use, and the new module does not have it
+              hint: Keep the function, or let it go with `--force`
+        "#]],
+    );
+    check(
+        "",
+        Script::new().function("g", |_, _| Ok(Value::Null)).unlisted(),
+        expect![[r#"
+            start of a: M0410 `f` is in use, and the new module does not have it
+              hint: Keep the function, or let it go with `--force`
+        "#]],
+    );
+    check(
+        "",
+        answers(2).on_describe(|| Err(Error::new(Code::PythonSyntax, "It is no Python").hint("Mend it"))),
+        expect![[r#"
+            match of a: M0302 It is no Python
+              hint: Mend it
+        "#]],
+    );
+    check(
+        "",
+        answers(2).on_start(|_| Err(Error::new(Code::ConstructFailed, "It does not start").hint("Mend it"))),
+        expect![[r#"
+            start of a: M0403 It does not start
+              hint: Mend it
+        "#]],
+    );
+    check(
+        "",
+        answers(2),
+        expect![[r#"
+            carry of a: M0412 The old module has state, and the new one has no `import_state`
+              hint: Give it `import_state(state, from_version)`, or let the state go with `--force`
+        "#]],
+    );
+    check(
+        ", swap: { state-size: 3 B }",
+        answers(2).imports(|_, _| Ok(())),
+        expect![[r#"
+            carry of a: M0411 The state has 4 bytes, and 3 may be carried over
+              hint: Raise `swap.state-size` of the slot, or keep large state outside of the module
+        "#]],
+    );
+    check(
+        ", swap: { probe: { call: [f], expect: 3 } }",
+        answers(2).imports(|_, _| Ok(())),
+        expect![[r#"
+            probe of a: M0409 The probe of `f` gave 2, and 3 is expected
+              hint: What served before serves still; mend the module, or what `swap.probe` expects of it
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_let_go_by_force_goes() {
+    let (rack, backend) = slot("", answers(1).state("kept"));
+    backend.module("a", Script::new().function("g", |_, _| Ok(text("g"))));
+    let swapped = rack.swap(&Swap::reload(name("a")).force(true)).unwrap();
+    assert!(!swapped.slots[0].carried);
+    let error = rack.slot("a").unwrap().function(Some("f")).map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), Code::UnknownFunction);
+}
+
+/// A counter that carries its count.
+fn counter(from: i64) -> Script {
+    let count = Arc::new(AtomicI64::new(from));
+    let (read, write) = (count.clone(), count.clone());
+    Script::new()
+        .function("f", move |_, _| Ok(Value::Int(count.fetch_add(1, Ordering::SeqCst) + 1)))
+        .exports(move |_| Ok(Value::Int(read.load(Ordering::SeqCst))))
+        .imports(move |_, state| {
+            let Value::Int(count) = state.value else { panic!("no count: {state:?}") };
+            write.store(count, Ordering::SeqCst);
+            Ok(())
+        })
+}
+
+#[test]
+fn state_goes_over_and_back() {
+    for keys in ["", ", swap: { state: exclusive }", ", swap: { overlap: false }"] {
+        let (rack, backend) = slot(keys, counter(0));
+        backend.module("a", counter(100));
+        assert!(reload(&rack).unwrap().slots[0].carried, "{keys}");
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(2), "{keys}");
+        if !keys.contains("overlap") {
+            back(&rack).unwrap();
+            assert_eq!(f(&rack, "a").unwrap(), Value::Int(3));
+        }
+    }
+}
+
+#[test]
+fn a_migrator_turns_the_old_state_into_the_new_ones() {
+    let (rack, backend) =
+        rack("slots: { a: { use: 'python:a', swap: { migrate: m } }, m: { use: 'python:m' } }\n");
+    backend.module("a", answers(1).state("old").describe(|about| about.version = "1.0.0".parse().ok()));
+    let twice = |_: &_, call: Call<'_>| {
+        let args = call.args.positional;
+        Ok(Value::from(format!("{} from {} to {}", args[0], args[1], args[2]).as_str()))
+    };
+    backend.module("m", Script::new().function("m", twice));
+    f(&rack, "a").unwrap();
+    let seen = Arc::new(Mutex::new(None));
+    let into = seen.clone();
+    let new = answers(2).describe(|about| about.version = "2.0.0".parse().ok()).imports(move |_, state| {
+        *into.lock().unwrap() = Some(state.clone());
+        Ok(())
+    });
+    backend.module("a", new);
+    reload(&rack).unwrap();
+    let state = seen.lock().unwrap().clone().unwrap();
+    assert_eq!(state.value, text(r#""old" from "1.0.0" to "2.0.0""#));
+}
+
+#[test]
+fn no_call_is_lost_and_none_counted_twice_when_state_is_exclusive() {
+    let (rack, backend) = slot(", swap: { state: exclusive }", counter(0));
+    let done = AtomicBool::new(false);
+    let calls = AtomicU64::new(1);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let bound = rack.slot("a").unwrap().function(Some("f")).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    bound.call(Call::new(&[])).unwrap();
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..50 {
+            backend.module("a", counter(1_000_000));
+            reload(&rack).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let last = f(&rack, "a").unwrap();
+    assert_eq!(last, Value::Int(i64::try_from(calls.load(Ordering::Relaxed)).unwrap() + 1));
+}
+
+#[test]
+fn slots_that_are_swapped_together_are_never_seen_apart() {
+    let (rack, backend) =
+        rack("slots: { a: { use: 'python:a', needs: { b: b } }, b: { use: 'python:b' } }\n");
+    let set = |version: i64| {
+        let a = Script::new().function("f", move |running, call| {
+            let b = running.service("b").call(Some("f"), call)?;
+            Ok(Value::List(vec![Value::Int(version), b]))
+        });
+        backend.module("a", a);
+        backend.module("b", answers(version));
+    };
+    set(0);
+    f(&rack, "a").unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let bound = rack.slot("a").unwrap().function(Some("f")).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    let seen = bound.call(Call::new(&[])).unwrap();
+                    assert!(matches!(&seen, Value::List(both) if both[0] == both[1]), "{seen}");
+                }
+            });
+        }
+        for version in 1..100 {
+            set(version);
+            // Every third is a swap in which one of the two is broken: neither comes in.
+            if version % 3 == 0 {
+                backend
+                    .module("b", answers(version).on_start(|_| Err(Error::new(Code::ConstructFailed, "No"))));
+            }
+            let both = Swap::reload(name("a")).and(Swap::reload(name("b")));
+            assert_eq!(rack.swap(&both).is_ok(), version % 3 != 0);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_new_module_sees_the_others_that_come_with_it_while_it_starts() {
+    let (rack, backend) =
+        rack("slots: { a: { use: 'python:a', needs: { b: b } }, b: { use: 'python:b' } }\n");
+    let set = |version: i64| {
+        backend.module("b", answers(version));
+        let a = answers(version).on_start(move |running| {
+            assert_eq!(running.service("b").call(Some("f"), Call::new(&[])).unwrap(), Value::Int(version));
+            Ok(())
+        });
+        backend.module("a", a);
+    };
+    set(1);
+    f(&rack, "a").unwrap();
+    set(2);
+    rack.swap(&Swap::reload(name("a")).and(Swap::reload(name("b")))).unwrap();
+    assert_eq!(backend.count("start python:b"), 2);
+}
+
+#[test]
+fn calls_end_on_what_they_began_on_and_that_is_stopped_only_then() {
+    let gate = Gate::new();
+    let inside = gate.clone();
+    let old = Script::new().function("f", move |_, call| {
+        if !call.args.positional.is_empty() {
+            inside.pass();
+        }
+        Ok(Value::Int(1))
+    });
+    let (rack, backend) = slot(", swap: { trial: { for: 0s }, drain: 5s }", old);
+    let told = events(&rack);
+    std::thread::scope(|scope| {
+        let bound = rack.slot("a").unwrap().function(Some("f")).unwrap();
+        let call = scope.spawn(move || bound.call(Call::new(&[Value::Null])));
+        gate.arrived(1);
+        backend.module("a", answers(2));
+        let swap = scope.spawn(|| reload(&rack));
+        until(&told, |event| matches!(event, Event::Swapped { .. }));
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(2));
+        until(&told, |event| matches!(event, Event::Draining { .. }));
+        rack.advance(Duration::from_secs(6));
+        assert_eq!(swap.join().unwrap().unwrap().before, Before::Lingering);
+        until(&told, |event| matches!(event, Event::Lingering { generation, .. } if generation.0 == 1));
+        assert_eq!(rack.kept()[0].state, Before::Lingering);
+        assert_eq!(backend.count("stop a"), 0);
+        gate.open();
+        assert_eq!(call.join().unwrap().unwrap(), Value::Int(1));
+        retired(&told, 1);
+        assert_eq!(backend.count("stop a"), 1);
+    });
+}
+
+#[test]
+fn what_cannot_run_twice_is_stopped_first_and_started_again_on_failure() {
+    let keys = ", swap: { overlap: false }";
+    let (rack, backend) = slot(keys, answers(1));
+    backend.module("a", answers(2));
+    assert_eq!(reload(&rack).unwrap().before, Before::Stopped);
+    expect!["start python:a, stop a, start python:a"].assert_eq(&lives(&backend));
+
+    let owned = Arc::new(AtomicBool::new(false));
+    let port = |owned: &Arc<AtomicBool>, answer: i64, good: bool| {
+        let (take, give) = (owned.clone(), owned.clone());
+        answers(answer)
+            .on_start(move |_| {
+                assert!(!take.load(Ordering::SeqCst), "it runs twice");
+                if !good {
+                    return Err(Error::new(Code::ConstructFailed, "No such port"));
+                }
+                take.store(true, Ordering::SeqCst);
+                Ok(())
+            })
+            .on_stop(move || {
+                give.store(false, Ordering::SeqCst);
+                Ok(())
+            })
+    };
+    let (rack, backend) = slot(keys, port(&owned, 1, true));
+    let bad = AtomicBool::new(false);
+    // The first start after this fails, and the next does not: that is the old one's.
+    let (take, give) = (owned.clone(), owned.clone());
+    let script = answers(2)
+        .on_start(move |_| {
+            if !bad.swap(true, Ordering::SeqCst) {
+                return Err(Error::new(Code::ConstructFailed, "No such port"));
+            }
+            assert!(!take.swap(true, Ordering::SeqCst));
+            Ok(())
+        })
+        .on_stop(move || {
+            give.store(false, Ordering::SeqCst);
+            Ok(())
+        });
+    backend.module("a", script);
+    assert_eq!(reload(&rack).unwrap_err().step, Step::Start);
+    assert!(f(&rack, "a").is_ok());
+    assert!(owned.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_swap_from_within_a_call_never_waits_for_itself() {
+    for (keys, allowed) in
+        [("", true), (", swap: { trial: { for: 0s } }", true), (", swap: { state: exclusive }", false)]
+    {
+        let (rack, backend) = rack(&format!("slots: {{ a: {{ use: 'python:a'{keys} }} }}\n"));
+        let inner = rack.clone();
+        let old = Script::new().function("f", move |_, call| {
+            if call.args.positional.is_empty() {
+                return Ok(Value::Int(1));
+            }
+            let swapped = reload(&inner).map(|swapped| format!("{:?}", swapped.before));
+            Ok(Value::from(swapped.unwrap_or_else(|failed| failed.error.code().to_string()).as_str()))
+        });
+        backend.module("a", old);
+        f(&rack, "a").unwrap();
+        backend.module("a", answers(2));
+        let bound = rack.slot("a").unwrap().function(Some("f")).unwrap();
+        let given = bound.call(Call::new(&[Value::Null])).unwrap();
+        assert_eq!(given.as_text() != Some("M0415"), allowed, "{keys}: {given}");
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(if allowed { 2 } else { 1 }), "{keys}");
+        rack.stop();
+    }
+}
+
+#[test]
+fn a_swap_within_a_swap_of_the_slot_is_refused() {
+    let (rack, backend) = slot("", answers(1));
+    let inner = rack.clone();
+    let seen = Arc::new(Mutex::new(None));
+    let into = seen.clone();
+    let new = answers(2).on_start(move |_| {
+        *into.lock().unwrap() = reload(&inner).err().map(|failed| failed.error.code());
+        Ok(())
+    });
+    backend.module("a", new);
+    reload(&rack).unwrap();
+    assert_eq!(*seen.lock().unwrap(), Some(Code::SwapInside));
+    backend.module("a", answers(3));
+    rack.stop();
+}
+
+#[test]
+fn swaps_of_one_slot_are_serial_and_of_two_parallel() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' }, b: { use: 'python:b' } }\n");
+    backend.module("a", answers(1));
+    backend.module("b", answers(1));
+    f(&rack, "a").unwrap();
+    f(&rack, "b").unwrap();
+    let gate = Gate::new();
+    let inside = gate.clone();
+    let starting = Arc::new(AtomicU64::new(0));
+    let slow = answers(2).on_start(move |_| {
+        assert_eq!(starting.fetch_add(1, Ordering::SeqCst), 0, "two swaps of one slot at once");
+        inside.pass();
+        starting.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    });
+    backend.module("a", slow);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| reload(&rack).unwrap());
+        gate.arrived(1);
+        let second = scope.spawn(|| reload(&rack).unwrap());
+        backend.module("b", answers(2));
+        rack.swap(&Swap::reload(name("b"))).unwrap();
+        assert_eq!(f(&rack, "b").unwrap(), Value::Int(2));
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(1));
+        gate.open();
+        let (first, second) = (first.join().unwrap(), second.join().unwrap());
+        assert_eq!(first.slots[0].replaced.map(|id| id.0), Some(1));
+        assert_eq!(second.slots[0].replaced, Some(first.slots[0].generation));
+    });
+}
+
+#[test]
+fn a_module_that_fails_more_than_it_may_is_taken_back() {
+    let keys = ", swap: { trial: { for: 1h, min-calls: 20, errors: 5% } }";
+    let (rack, backend) = slot(keys, answers(1));
+    let told = events(&rack);
+    let count = AtomicU64::new(0);
+    let flaky = Script::new().function("f", move |_, _| {
+        if count.fetch_add(1, Ordering::SeqCst) % 5 == 4 {
+            return Err(Error::new(Code::Raised, "Now and then"));
+        }
+        Ok(Value::Int(2))
+    });
+    backend.module("a", flaky);
+    reload(&rack).unwrap();
+    assert!(matches!(told.recv().unwrap(), Event::Swapped { .. }));
+    for _ in 0..20 {
+        let _ = f(&rack, "a");
+    }
+    let Event::RolledBack { slots, why, .. } = told.recv().unwrap() else { panic!("not rolled back") };
+    assert_eq!(slots[0].generation.0, 1);
+    expect!["20.0% of its calls failed, 0.0% before"].assert_eq(why.unwrap().message());
+    assert_eq!(f(&rack, "a").unwrap(), Value::Int(1));
+}
+
+#[test]
+fn what_is_unloaded_is_stopped_and_loaded_anew_when_it_is_called() {
+    let (rack, backend) = slot("", answers(1));
+    assert_eq!(rack.unload(&name("a"), Asked::default()).unwrap(), Before::Stopped);
+    assert_eq!(rack.unload(&name("a"), Asked::default()).unwrap(), Before::Nothing);
+    expect!["start python:a, stop a"].assert_eq(&lives(&backend));
+    backend.module("a", answers(2));
+    assert_eq!(f(&rack, "a").unwrap(), Value::Int(2));
+}
+
+#[test]
+fn a_rack_that_is_stopped_during_a_swap_leaves_nothing_running() {
+    for keys in ["", ", swap: { state: exclusive }", ", swap: { overlap: false }"] {
+        let (rack, backend) = slot(keys, answers(1));
+        let gate = Gate::new();
+        let inside = gate.clone();
+        backend.module(
+            "a",
+            answers(2).on_start(move |_| {
+                inside.pass();
+                Ok(())
+            }),
+        );
+        std::thread::scope(|scope| {
+            let swap = scope.spawn(|| reload(&rack));
+            gate.arrived(1);
+            rack.stop();
+            gate.open();
+            assert_eq!(swap.join().unwrap().unwrap_err().error.code(), Code::RackStopped, "{keys}");
+        });
+        assert_eq!(f_error(&rack), Code::RackStopped, "{keys}");
+        let record = backend.record();
+        let count = |what: &str| record.iter().filter(|entry| entry.starts_with(what)).count();
+        assert_eq!(count("start"), count("stop"), "{keys}: {record:?}");
+    }
+}
+
+fn f_error(rack: &Rack) -> Code {
+    let bound = rack.slot("a").unwrap().function(Some("f"));
+    bound.and_then(|bound| bound.call(Call::new(&[]))).unwrap_err().code()
+}
+
+#[test]
+fn another_plan_for_a_slot_is_served_from_the_switch_on() {
+    let (rack, backend) = slot("", answers(1));
+    backend.module("other", answers(7));
+    let text = modrack_core::plan::RackText {
+        file: "rack.yaml".into(),
+        root: "/nowhere".into(),
+        format: modrack_core::plan::TextFormat::Yaml,
+        bytes: b"rack: 1\nslots: { a: { use: 'python:other' } }\n".to_vec(),
+    };
+    let ask = modrack_core::plan::Ask { env: &|_| None, read: &|_| Err("no files".into()) };
+    let plan = RackPlan::parse(&text, &[], &ask).unwrap().slots.swap_remove(&name("a")).unwrap();
+    let swapped = rack.swap(&Swap::to(plan)).unwrap();
+    assert_eq!(swapped.slots[0].module, "other");
+    assert_eq!(f(&rack, "a").unwrap(), Value::Int(7));
+    assert_eq!(rack.slot("a").unwrap().plan().use_text, "python:other");
+}
