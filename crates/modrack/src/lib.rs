@@ -14,6 +14,7 @@ mod module;
 #[cfg(feature = "flow")]
 mod pipelines;
 mod rack;
+mod swaps;
 pub mod text;
 mod values;
 
@@ -22,7 +23,8 @@ pub use modrack_core::contract;
 pub use modrack_core::plan;
 pub use modrack_core::{
     Args, Backend, BackendName, Call, Cancel, Code, Description, Error, Function as BackendFunction,
-    Instance, Kind, Manifest, Map, Phase, Place, Result, Results, Signature, SlotName, Text, Type, Value,
+    Instance, Kind, Manifest, Map, Origin, Phase, Place, Result, Results, Signature, SlotName, Text, Type,
+    Value,
 };
 #[cfg(feature = "flow")]
 pub use modrack_flow as flow;
@@ -30,7 +32,10 @@ pub use modrack_flow as flow;
 pub use modrack_native as native;
 #[cfg(feature = "python")]
 pub use modrack_python as python;
-pub use modrack_runtime::{Bound, Catalog, CatalogEntry, Figures, SlotStats};
+pub use modrack_runtime::{
+    Asked, Before, Bound, Catalog, CatalogEntry, Event, Figures, Keeper, Kept, Served, SlotStats, Step, Swap,
+    SwapFailed, Swapped,
+};
 #[cfg(feature = "wasm")]
 pub use modrack_wasm as wasm;
 

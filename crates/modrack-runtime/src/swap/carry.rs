@@ -1,21 +1,33 @@
 //! State, from the old module to the new one. It is data, and no more of it than may be.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use modrack_core::plan::SwapPlan;
-use modrack_core::{Call, Phase, Result, State, Value};
+use modrack_core::{Call, Chain, Phase, Result, State, Value};
 
+use super::guarded;
 use crate::error;
 use crate::generation::Generation;
 use crate::instances;
 use crate::rack::RackCore;
 use crate::seat::Seat;
 
-/// What fills `seat` carries over, within its bounds.
+/// What fills `seat` carries over, within its bounds; none when it was let go. An instance that takes one call at a time is
+/// waited for as long as calls are.
 ///
 /// # Errors
-/// What its `export_state` raised; [`modrack_core::Code::StateTooLarge`]; state that is not data.
-pub(super) fn out(seat: &Seat, rules: &SwapPlan) -> Result<Option<State>> {
+/// Unless forced: what its `export_state` raised; [`modrack_core::Code::StateTooLarge`]; state that is not data; an instance
+/// that was not free in time.
+pub(super) fn out(seat: &Seat, rules: &SwapPlan, force: bool) -> Result<Option<State>> {
+    let bounds = Call { deadline: Instant::now().checked_add(rules.drain), ..Call::default() };
+    match Chain::bounded(&bounds, || guarded(|| export(seat, rules))) {
+        Err(_) if force => Ok(None),
+        exported => exported,
+    }
+}
+
+fn export(seat: &Seat, rules: &SwapPlan) -> Result<Option<State>> {
     let Some(from) = seat.generation() else { return Ok(None) };
     if !instances::has_state(instances::policy(seat.plan(), &from.checked().description)) {
         return Ok(None);

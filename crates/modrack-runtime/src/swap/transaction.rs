@@ -166,7 +166,7 @@ impl<'a> Transaction<'a> {
     fn carry(&self, m: &mut Member) -> Result<()> {
         let Some(new) = m.new.generation().filter(|_| m.carries) else { return Ok(()) };
         if !m.stopped {
-            m.state = carry::out(&m.old, &m.rules)?;
+            m.state = carry::out(&m.old, &m.rules, self.force)?;
         }
         if let Some(state) = m.state.clone() {
             m.carried = self.as_coming(|| carry::over(self.rack, state, new, &m.rules, self.force))?;
@@ -204,9 +204,9 @@ impl<'a> Transaction<'a> {
         if self.members.iter().all(|m| m.rules.overlap) {
             return Ok(());
         }
-        self.each_mut(Step::Carry, |_, m| {
+        self.each_mut(Step::Carry, |this, m| {
             if !m.rules.overlap {
-                m.state = carry::out(&m.old, &m.rules)?;
+                m.state = carry::out(&m.old, &m.rules, this.force)?;
             }
             Ok(())
         })?;

@@ -1,0 +1,44 @@
+//! Replacing what fills slots while they are called, going back, and being told of it.
+
+use modrack_core::{Result, SlotName};
+use modrack_runtime::{Asked, Before, Event, Kept, Swap, SwapFailed, Swapped};
+
+use crate::Rack;
+
+impl Rack {
+    /// Replaces what fills slots, all of them or none, while they are being called.
+    ///
+    /// Gives back control when the new modules serve and the old ones have been drained, parked or left to the rack.
+    ///
+    /// # Errors
+    /// The step that failed, and why: what served before serves still.
+    pub fn swap(&self, swap: &Swap) -> Result<Swapped, SwapFailed> {
+        self.runtime().swap(swap)
+    }
+
+    /// Goes back to what filled the slot before its last swap, and those that were replaced with it.
+    ///
+    /// # Errors
+    /// [`crate::Code::NothingBefore`] when it is not kept any more, or what carrying state back failed with.
+    pub fn rollback(&self, slot: &SlotName, asked: Asked) -> Result<Swapped, SwapFailed> {
+        self.runtime().rollback(slot, asked)
+    }
+
+    /// Stops what fills the slot, once its calls have ended. The next call loads it anew.
+    ///
+    /// # Errors
+    /// A slot that is not there; of a slot with `overlap: false`, calls that did not end in time.
+    pub fn unload(&self, slot: &SlotName, asked: Asked) -> Result<Before, SwapFailed> {
+        self.runtime().unload(slot, asked)
+    }
+
+    /// The generations that serve no new calls and are not stopped.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.runtime().kept()
+    }
+
+    /// Has `tell` told what happens in the rack, on the threads on which it happens.
+    pub fn observe(&self, tell: impl Fn(&Event) + Send + Sync + 'static) {
+        self.runtime().observe(tell);
+    }
+}
