@@ -2,14 +2,13 @@
 //!
 //! A table that was pinned lives exactly as long as its last pin; its drop is what ends a grace period. Only
 //! publishing and looking for an older table take a lock, and no foreign code runs under it. Nothing here knows what a table is for.
+//! `tests/cell` runs this file under a model checker.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-
-use arc_swap::{ArcSwap, Guard};
 
 use crate::grace::Grace;
+use crate::sync::{Arc, ArcSwap, Guard, Mutex, MutexGuard, PoisonError, Weak};
 
 /// What a cell must know of a table.
 pub(crate) trait Table {

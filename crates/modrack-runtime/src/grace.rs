@@ -2,8 +2,9 @@
 //!
 //! A table tells of its end when it is dropped; who waits looks again then. No foreign code runs under the lock.
 
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::sync::{Condvar, Mutex, PoisonError};
 
 /// What ends of tables are told to, and who waits for them.
 #[derive(Default)]
@@ -29,17 +30,17 @@ impl Grace {
                 Look::Done(given) => return given,
                 Look::Again(within) => within,
             };
-            let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            let unchanged = |told: &mut u64| *told == seen;
-            match within {
-                None => {
-                    drop(self.changed.wait_while(told, unchanged).unwrap_or_else(PoisonError::into_inner))
-                }
-                Some(within) => drop(
-                    self.changed
-                        .wait_timeout_while(told, within, unchanged)
-                        .unwrap_or_else(PoisonError::into_inner),
-                ),
+            let until = within.and_then(|within| Instant::now().checked_add(within));
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            // Told since the look began: it may have come too late for it.
+            while *told == seen {
+                told = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                    None => self.changed.wait(told).unwrap_or_else(PoisonError::into_inner),
+                    Some(left) if left.is_zero() => break,
+                    Some(left) => {
+                        self.changed.wait_timeout(told, left).unwrap_or_else(PoisonError::into_inner).0
+                    }
+                };
             }
         }
     }

@@ -34,6 +34,7 @@ mod seat;
 mod service;
 mod slot;
 mod swap;
+mod sync;
 mod table;
 mod tables;
 mod verify;

@@ -1,0 +1,191 @@
+//! The cell of the slot table and its grace periods, in every order in which threads can go through them.
+//!
+//! The files are those of the crate; what they are made of is the model checker's (`sync`). What this does not look at is
+//! the inside of the atomic pointer, which is another crate's: here it is a lock with the same promises.
+
+#[path = "../../src/cell.rs"]
+mod cell;
+#[path = "../../src/grace.rs"]
+mod grace;
+mod sync;
+
+use std::sync::OnceLock;
+
+use cell::{Table, TableCell};
+use grace::{Grace, Look};
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread;
+use sync::Arc;
+
+/// A table that holds only what tables tell each other apart by.
+struct Numbered {
+    version: u64,
+    /// What it was made of, as the tables of swaps that are under way have it.
+    _base: Option<Arc<Numbered>>,
+    grace: OnceLock<Arc<Grace>>,
+}
+
+impl Numbered {
+    fn new(version: u64) -> Self {
+        Self { version, _base: None, grace: OnceLock::new() }
+    }
+}
+
+impl Table for Numbered {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn end_tells(&self, grace: &Arc<Grace>) {
+        let _ = self.grace.set(grace.clone());
+    }
+}
+
+impl Drop for Numbered {
+    fn drop(&mut self) {
+        if let Some(grace) = self.grace.get() {
+            grace.tell();
+        }
+    }
+}
+
+/// A cell, and which versions were stopped: bit by bit.
+struct Rack {
+    cell: TableCell<Numbered>,
+    stopped: AtomicUsize,
+}
+
+impl Rack {
+    fn new() -> std::sync::Arc<Self> {
+        let cell = TableCell::new(Numbered::new(1));
+        assert_ne!(cell.id(), 0, "0 is no cell");
+        std::sync::Arc::new(Self { cell, stopped: AtomicUsize::new(0) })
+    }
+
+    /// Publishes the next table, waits for the calls of those from `since` on, and stops what they had.
+    fn swap(&self, since: u64) {
+        let version = self.cell.publish(|table| {
+            let next = Numbered::new(table.version + 1);
+            let version = next.version;
+            (Some(next), version)
+        });
+        self.cell.grace().wait(|| match self.cell.is_pinned_between(since, version) {
+            true => Look::Again(None),
+            false => Look::Done(()),
+        });
+        for old in since..version {
+            self.stopped.fetch_or(1 << old, Ordering::AcqRel);
+        }
+    }
+
+    /// What a call on `version` may count on for as long as it has it pinned.
+    fn runs(&self, version: u64) {
+        assert_eq!(
+            self.stopped.load(Ordering::Acquire) & (1 << version),
+            0,
+            "{version} was stopped in a call"
+        );
+    }
+}
+
+/// Runs `run` in every order that takes a thread off at most three times where it would have gone on.
+fn check(run: impl Fn() + Send + Sync + 'static) {
+    let mut checker = loom::model::Builder::new();
+    checker.preemption_bound = Some(3);
+    checker.check(run);
+}
+
+#[test]
+fn what_a_call_has_pinned_is_not_stopped_before_it_ends() {
+    check(|| {
+        let rack = Rack::new();
+        let caller = rack.clone();
+        let call = thread::spawn(move || {
+            let pinned = caller.cell.pin();
+            let version = pinned.version;
+            caller.runs(version);
+            thread::yield_now();
+            caller.runs(version);
+        });
+        rack.swap(1);
+        // Whoever comes from here on finds the new one.
+        assert_eq!(rack.cell.pin().version, 2);
+        call.join().expect("the call ends");
+    });
+}
+
+#[test]
+fn a_call_within_a_call_finds_the_table_of_the_outer_one() {
+    check(|| {
+        let rack = Rack::new();
+        let caller = rack.clone();
+        let call = thread::spawn(move || {
+            let pinned = caller.cell.pin();
+            let outer = pinned.version;
+            let now = caller.cell.pin();
+            let inner = if now.version == outer {
+                outer
+            } else {
+                caller.cell.at(outer).expect("it is pinned by the outer call").version
+            };
+            assert_eq!(inner, outer);
+            caller.runs(inner);
+        });
+        rack.swap(1);
+        call.join().expect("the call ends");
+    });
+}
+
+#[test]
+fn swaps_that_follow_each_other_stop_what_they_replaced_and_nothing_later() {
+    check(|| {
+        let rack = Rack::new();
+        let caller = rack.clone();
+        let call = thread::spawn(move || {
+            let pinned = caller.cell.pin();
+            caller.runs(pinned.version);
+        });
+        let swapper = rack.clone();
+        let other = thread::spawn(move || {
+            let kept = swapper.cell.pin().keep();
+            swapper.runs(kept.version);
+        });
+        rack.swap(1);
+        rack.swap(2);
+        call.join().expect("the call ends");
+        other.join().expect("the call ends");
+        assert!(!rack.cell.is_pinned_between(1, 3));
+    });
+}
+
+#[test]
+fn a_table_of_a_swap_under_way_keeps_what_it_was_made_of() {
+    check(|| {
+        let rack = Rack::new();
+        let starter = rack.clone();
+        // What a new module calls while it starts: a table over what is current then, with a number of its own.
+        let start = thread::spawn(move || {
+            let base = starter.cell.pin().keep();
+            let version = base.version;
+            let over = Numbered { version: 7, _base: Some(base), grace: OnceLock::new() };
+            let table = starter.cell.admit(over);
+            assert!(starter.cell.at(7).is_some());
+            starter.runs(version);
+            drop(table);
+        });
+        rack.swap(1);
+        start.join().expect("it starts");
+    });
+}
+
+#[test]
+fn who_waits_is_told_however_late_the_last_call_ends() {
+    // A wait that is never told would be found as threads that wait for each other for good.
+    check(|| {
+        let rack = Rack::new();
+        let pinned = rack.cell.pin().keep();
+        let ending = thread::spawn(move || drop(pinned));
+        rack.swap(1);
+        ending.join().expect("it ends");
+    });
+}
