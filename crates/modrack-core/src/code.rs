@@ -221,6 +221,18 @@ codes! {
 
     // modrack itself.
     Interrupted = "M0801", Cancelled, "Interrupted";
+
+    // What a rack remembers, and the files that it watches.
+    StateUnwritable = "M0811", Io, "The state cannot be written";
+    StateInUse = "M0812", Config, "The state is another process's";
+    StateNewer = "M0813", Config, "The state was written by a newer modrack";
+    StateDamaged = "M0814", Data, "The state is damaged";
+    ContentGone = "M0815", NotFound, "The content is not kept";
+    ContentDamaged = "M0816", Data, "Kept content is damaged";
+    UnknownEntry = "M0817", NotFound, "The history has no such entry";
+    WatchRefused = "M0821", Io, "The system does not watch the files";
+
+    // A mistake of ours.
     Internal = "M0901", Internal, "A mistake in modrack";
 }
 

@@ -1,0 +1,1 @@
+//! Tells a rack when the content of its files has changed.
