@@ -88,7 +88,8 @@ fn what_can_be_read_of_a_damaged_state_is_taken_over() {
         let middle = file.metadata().unwrap().len() / 2 / 4096 * 4096;
         file.write_all_at(&[0xff; 4096], middle).unwrap();
     });
-    assert!(cut > 0 || hole > 0, "{cut} {hole}");
+    println!("of 40 entries {cut} are left when the end is cut off, {hole} when a page is lost");
+    assert!(cut >= 20 && hole >= 20, "{cut} {hole}");
 }
 
 #[test]

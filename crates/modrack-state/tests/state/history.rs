@@ -199,6 +199,9 @@ fn others_read_while_one_writes() {
     // What reads does not keep the one who writes from ending.
     drop(state);
     assert_eq!(reader.history(None, 100).unwrap().len(), 50);
+    drop(reader);
+    let reader = Reader::open(&bench.state_folder()).unwrap().unwrap();
+    assert_eq!(reader.history(None, 100).unwrap().len(), 50);
     bench.state();
 }
 
