@@ -11,10 +11,10 @@ use rusqlite::{Connection, params};
 
 use crate::database;
 use crate::record::Collected;
-use crate::state::State;
+use crate::state::RackState;
 
-impl State {
-    /// Cleans up what is kept beyond the settings, the oldest first. What was [kept](State::keep) or loaded here and not let go is
+impl RackState {
+    /// Cleans up what is kept beyond the settings, the oldest first. What was [kept](RackState::keep) or loaded here and not let go is
     /// not touched; nor is any content as long as a damaged database lies in the folder, which may name it.
     ///
     /// # Errors

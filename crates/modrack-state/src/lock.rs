@@ -1,4 +1,4 @@
-//! Who may write a state: one process, and in it one [`crate::State`].
+//! Who may write a state: one process, and in it one [`crate::RackState`].
 //!
 //! The lock is a record lock of the system, because that is held by the process alone: it goes however the process ends, and a
 //! child that was forked off and lives on does not have it, as it would have one that goes with an open file. Within a process it does not count, so

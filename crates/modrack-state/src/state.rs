@@ -33,14 +33,14 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Opened {
     /// The state.
-    pub state: State,
+    pub state: RackState,
     /// What went wrong and stops nobody: a damaged database was put aside.
     pub warning: Option<Error>,
 }
 
 /// A state that this process writes.
 #[derive(Debug)]
-pub struct State {
+pub struct RackState {
     pub(crate) reader: Reader,
     pub(crate) settings: Settings,
     /// The state folder; none in memory.
@@ -60,7 +60,7 @@ impl Default for Settings {
     }
 }
 
-impl State {
+impl RackState {
     /// The state in a folder, which is made if it is not there. Changes that a process began and did not end are noted as
     /// interrupted.
     ///
@@ -184,7 +184,8 @@ impl State {
         self.write(|database| insert(database, at, change, &Outcome::Begun))
     }
 
-    /// Remembers how a change that was begun ended. `slots` is what became of them, where that is another than was meant.
+    /// Remembers how a change that was begun ended. `slots` is what became of them; where it is empty, as it may be when nothing did,
+    /// the entry goes on to tell what was meant.
     ///
     /// # Errors
     /// As for [`begin`](Self::begin); [`modrack_core::Code::UnknownEntry`] for one that is not there or has ended.
@@ -196,8 +197,10 @@ impl State {
                 return Ok(false);
             }
             end(database, id, outcome)?;
-            database.execute("DELETE FROM history_slot WHERE entry = ?1", [id.0])?;
-            fill(database, at, id, outcome, slots)?;
+            if !slots.is_empty() {
+                database.execute("DELETE FROM history_slot WHERE entry = ?1", [id.0])?;
+                fill(database, at, id, outcome, slots)?;
+            }
             Ok(true)
         })?;
         if ended { Ok(()) } else { Err(error::unknown(&format!("entry {} that goes on", id.0))) }

@@ -1,6 +1,6 @@
 //! What files there are and what is in them. The engine asks here, and tests give answers of their own.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -51,11 +51,15 @@ impl Disk for Real {
 
     fn read(&self, path: &Path) -> Found {
         // A folder that has taken a file's place is no file, and reading from a pipe would not end.
-        let read = fs::metadata(path).and_then(|meta| {
-            if meta.is_file() { fs::read(path) } else { Err(io::Error::other("it is not a file")) }
-        });
-        match read {
-            Ok(bytes) => Found::Content(ContentHash::from_hex(&blake3::hash(&bytes).to_hex())),
+        let hash = || {
+            if !fs::metadata(path)?.is_file() {
+                return Err(io::Error::other("it is not a file"));
+            }
+            // Bit by bit: a module may be large.
+            Ok(blake3::Hasher::new().update_reader(File::open(path)?)?.finalize())
+        };
+        match hash() {
+            Ok(hash) => Found::Content(ContentHash::from_hex(&hash.to_hex())),
             Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Found::Gone
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use modrack_core::{ContentHash, Description, Origin, SlotName};
-use modrack_state::{Action, Change, Filling, Opened, Settings, SlotChange, Standing, State, hash_of};
+use modrack_state::{Action, Change, Filling, Opened, RackState, Settings, SlotChange, Standing, hash_of};
 use tempfile::TempDir;
 
 /// Folders for a state and for modules.
@@ -24,18 +24,18 @@ impl Bench {
     }
 
     pub(crate) fn opened(&self, settings: Settings) -> Opened {
-        State::open(&self.state_folder(), settings).unwrap()
+        RackState::open(&self.state_folder(), settings).unwrap()
     }
 
     /// The state, with no complaint.
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> RackState {
         let opened = self.opened(settings());
         assert!(opened.warning.is_none(), "{:?}", opened.warning);
         opened.state
     }
 
     /// Writes a module of one file and has it kept.
-    pub(crate) fn keep(&self, state: &State, name: &str, bytes: &[u8]) -> Filling {
+    pub(crate) fn keep(&self, state: &RackState, name: &str, bytes: &[u8]) -> Filling {
         keep(state, &self.folder.path().join("modules"), name, bytes)
     }
 }
@@ -50,7 +50,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// Writes a module of one file and has it kept.
-pub(crate) fn keep(state: &State, modules: &Path, name: &str, bytes: &[u8]) -> Filling {
+pub(crate) fn keep(state: &RackState, modules: &Path, name: &str, bytes: &[u8]) -> Filling {
     fs::create_dir_all(modules).unwrap();
     let path = modules.join(name);
     fs::write(&path, bytes).unwrap();

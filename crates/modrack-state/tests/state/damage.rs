@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use modrack_core::Code;
-use modrack_state::{Outcome, Reader, State};
+use modrack_state::{Outcome, RackState, Reader};
 
 use crate::bench::{Bench, Random, settings, slot, swap};
 
@@ -102,7 +102,7 @@ fn a_page_lost_anywhere_stops_nobody() {
         let pages = file.metadata().unwrap().len() / 4096;
         let page = random.below(pages);
         file.write_all_at(&[0x5a; 4096], page * 4096).unwrap();
-        let opened = State::open(&bench.state_folder(), settings());
+        let opened = RackState::open(&bench.state_folder(), settings());
         let opened = opened.unwrap_or_else(|why| panic!("seed {seed}, round {round}, page {page}: {why:?}"));
         // A page that nothing uses may be lost without anybody knowing.
         drop(opened.warning);
@@ -120,7 +120,7 @@ fn a_newer_state_is_refused_and_left_as_it_is() {
     drop(newer);
     let before = fs::read(database(&bench)).unwrap();
     for why in [
-        State::open(&bench.state_folder(), settings()).unwrap_err(),
+        RackState::open(&bench.state_folder(), settings()).unwrap_err(),
         Reader::open(&bench.state_folder()).unwrap_err(),
     ] {
         assert_eq!(why.code(), Code::StateNewer);
@@ -135,7 +135,7 @@ fn a_folder_that_cannot_be_one_is_an_error_that_names_the_alternatives() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     for place in [file.clone(), file.join("below")] {
-        let why = State::open(&place, settings()).unwrap_err();
+        let why = RackState::open(&place, settings()).unwrap_err();
         assert_eq!(why.code(), Code::StateUnwritable);
         let hint = why.hint_text().unwrap();
         for alternative in ["`state:`", "`MODRACK_STATE`", "`state: memory`"] {
@@ -148,7 +148,7 @@ fn a_folder_that_cannot_be_one_is_an_error_that_names_the_alternatives() {
 fn a_second_writer_is_refused() {
     let bench = Bench::new();
     let state = bench.state();
-    let why = State::open(&bench.state_folder(), settings()).unwrap_err();
+    let why = RackState::open(&bench.state_folder(), settings()).unwrap_err();
     assert_eq!(why.code(), Code::StateInUse);
     drop(state);
     bench.state();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use modrack_core::{Code, Error};
-use modrack_state::{Action, Change, EntryId, Failed, Outcome, Reader, SlotChange, Standing, State};
+use modrack_state::{Action, Change, EntryId, Failed, Outcome, RackState, Reader, SlotChange, Standing};
 
 use crate::bench::{Bench, filling, settings, slot, some_hash, swap};
 
@@ -68,27 +68,32 @@ fn what_happened_is_told_newest_first_also_after_it_was_opened_again() {
 fn what_was_begun_and_not_ended_was_interrupted() {
     let bench = Bench::new();
     let [one, two] = [filling("a.py", b"1"), filling("a.py", b"2")];
-    let (ended, cut) = {
+    let why = Error::new(Code::ImportFailed, "No");
+    let (ended, failed, cut) = {
         let state = bench.state();
         let ended = state.begin(&swap(&[("a", None, &one)])).unwrap();
         let change = swap(&[("a", Some(&one), &two)]);
         state.finish(ended, &Outcome::Done, &change.slots).unwrap();
         let again = state.finish(ended, &Outcome::Done, &[]).unwrap_err();
         assert_eq!(again.code(), Code::UnknownEntry);
-        (ended, state.begin(&change).unwrap())
+        let failed = state.begin(&change).unwrap();
+        state.finish(failed, &Outcome::Failed(Failed::new(None, "start", &why)), &[]).unwrap();
+        (ended, failed, state.begin(&change).unwrap())
     };
     let state = bench.state();
     let outcome = |id| state.read().entry(id).unwrap().outcome;
     assert_eq!((outcome(ended), outcome(cut)), (Outcome::Done, Outcome::Interrupted));
-    // What really became of the slot, not what was meant at first.
-    assert_eq!(state.read().entry(ended).unwrap().slots[0].to.as_ref(), Some(&two));
+    // What really became of the slot, not what was meant at first; and what was meant, where nothing became of it.
+    for id in [ended, failed, cut] {
+        assert_eq!(state.read().entry(id).unwrap().slots[0].to.as_ref(), Some(&two), "{id:?}");
+    }
 }
 
 #[test]
 fn the_last_good_set_is_what_stood_its_trial() {
     let bench = Bench::new();
     let [one, two] = [filling("a.py", b"1"), filling("a.py", b"2")];
-    let good = |state: &State| -> Vec<(String, bool)> {
+    let good = |state: &RackState| -> Vec<(String, bool)> {
         let good = state.read().last_good().unwrap();
         good.into_iter().map(|good| (good.slot.to_string(), good.filling == two)).collect()
     };
@@ -103,7 +108,7 @@ fn the_last_good_set_is_what_stood_its_trial() {
     }
     let state = bench.state();
     assert_eq!(good(&state), [is("a", true), is("b", false)]);
-    let since = |state: &State| state.read().last_good().unwrap()[0].since;
+    let since = |state: &RackState| state.read().last_good().unwrap()[0].since;
     let before = since(&state);
     state.settle([(&slot("a"), &two)]).unwrap();
     assert_eq!(since(&state), before, "nothing changed");
@@ -115,7 +120,7 @@ fn the_last_good_set_is_what_stood_its_trial() {
 fn an_override_lasts_until_the_slots_text_changes() {
     let bench = Bench::new();
     let [one, two] = [filling("a.py", b"1"), filling("b.py", b"2")];
-    let record = |state: &State, name: &str, standing: Standing, outcome: &Outcome| {
+    let record = |state: &RackState, name: &str, standing: Standing, outcome: &Outcome| {
         let (from, to) = (one.hash.clone(), Some(two.clone()));
         let slots = vec![SlotChange { slot: slot(name), from, to, standing }];
         let (who, why) = ("anna".into(), String::new());
@@ -123,7 +128,7 @@ fn an_override_lasts_until_the_slots_text_changes() {
         state.record(&change, outcome).unwrap()
     };
     let over = || Standing::Override { declared: some_hash("text") };
-    let names = |state: &State| -> Vec<String> {
+    let names = |state: &RackState| -> Vec<String> {
         let overrides = state.read().overrides().unwrap();
         overrides.into_iter().map(|over| over.slot.to_string()).collect()
     };
@@ -207,7 +212,7 @@ fn others_read_while_one_writes() {
 
 #[test]
 fn a_state_in_memory_forgets() {
-    let state = State::memory(settings()).unwrap();
+    let state = RackState::memory(settings()).unwrap();
     let modules = tempfile::tempdir().unwrap();
     let one = crate::bench::keep(&state, modules.path(), "a.py", b"1");
     state.record(&swap(&[("a", None, &one)]), &Outcome::Done).unwrap();

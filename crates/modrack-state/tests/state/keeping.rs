@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use modrack_core::{Attr, Code, ContentHash, Error, Origin};
-use modrack_state::{Filling, Outcome, Settings, State};
+use modrack_state::{Filling, Outcome, RackState, Settings};
 
 use crate::bench::{Bench, described, filling, settings, slot, some_hash, swap};
 
@@ -15,7 +15,7 @@ fn path_of(origin: &Origin) -> PathBuf {
     }
 }
 
-fn load(state: &State, filling: &Filling) -> Result<Vec<u8>, Error> {
+fn load(state: &RackState, filling: &Filling) -> Result<Vec<u8>, Error> {
     let origin = state.kept(filling.hash.as_ref().unwrap(), None)?;
     Ok(fs::read(path_of(&origin)).unwrap())
 }
@@ -112,7 +112,7 @@ fn a_damaged_file_is_said_and_kept_anew() {
 }
 
 /// What is still kept of three modules of ten bytes each, which served one after the other, and how many files went.
-fn after_cleaning(budget: u64, entries: u32, prepare: impl Fn(&State, &[Filling; 3])) -> (Vec<u8>, u64) {
+fn after_cleaning(budget: u64, entries: u32, prepare: impl Fn(&RackState, &[Filling; 3])) -> (Vec<u8>, u64) {
     let bench = Bench::new();
     let modules = {
         let state = bench.state();
@@ -140,7 +140,7 @@ fn after_cleaning(budget: u64, entries: u32, prepare: impl Fn(&State, &[Filling;
 
 #[test]
 fn what_nothing_names_goes_and_of_the_history_the_oldest() {
-    let nothing = |_: &State, _: &[Filling; 3]| {};
+    let nothing = |_: &RackState, _: &[Filling; 3]| {};
     // The first served before the history begins.
     assert_eq!(after_cleaning(100, 10, nothing), (vec![2, 3], 1));
     assert_eq!(after_cleaning(19, 10, nothing), (vec![3], 2));
@@ -150,16 +150,16 @@ fn what_nothing_names_goes_and_of_the_history_the_oldest() {
 
 #[test]
 fn what_is_in_force_stays_whatever_it_takes() {
-    let good = |state: &State, modules: &[Filling; 3]| {
+    let good = |state: &RackState, modules: &[Filling; 3]| {
         state.settle([(&slot("a"), &modules[0])]).unwrap();
     };
     assert_eq!(after_cleaning(0, 10, good), (vec![1], 2));
     assert_eq!(after_cleaning(20, 10, good), (vec![1, 3], 1));
-    let loaded = |state: &State, modules: &[Filling; 3]| {
+    let loaded = |state: &RackState, modules: &[Filling; 3]| {
         load(state, &modules[1]).unwrap();
     };
     assert_eq!(after_cleaning(0, 10, loaded), (vec![2], 2));
-    let let_go = |state: &State, modules: &[Filling; 3]| {
+    let let_go = |state: &RackState, modules: &[Filling; 3]| {
         load(state, &modules[1]).unwrap();
         state.release(modules[1].hash.as_ref().unwrap());
     };

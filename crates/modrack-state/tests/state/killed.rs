@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use modrack_core::Code;
-use modrack_state::{Good, Outcome, Reader, State};
+use modrack_state::{Good, Outcome, RackState, Reader};
 
 use crate::bench::{Bench, Random, filling, keep, settings, slot, swap};
 
@@ -26,7 +26,7 @@ fn bytes(swap: usize) -> Vec<u8> {
 }
 
 /// Swaps both slots to the module of this number, and has it stand its trial.
-fn do_swap(state: &State, modules: &Path, n: usize) {
+fn do_swap(state: &RackState, modules: &Path, n: usize) {
     let before = (n > 0).then(|| filling("a.py", &bytes(n - 1)));
     let now = keep(state, modules, "a.py", &bytes(n));
     let change = swap(&[("a", before.as_ref(), &now), ("b", before.as_ref(), &now)]);
@@ -42,7 +42,7 @@ fn do_swap(state: &State, modules: &Path, n: usize) {
 }
 
 /// The number of the swap whose set is the last good one; none before the first. The set is whole, with its bytes.
-fn last_good(state: &State, what: &str) -> Option<usize> {
+fn last_good(state: &RackState, what: &str) -> Option<usize> {
     let good = state.read().last_good().unwrap();
     let [Good { filling: a, .. }, Good { filling: b, .. }] = good.as_slice() else {
         assert!(good.is_empty(), "{what}: {good:?}");
@@ -62,7 +62,7 @@ fn last_good(state: &State, what: &str) -> Option<usize> {
 fn the_process_that_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let from: usize = std::env::var(FROM).unwrap().parse().unwrap();
-    let state = State::open(Path::new(&folder), settings()).unwrap().state;
+    let state = RackState::open(Path::new(&folder), settings()).unwrap().state;
     let modules = Path::new(&folder).with_file_name("modules");
     for n in from.. {
         do_swap(&state, &modules, n);
@@ -86,9 +86,9 @@ fn a_process_that_is_killed_at_any_moment_leaves_the_last_good_set_whole() {
     while next < SWAPS {
         let mut child = start(&folder, next);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // So many swaps are answered, and then the process dies within some milliseconds, about what a swap takes.
+        // So many swaps are answered, and then the process dies within some milliseconds, about as many as a swap takes.
         let answers = random.below(4) as usize;
-        let within = Duration::from_micros(random.below(12_000));
+        let within = Duration::from_micros(random.below(40_000));
         let mut answered = next;
         while answered < next + answers {
             let line = lines.next().unwrap_or_else(|| panic!("seed {seed}: the process ended")).unwrap();
@@ -108,7 +108,7 @@ fn a_process_that_is_killed_at_any_moment_leaves_the_last_good_set_whole() {
         kills += 1;
 
         let what = format!("seed {seed}, kill {kills}, {answered} swaps answered");
-        let opened = State::open(&folder, settings()).unwrap_or_else(|why| panic!("{what}: {why:?}"));
+        let opened = RackState::open(&folder, settings()).unwrap_or_else(|why| panic!("{what}: {why:?}"));
         assert!(opened.warning.is_none(), "{what}: {:?}", opened.warning);
         let state = opened.state;
         let found = last_good(&state, &what).map_or(0, |n| n + 1);
@@ -139,7 +139,7 @@ fn a_lock_goes_with_its_process() {
     let mut child = start(&bench.state_folder(), 0);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     while !lines.next().unwrap().unwrap().ends_with("swap 0") {}
-    let why = State::open(&bench.state_folder(), settings()).unwrap_err();
+    let why = RackState::open(&bench.state_folder(), settings()).unwrap_err();
     let reader = Reader::open(&bench.state_folder()).unwrap().unwrap();
     assert!(!reader.last_good().unwrap().is_empty(), "it is read meanwhile");
     child.kill().unwrap();
@@ -168,7 +168,7 @@ fn a_log_that_is_cut_anywhere_is_a_moment_that_was() {
         let cut = random.below(length + 1);
         fs::File::options().write(true).open(&log).unwrap().set_len(cut).unwrap();
         let what = format!("seed {seed}, round {round}, {cut} of {length} bytes");
-        let opened = State::open(copy.path(), settings()).unwrap_or_else(|why| panic!("{what}: {why:?}"));
+        let opened = RackState::open(copy.path(), settings()).unwrap_or_else(|why| panic!("{what}: {why:?}"));
         assert!(opened.warning.is_none(), "{what}: {:?}", opened.warning);
         // Content of sets before the last may have been cleaned up meanwhile, which a log that was cut does not know.
         let good = opened.state.read().last_good().unwrap();
