@@ -165,7 +165,7 @@ class Modrack:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name in {"PATH", "LD_LIBRARY_PATH", "TMPDIR", "MODRACK_PYTHON_EXTENSION", "SYSTEMROOT"}
+            if name in {"PATH", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT"}
         }
         return {
             **kept,

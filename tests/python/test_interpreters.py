@@ -452,6 +452,12 @@ def test_the_extension_without_components_is_taken_for_slots_that_need_none(modr
 
         def which() -> str:
             return sys.modules["modrack_py"].__spec__.origin.rsplit("/", 1)[1]
+        """,
+    )
+    modrack.write(
+        "with_component.py",
+        """
+        from which import which as loaded
 
 
         class WithComponent:
@@ -459,7 +465,7 @@ def test_the_extension_without_components_is_taken_for_slots_that_need_none(modr
                 self.component = component
 
             def which(self) -> str:
-                return which()
+                return loaded()
         """,
     )
     modrack.write("nothing.wat", "(component)")
@@ -470,9 +476,14 @@ def test_the_extension_without_components_is_taken_for_slots_that_need_none(modr
         slots:
           nothing: { use: ./nothing.wat }
           alone: { use: ./which.py }
-          together: { use: "./which.py:WithComponent", needs: { component: nothing } }
+          together: { use: "./with_component.py:WithComponent", needs: { component: nothing } }
         """,
     )
-    beside = {"MODRACK_PYTHON_EXTENSION": ""}
-    assert modrack("call", "alone", "which", env=beside).json == "libmodrack_py_lean.so"
-    assert modrack("call", "together", "which", env=beside).json == "libmodrack_py.so"
+    assert modrack("call", "alone", "which").json == "libmodrack_py_lean.so"
+    assert modrack("call", "together", "which").json == "libmodrack_py.so"
+    # A catalog that lists components is read alike before and after the interpreter took the command's place.
+    modrack.write("mods/thing.wat", '(component (@custom "modrack" "name = \\"foo\\""))')
+    modrack.write("mods/other.py", "from which import which\n")
+    modrack.write("mods/other.modrack.toml", 'name = "thing"\n')
+    modrack.write("listed.yaml", "rack: 1\ncatalog: [mods]\npython: { path: [.] }\nslots: { m: { use: thing } }\n")
+    assert modrack("-r", "listed.yaml", "call", "m", "which").json == "libmodrack_py.so"

@@ -144,7 +144,7 @@ fn pytest(venv: &Venv, product: &Product) -> Command {
     if let Ok(xtask) = std::env::current_exe() {
         command.env("MODRACK_XTASK", xtask);
     }
-    command.env("MODRACK_COMMAND", &product.command).env("MODRACK_PYTHON_EXTENSION", &product.extension);
+    command.env("MODRACK_COMMAND", &product.command);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     with_guests(command)
 }

@@ -154,7 +154,7 @@ impl Session {
     /// interpreter, the rack's interpreter takes its place and this function does not come back.
     ///
     /// A verb that `looks_at_all` slots, more than those it starts, gets every backend there; another one only gets
-    /// components where a slot that it starts is one.
+    /// components where a slot that it starts is one, or a catalog may list some.
     ///
     /// # Errors
     /// What resolving the slots fails with, and what keeps the interpreter from running.
@@ -172,7 +172,9 @@ impl Session {
             ("because", interpreter.because.clone().into()),
         ];
         self.output.event(Level::Info, "python", &fields);
-        let lean = !looks_at_all && !needed.contains(&BackendName::Wasm);
+        // What a catalog calls a component is known only to who reads components.
+        let has_catalog = !rack.plan().catalog.is_empty();
+        let lean = !looks_at_all && !has_catalog && !needed.contains(&BackendName::Wasm);
         let extension = if lean { Extension::Lean } else { Extension::Whole };
         Err(python_host::become_python(&interpreter, extension, &self.words))
     }

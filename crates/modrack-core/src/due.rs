@@ -29,12 +29,14 @@ impl Due {
     }
 
     /// Says of the failure of `function`, which its backend ended in time, by which limit: a backend is told no more
-    /// than when a call must have ended. What a module says of it in its own words, and what another slot did, stays.
-    pub fn named(self, function: &str, error: Error) -> Error {
+    /// than when a call must have ended. What a module says of it in its own words, or before that time, and what
+    /// another slot did, stays.
+    pub fn named(self, function: &str, error: Error, now: impl FnOnce() -> Instant) -> Error {
         let is_plain = error.code() == Code::TimedOut
             && error.slot_name().is_none()
+            && error.causes().is_empty()
             && error.message() == timed_out(function, None).message();
-        if is_plain && self.limit.is_some() {
+        if is_plain && self.limit.is_some() && self.at.is_none_or(|at| now() >= at) {
             let named = timed_out(function, self.limit);
             return match error.traceback_text() {
                 Some(traceback) => named.traceback(traceback),
@@ -94,19 +96,25 @@ mod tests {
     #[test]
     fn the_limit_is_named_where_only_the_runtime_knows_it() {
         let limit = Some(Duration::from_millis(100));
-        let due = Due { at: None, limit };
+        let now = Instant::now();
+        let due = Due { at: Some(now), limit };
         let inner = SlotName::parse("inner").expect("a name");
         for (error, told) in [
             (timed_out("f", None), "`f` took longer than 100ms"),
             (timed_out("g", None), "`g` took longer than it may"),
             (timed_out("f", None).slot(&inner), "`f` took longer than it may"),
+            (timed_out("f", None).caused_by(&timed_out("f", None)), "`f` took longer than it may"),
             (Error::new(Code::TimedOut, "No train came"), "No train came"),
             (Error::new(Code::Cancelled, "It was given up"), "It was given up"),
         ] {
             let traced = error.traceback("line 3");
-            let named = due.named("f", traced.clone());
+            let named = due.named("f", traced.clone(), || now);
             assert_eq!((named.message(), named.traceback_text()), (told, Some("line 3")));
-            assert_eq!(Due::default().named("f", traced.clone()).message(), traced.message());
+            assert_eq!(named.causes().len(), traced.causes().len());
+            let early = Due { at: now.checked_add(Duration::from_secs(1)), limit };
+            for other in [Due::default(), early] {
+                assert_eq!(other.named("f", traced.clone(), || now).message(), traced.message());
+            }
         }
         assert_eq!(started_late("price", limit).message(), "The start of `price` took longer than 100ms");
     }

@@ -10,7 +10,7 @@ mod glue;
 use modrack_cli::WasmFactory;
 use pyo3::prelude::*;
 
-/// Nothing here makes the backend of components, so that nothing of it is linked.
+/// Nothing here makes the backend of components, so that next to nothing of it is linked.
 const WASM: Option<WasmFactory> = None;
 
 /// The engine and the Python backend of modrack.

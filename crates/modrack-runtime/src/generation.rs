@@ -223,7 +223,8 @@ impl Generation {
     pub(crate) fn in_time(&self, name: &str, function: &dyn Function, mut call: Call<'_>) -> Result<Value> {
         let due = Due::nearer(self.time, call.deadline, Instant::now);
         call.deadline = due.at;
-        let value = Chain::bounded(&call, || function.call(call)).map_err(|error| due.named(name, error))?;
+        let value = Chain::bounded(&call, || function.call(call))
+            .map_err(|error| due.named(name, error, Instant::now))?;
         // A backend that cannot end a call in time is reported late.
         match due.at {
             Some(at) if Instant::now() > at => Err(timed_out(name, due.limit)),

@@ -158,12 +158,13 @@ impl Error {
         *self.0
     }
 
-    /// The class by which a component tells it.
+    /// The class by which a component tells it: never that of arguments that do not fit for a failure that an author
+    /// calls so.
     #[cfg(any(target_family = "wasm", test))]
     pub(crate) fn told_class(&self) -> &str {
         match self.0.what {
             What::BadArguments => BAD_ARGUMENTS,
-            _ => self.class_name().unwrap_or_default(),
+            _ => self.class_name().filter(|class| *class != BAD_ARGUMENTS).unwrap_or_default(),
         }
     }
 
@@ -372,6 +373,7 @@ mod tests {
         assert_eq!(refused.context("It failed").told_class(), "modrack:bad-arguments");
         assert_eq!(Error::new("It failed").told_class(), "");
         assert_eq!(Error::new("It failed").class("TooLate").told_class(), "TooLate");
+        assert_eq!(Error::new("It failed").class(BAD_ARGUMENTS).told_class(), "");
         // What a function looked into by itself is no argument of its own.
         assert_eq!(Error::from(Misfit::said("must be even")).told_class(), "Misfit");
         assert_eq!(Error::from(i8::try_from(300).unwrap_err()).told_class(), "TryFromIntError");

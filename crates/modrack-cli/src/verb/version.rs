@@ -75,7 +75,10 @@ pub(crate) fn run(session: &mut Session) -> Outcome {
     line(
         "extension",
         match extension["error"].as_str() {
-            None => text(&extension["file"]),
+            None => match extension["without_components"].as_str() {
+                Some(lean) => format!("{}, without components {lean}", text(&extension["file"])),
+                None => text(&extension["file"]),
+            },
             Some(error) => format!("{}: {error}", paint.warning("none")),
         },
     );
@@ -95,8 +98,12 @@ fn extension(host: &Host) -> Json {
     if let Some(own) = &host.interpreter {
         return json!({ "file": own.extension });
     }
+    let lean = python_host::extension(python_host::Extension::Lean).ok();
     match python_host::extension(python_host::Extension::Whole) {
-        Ok(path) => json!({ "file": path.display().to_string() }),
+        Ok(path) => json!({
+            "file": path.display().to_string(),
+            "without_components": lean.filter(|lean| *lean != path).map(|lean| lean.display().to_string()),
+        }),
         Err(error) => json!({ "error": error.message(), "hint": error.hint_text() }),
     }
 }
