@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use modrack_core::Error;
 
@@ -16,6 +16,9 @@ use crate::events::Event;
 use crate::grace::{Grace, Look};
 use crate::rack::RackCore;
 use crate::seat::Seat;
+
+/// How often a trial is looked at: calls tell of failures at once, but only now and then of how long they took.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What is kept and waited for, and who looks after it.
 #[derive(Default)]
@@ -178,6 +181,11 @@ impl Parked {
         self.slots.iter().any(|parked| parked.old.slot().index() == slot)
     }
 
+    /// Whether anything would end its trial before its time.
+    fn is_bound(&self) -> bool {
+        self.slots.iter().any(|slot| slot.new.plan().swap.trial.is_bound())
+    }
+
     fn indexes(&self) -> Vec<usize> {
         self.slots.iter().map(|parked| parked.old.slot().index()).collect()
     }
@@ -222,7 +230,8 @@ impl State {
             return Ok(Chore::GoBack(number, why));
         }
         let parked = self.parked.iter().map(|parked| parked.until);
-        Err(parked.chain(self.retiring.iter().filter_map(|retiring| retiring.until)).min())
+        let looks = self.parked.iter().filter(|parked| parked.is_bound()).map(|_| now + LOOK);
+        Err(parked.chain(looks).chain(self.retiring.iter().filter_map(|retiring| retiring.until)).min())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use modrack_core::plan::RackPlan;
@@ -528,6 +528,80 @@ fn a_module_that_fails_more_than_it_may_is_taken_back() {
 }
 
 #[test]
+fn a_module_that_is_slower_than_it_may_be_is_taken_back() {
+    let keys = ", swap: { trial: { for: 1h, min-calls: 20, slower: 2x } }";
+    let (rack, backend) = slot(keys, answers(1));
+    let told = events(&rack);
+    for _ in 0..20 {
+        f(&rack, "a").unwrap();
+    }
+    let slow = Script::new().function("f", |_, _| {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(5) {
+            std::hint::spin_loop();
+        }
+        Ok(Value::Int(2))
+    });
+    backend.module("a", slow);
+    reload(&rack).unwrap();
+    for _ in 0..20 {
+        f(&rack, "a").unwrap();
+    }
+    let Event::RolledBack { why, .. } = until(&told, |event| matches!(event, Event::RolledBack { .. }))
+    else {
+        panic!("not rolled back")
+    };
+    assert_eq!(why.unwrap().code(), Code::TrialFailed);
+    assert_eq!(f(&rack, "a").unwrap(), Value::Int(1));
+}
+
+#[test]
+fn a_trial_that_failed_goes_back_without_state_where_some_may_be_lost() {
+    for (way, goes_back) in [("copy", true), ("exclusive", false)] {
+        let keys = format!(", swap: {{ state: {way}, trial: {{ for: 1h, min-calls: 4, errors: 5% }} }}");
+        let (rack, backend) = slot(&keys, counter(0));
+        let told = events(&rack);
+        // It fails, and does not give its state out.
+        let bad = Script::new()
+            .function("f", |_, _| Err(Error::new(Code::Raised, "Never")))
+            .exports(|_| Err(Error::new(Code::Raised, "Lost")))
+            .imports(|_, _| Ok(()));
+        backend.module("a", bad);
+        reload(&rack).unwrap();
+        for _ in 0..16 {
+            let _ = f(&rack, "a");
+        }
+        if goes_back {
+            until(&told, |event| matches!(event, Event::RolledBack { why: Some(_), .. }));
+            assert_eq!(f(&rack, "a").unwrap(), Value::Int(2), "with the state that it had");
+        } else {
+            until(&told, |event| matches!(event, Event::SwapFailed { step: Step::Carry, .. }));
+            assert!(f(&rack, "a").is_err());
+        }
+    }
+}
+
+#[test]
+fn a_trial_of_what_was_swapped_again_meanwhile_takes_nothing_back() {
+    let keys = ", swap: { trial: { for: 1h, min-calls: 4, errors: 5% } }";
+    let (rack, backend) = slot(keys, answers(1));
+    let told = events(&rack);
+    backend.module("a", Script::new().function("f", |_, _| Err(Error::new(Code::Raised, "Never"))));
+    reload(&rack).unwrap();
+    for _ in 0..3 {
+        f(&rack, "a").unwrap_err();
+    }
+    backend.module("a", answers(3));
+    reload(&rack).unwrap();
+    for _ in 0..32 {
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(3));
+    }
+    rack.advance(Duration::from_secs(2 * 60 * 60));
+    let settled = until(&told, |event| matches!(event, Event::Settled { .. } | Event::RolledBack { .. }));
+    assert!(matches!(&settled, Event::Settled { slots } if slots[0].generation.0 == 3), "{settled:?}");
+}
+
+#[test]
 fn what_is_unloaded_is_stopped_and_loaded_anew_when_it_is_called() {
     let (rack, backend) = slot("", answers(1));
     assert_eq!(rack.unload(&name("a"), Asked::default()).unwrap(), Before::Stopped);
@@ -581,8 +655,12 @@ fn another_plan_for_a_slot_is_served_from_the_switch_on() {
     };
     let ask = modrack_core::plan::Ask { env: &|_| None, read: &|_| Err("no files".into()) };
     let plan = RackPlan::parse(&text, &[], &ask).unwrap().slots.swap_remove(&name("a")).unwrap();
+    let before = rack.slot("a").unwrap();
     let swapped = rack.swap(&Swap::to(plan)).unwrap();
     assert_eq!(swapped.slots[0].module, "other");
     assert_eq!(f(&rack, "a").unwrap(), Value::Int(7));
-    assert_eq!(rack.slot("a").unwrap().plan().use_text, "python:other");
+    // A handle that was had before finds what the slot is meant to be now.
+    assert_eq!(before.plan().use_text, "python:other");
+    back(&rack).unwrap();
+    assert_eq!(before.plan().use_text, "python:a");
 }
