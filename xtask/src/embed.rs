@@ -1,6 +1,6 @@
 //! The program of `examples/embed`, a crate outside of the workspace, built with each feature of the facade and run.
 //!
-//! What it prints is held against the lines here.
+//! What it prints is held against the lines here. With Python, the swaps of `src/bin/swaps.rs` are made as well.
 
 use std::fs;
 use std::path::Path;
@@ -53,12 +53,16 @@ pub(crate) fn check(features: &str) -> Result<bool> {
     // The versions that the workspace was built with.
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
     let target = target()?;
-    let mut build = cargo();
-    build.current_dir(&folder).args(["run", "--quiet", "--no-default-features", "--features", features]);
-    build.arg("--target-dir").arg(&target);
-    if let Ok(interpreter) = Interpreter::default() {
-        build.env("PYO3_PYTHON", interpreter.path);
-    }
+    let run = || {
+        let mut build = cargo();
+        build.current_dir(&folder).args(["run", "--quiet", "--no-default-features", "--features", features]);
+        build.arg("--target-dir").arg(&target);
+        if let Ok(interpreter) = Interpreter::default() {
+            build.env("PYO3_PYTHON", interpreter.path);
+        }
+        build
+    };
+    let mut build = run();
     if features.contains("native") {
         build.arg("--").arg(library(&target)?);
     }
@@ -74,6 +78,10 @@ pub(crate) fn check(features: &str) -> Result<bool> {
         "it printed\n{printed}and not\n{}",
         expected.join("\n")
     );
+    if features == "python" {
+        let output = run().args(["--bin", "swaps"]).output()?;
+        ensure!(output.status.success(), "swaps: {}", String::from_utf8_lossy(&output.stderr));
+    }
     Ok(true)
 }
 
