@@ -75,7 +75,10 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
             .name("modrack-watch".to_owned())
             .spawn(move || run(&theirs, &told, sink))
             .map_err(|why| error::no_thread(&why))?;
-        Ok(Self { shared, tell, thread: Some(thread) })
+        let watcher = Self { shared, tell, thread: Some(thread) };
+        // There may be a warning already.
+        watcher.look();
+        Ok(watcher)
     }
 
     /// Watches these files for a key, in place of those that it had. What happens to them from now on is told; so is what a file

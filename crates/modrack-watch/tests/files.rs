@@ -295,3 +295,40 @@ fn a_consumer_may_fail_and_may_watch_and_may_end_it() {
     assert!(told.recv_timeout(PATIENCE).is_err());
     assert!(shared.lock().unwrap().is_none());
 }
+
+/// Says that this process is the one that has too few descriptors.
+const POOR: &str = "MODRACK_TEST_POOR";
+
+/// Does nothing as a test of its own: it is the process that the next test starts.
+#[test]
+fn the_process_that_has_too_few_descriptors() {
+    if std::env::var_os(POOR).is_none() {
+        return;
+    }
+    let mut held: Vec<fs::File> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+    // One is enough to read files, and too few for watches.
+    held.pop();
+    let (poll, quiet) = (Duration::from_millis(20), Duration::from_millis(100));
+    let folder = std::env::temp_dir();
+    let (tell, told) = channel();
+    let words = Words { folder, tell };
+    let watcher = Watcher::new(Settings { poll, quiet, ..patient() }, words).unwrap();
+    drop(held);
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "warning M0821");
+    let bench = Bench { folder: tempfile::tempdir().unwrap(), watcher, told };
+    bench.write("a.py", "one");
+    bench.watch("a", &["a.py"]);
+    bench.write("a.py", "two");
+    let told = bench.told.recv_timeout(PATIENCE).unwrap();
+    assert!(told.ends_with(&format!("/a.py={}", hash("two").short())), "{told}");
+}
+
+#[test]
+fn where_the_system_refuses_files_are_polled_with_a_warning() {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "the_process_that_has_too_few_descriptors", "--test-threads=1"]);
+    let ended = command.env(POOR, "1").output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("1 passed"));
+}
