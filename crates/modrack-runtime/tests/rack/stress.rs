@@ -137,6 +137,10 @@ fn run(seed: u64) {
             tell.lock().unwrap().push(format!("{event:?}"));
         }
     });
+    // What is loaded first is what its script is at that moment: all of it is loaded before any is changed.
+    for slot in ["outer", "inner", "count"] {
+        rack.slot(slot).unwrap().pin().unwrap();
+    }
     let done = AtomicBool::new(false);
     let counted = AtomicU64::new(0);
     std::thread::scope(|scope| {
