@@ -158,6 +158,29 @@ def test_a_call_that_goes_on_when_interrupted(modrack: Modrack, sent: signal.Sig
     assert "[M0801]" in stderr
 
 
+def test_a_call_that_nothing_ends_is_left_when_the_process_is_to_terminate(modrack: Modrack) -> None:
+    """Who ends a service, or bounds its time, sends one signal and waits."""
+    modrack.write(
+        "module.py",
+        """\
+        import collections
+        import itertools
+
+        def stay():
+            open("begun", "w").close()
+            collections.deque(itertools.repeat(0), maxlen=0)
+        """,
+    )
+    run = modrack.start("call", "./module.py", "stay")
+    until = time.monotonic() + HANGS_AFTER
+    while not (modrack.folder / "begun").exists() and run.poll() is None and time.monotonic() < until:
+        os.sched_yield()
+    run.terminate()
+    stdout, stderr = run.communicate(timeout=HANGS_AFTER)
+    assert (run.returncode, stdout) == (130, ""), stderr
+    assert "Stopping" in stderr
+
+
 def test_a_thread_that_holds_the_process_up(modrack: Modrack) -> None:
     """Whoever waits for a thread that a module left behind can still end the process."""
     modrack.write(

@@ -1,4 +1,5 @@
-//! Ctrl-C while a verb works: the first asks it to stop, the second leaves at once.
+//! Ctrl-C while a verb works: the first asks it to stop, the second leaves at once. Who asks a process to terminate
+//! asks once: what has not stopped a while after is left.
 //!
 //! The flag is set by the signal handler itself, so that whoever fails because of the signal already finds it
 //! set. Words and backends are seen to by a thread.
@@ -6,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
+use std::time::Duration;
 
 use modrack_core::{Backend, Cancel, Code, Error};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -23,6 +25,10 @@ static OVER: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| {
 });
 
 const STOPPING: &str = "Stopping; press Ctrl-C again to leave at once";
+const TERMINATING: &str = "Stopping; what has not stopped in 5 seconds is left as it is";
+
+/// How long a module has to stop when the process is to terminate.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the first signal is answered on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +60,7 @@ impl Interrupt {
     pub(crate) fn watch(
         backends: Vec<Arc<dyn Backend>>,
         words: Words,
-        before_leaving: impl Fn() + Send + 'static,
+        before_leaving: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         OVER.store(false, Ordering::SeqCst);
         let flag = Arc::new(AtomicBool::new(false));
@@ -64,6 +70,7 @@ impl Interrupt {
         }
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return Self { flag, handle: None } };
         let handle = signals.handle();
+        let before_leaving = Arc::new(before_leaving);
         let watcher = thread::Builder::new().name("modrack-signals".to_owned()).spawn(move || {
             let mut backends = Some(backends);
             for signal in signals.forever() {
@@ -71,9 +78,21 @@ impl Interrupt {
                     Some(backends) => {
                         match words {
                             // A terminal has just shown `^C`, and the bar of a run.
-                            Words::OnTerminal => eprintln!("\n{STOPPING}"),
-                            Words::Plain => eprintln!("{STOPPING}"),
+                            Words::OnTerminal if signal == SIGINT => eprintln!("\n{STOPPING}"),
+                            Words::Plain if signal == SIGINT => eprintln!("{STOPPING}"),
+                            Words::OnTerminal | Words::Plain => eprintln!("{TERMINATING}"),
                             Words::None => {}
+                        }
+                        if signal == SIGTERM {
+                            let before_leaving = Arc::clone(&before_leaving);
+                            let _ = thread::Builder::new().spawn(move || {
+                                thread::sleep(PATIENCE);
+                                // A verb that is done has its process ended by whoever ran it.
+                                if !OVER.load(Ordering::SeqCst) {
+                                    before_leaving();
+                                    signal_hook::low_level::exit(130);
+                                }
+                            });
                         }
                         // A backend may have to wait for its interpreter; the next signal must not.
                         let _ = thread::Builder::new().spawn(move || {
