@@ -4,6 +4,7 @@
 //! Nothing here does I/O: no file, environment, network, process or clock. What needs one is given in as a
 //! function or a value. No type here is `Serialize`; the command line, HTTP and Python convert at the edge.
 
+mod arguments;
 mod backend;
 mod call;
 mod caught;
@@ -29,6 +30,7 @@ mod suggest;
 mod text;
 mod value;
 
+pub use arguments::bind_arguments;
 pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State, not_needed};
 pub use call::{Args, Call, Cancel, Results};
 pub use caught::caught;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use modrack_abi::{FunctionFn, Output, STATUS_OK, TAG_FLOAT, TAG_INT, Value as Raw};
 use modrack_core::{
-    Call, Code, Error, Function, Param, ParamKind, Phase, Result, Results, Signature, Type, Value, misfit,
+    Call, Code, Error, Function, Param, ParamKind, Phase, Result, Results, Signature, Type, Value,
+    bind_arguments, misfit,
 };
 
 use crate::context::{self, CallContext};
@@ -95,42 +96,13 @@ impl NativeFunction {
             }
             return Ok(call.args.positional.into());
         };
-        let hint = || format!("Its signature is `{}{signature}`", self.name);
-        let given = call.args.positional;
-        let (_, most) = signature.arity();
-        if most.is_some_and(|most| given.len() > most) {
-            let what = format!(
-                "`{}` takes {} arguments, and is given {}",
-                self.name,
-                signature.params.len(),
-                given.len()
-            );
-            return Err(bad(what, hint()));
-        }
-        if let Some((name, _)) = call.args.named.iter().find(|(name, _)| signature.named(name).is_none()) {
-            return Err(bad(format!("`{}` has no parameter `{name}`", self.name), hint()));
-        }
-        let mut values = Vec::with_capacity(signature.params.len());
-        for (index, param) in signature.params.iter().enumerate() {
-            if param.kind == ParamKind::Rest {
-                values.push(Value::List(given.get(index..).unwrap_or_default().to_vec()));
-                continue;
+        let values = bind_arguments(&self.name, signature, &call.args)?;
+        for (param, value) in signature.params.iter().zip(values.iter()) {
+            if param.kind != ParamKind::Rest {
+                self.check(param, value)?;
             }
-            let named = call.args.named.iter().find(|(name, _)| name.as_str() == param.name);
-            let value = match (given.get(index), named) {
-                (Some(_), Some(_)) => {
-                    return Err(bad(format!("`{}` is given `{}` twice", self.name, param.name), hint()));
-                }
-                (Some(value), None) | (None, Some((_, value))) => value.clone(),
-                (None, None) if matches!(param.ty, Type::Option(_)) => Value::Null,
-                (None, None) => {
-                    return Err(bad(format!("`{}` must be given `{}`", self.name, param.name), hint()));
-                }
-            };
-            self.check(param, &value)?;
-            values.push(value);
         }
-        Ok(values.into())
+        Ok(values)
     }
 
     fn check(&self, param: &Param, value: &Value) -> Result<()> {

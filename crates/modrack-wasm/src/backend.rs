@@ -227,7 +227,7 @@ impl Backend for WasmBackend {
                 .as_ref()
                 .and_then(|hash| self.remembered(hash))
                 .is_none_or(|m| m.reads_config);
-        check_params(&description.name, description.constructor.as_ref(), reads, params, injected)
+        check_params(description, reads, params, injected)
     }
 
     fn guards(&self) -> Guards {

@@ -73,7 +73,7 @@ pub(crate) fn other_contract(name: &str, found: &str, spoken: &str, place: Place
 /// A value that is not what a parameter takes.
 pub(crate) fn misfit(at: &str, wanted: &str, found: &str) -> Error {
     Error::new(Code::BadArguments, format!("{at} takes `{wanted}`, not {found}"))
-        .hint(format!("Give it `{wanted}`"))
+        .hint(format!("Give it a value that is `{wanted}`"))
         .phase(Phase::Call)
 }
 

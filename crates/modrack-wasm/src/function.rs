@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use modrack_core::{BackendName, Call, Code, Error, Function, ParamKind, Phase, Result, Signature, Value};
+use modrack_core::{
+    BackendName, Call, Code, Error, Function, ParamKind, Phase, Result, Signature, Value, bind_arguments,
+};
 use wasmtime::component::{Func, Val};
 
 use crate::bounds::Crossing;
@@ -80,7 +82,8 @@ impl WasmFunction {
             positional
         } else {
             // An object of another language crosses as the data that it stands for.
-            let args = self.gather(call)?.into_iter().map(|value| match value {
+            let args = bind_arguments(&self.plan.info.name, &self.plan.info.signature, &call.args)?;
+            let args = args.into_owned().into_iter().map(|value| match value {
                 Value::Foreign(object) if object.backend() != BackendName::Wasm => object.to_value(),
                 value => Ok(value),
             });
@@ -119,50 +122,6 @@ impl WasmFunction {
 
     fn has_rest(&self) -> bool {
         self.plan.info.signature.params.last().is_some_and(|param| param.kind == ParamKind::Rest)
-    }
-
-    /// Arguments by position and by name, each in its place.
-    fn gather(&self, call: &Call<'_>) -> Result<Vec<Value>> {
-        let plan = &self.plan;
-        let params = &plan.info.signature.params;
-        let mut given = call.args.positional.iter();
-        let mut args = Vec::with_capacity(params.len());
-        let mut used = 0;
-        for (param, shape) in params.iter().zip(&plan.params) {
-            if param.kind == ParamKind::Rest {
-                args.push(Value::List(given.by_ref().cloned().collect()));
-                continue;
-            }
-            let named = call.args.named.iter().find(|(name, _)| name.as_str() == param.name);
-            used += usize::from(named.is_some());
-            args.push(match (given.next(), named, shape) {
-                (Some(_), Some(_), _) => return Err(self.bad(format!("`{}` is given twice", param.name))),
-                (Some(value), None, _) | (None, Some((_, value)), _) => value.clone(),
-                (None, None, Shape::Option(_)) => Value::Null,
-                (None, None, _) => return Err(self.bad(format!("`{}` is missing", param.name))),
-            });
-        }
-        if given.next().is_some() {
-            let count = call.args.positional.len();
-            return Err(self.bad(format!(
-                "`{}` takes {} arguments, {count} given",
-                plan.info.name,
-                params.len()
-            )));
-        }
-        if used < call.args.named.len() {
-            let unknown =
-                call.args.named.iter().find(|(name, _)| !params.iter().any(|p| p.name == name.as_str()));
-            let name = unknown.map_or("", |(name, _)| name.as_str());
-            return Err(self.bad(format!("`{}` takes no `{name}`", plan.info.name)));
-        }
-        Ok(args)
-    }
-
-    fn bad(&self, message: String) -> Error {
-        Error::new(Code::BadArguments, message)
-            .hint(format!("Call it as `{}{}`", self.plan.info.name, self.plan.info.signature))
-            .phase(Phase::Call)
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use modrack_core::{
-    Args, Call, Cancel, Code, Due, Error, Footprint, Function, Instance, Map, Param, Phase, Result, State,
-    Text, Type, Value, nearest,
+    Args, Call, Cancel, Code, Description, Due, Error, Footprint, Function, Instance, Map, Param, Phase,
+    Result, Signature, State, Text, Type, Value, nearest,
 };
 
 use crate::describe::public_names;
@@ -161,95 +161,17 @@ impl Instance for WasmInstance {
     }
 }
 
-/// What of the params the component would not take.
+/// What of the params the component would not take. `reads` is whether it asks for any without saying which.
 pub(crate) fn check_params(
-    name: &str,
-    constructor: Option<&modrack_core::Signature>,
-    has_config: bool,
+    description: &Description,
+    reads: bool,
     params: &Map,
     injected: &[Text],
 ) -> Vec<Error> {
-    let bad =
-        |message: String, hint: String| Error::new(Code::BadParams, message).hint(hint).phase(Phase::Check);
-    let mut wrong = Vec::new();
-    let Some(signature) = constructor else {
-        if !has_config && let Some((key, _)) = params.first() {
-            wrong.push(bad(
-                format!("`{name}` takes no parameter `{key}`"),
-                "It has no `initialize` that would take it".into(),
-            ));
-        }
-        return wrong;
-    };
-    let names: Vec<_> = signature.params.iter().map(|param| param.name.as_str()).collect();
-    for key in params.keys() {
-        if !names.contains(&key.as_str()) {
-            let hint = match nearest(key, names.iter().copied()) {
-                Some(near) => format!("Did you mean `{near}`?"),
-                None if names.is_empty() => "It takes none".into(),
-                None => {
-                    format!(
-                        "It takes {}",
-                        names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
-                    )
-                }
-            };
-            wrong.push(bad(format!("`{name}` takes no parameter `{key}`"), hint));
-        }
+    if reads || description.constructor.is_some() {
+        return modrack_core::check_params(description, params, injected);
     }
-    for param in &signature.params {
-        let given = params.get(param.name.as_str());
-        if given.is_none() && param.is_required() && !injected.iter().any(|name| name.as_str() == param.name)
-        {
-            wrong.push(bad(
-                format!("`{name}` needs the parameter `{}`", param.name),
-                format!("Add it: `params: {{ {}: ... }}`", param.name),
-            ));
-        }
-        if let Some(value) = given
-            && !takes(&param.ty, value)
-        {
-            wrong.push(bad(
-                format!(
-                    "The parameter `{}` of `{name}` is `{}`, not `{}`",
-                    param.name,
-                    param.ty,
-                    value.type_name()
-                ),
-                format!("Give it `{}`", param.ty),
-            ));
-        }
-    }
-    wrong
-}
-
-/// Whether a parameter's type could take a value, looked at from outside alone.
-fn takes(ty: &Type, value: &Value) -> bool {
-    match (ty, value) {
-        (Type::Option(_), Value::Null)
-        | (Type::Bool, Value::Bool(_))
-        | (Type::Int, Value::Int(_))
-        | (Type::Float, Value::Float(_) | Value::Int(_))
-        | (Type::Text | Type::Enum(_), Value::Text(_))
-        | (Type::Bytes, Value::Bytes(_))
-        | (Type::List(_) | Type::Tuple(_) | Type::Flags(_), Value::List(_))
-        | (Type::Map(_) | Type::Record(_), Value::Map(_)) => true,
-        (Type::Option(ty), value) => takes(ty, value),
-        (
-            Type::Bool
-            | Type::Int
-            | Type::Float
-            | Type::Text
-            | Type::Enum(_)
-            | Type::Bytes
-            | Type::List(_)
-            | Type::Tuple(_)
-            | Type::Flags(_)
-            | Type::Map(_)
-            | Type::Record(_)
-            | Type::Null,
-            _,
-        ) => false,
-        _ => true,
-    }
+    // It has no `initialize` that would take one.
+    let nothing = Description { constructor: Some(Signature::default()), ..description.clone() };
+    modrack_core::check_params(&nothing, params, injected)
 }

@@ -15,7 +15,7 @@ fn map(items: &[(&str, Value)]) -> Value {
 fn numbers_are_added() {
     let instance = started(&[ADD]);
     assert_eq!(call(&instance, "add", &[Value::Int(2), Value::Int(3)]).expect("a sum"), Value::Int(5));
-    assert_eq!(told(call(&instance, "add", &[Value::Int(2)])), "M0503 `b` is missing []");
+    assert_eq!(told(call(&instance, "add", &[Value::Int(2)])), "M0503 `add` must be given `b` []");
     assert_eq!(
         told(call(&instance, "add", &[Value::Int(2), Value::from("x")])),
         "M0503 `b` of `add` takes `int`, not `text` []"
