@@ -103,15 +103,17 @@ impl Value {
         }
     }
 
-    /// How many bytes the value has: text, bytes and cells of tables as they are, and 8 for each other item.
-    /// An object of a backend counts as an item.
+    /// How many bytes the value has: text, bytes and cells of tables as they are, and 8 for each other item. What stands
+    /// in a list or in a mapping has 8 at least, a key included. An object of a backend counts as an item.
     pub fn size(&self) -> u64 {
         const ITEM: u64 = 8;
         match self {
             Self::Text(text) => text.len() as u64,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::List(items) => items.iter().map(Self::size).sum(),
-            Self::Map(map) => map.iter().map(|(key, value)| key.len() as u64 + value.size()).sum(),
+            Self::List(items) => items.iter().map(|item| item.size().max(ITEM)).sum(),
+            Self::Map(map) => {
+                map.iter().map(|(key, value)| (key.len() as u64 + value.size()).max(ITEM)).sum()
+            }
             Self::Table(table) => {
                 let sizes = table.columns().iter().map(|column| {
                     let data = column.to_data();
@@ -195,5 +197,32 @@ impl From<Map> for Value {
 impl From<RecordBatch> for Value {
     fn from(value: RecordBatch) -> Self {
         Self::Table(Arc::new(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_list_or_in_a_mapping_has_a_size() {
+        let text = |length: usize| Value::from("x".repeat(length));
+        let map = |items: &[(&str, Value)]| {
+            Value::from(items.iter().map(|(key, value)| (Text::from(*key), value.clone())).collect::<Map>())
+        };
+        for (value, size) in [
+            (text(0), 0),
+            (text(3), 3),
+            (Value::Null, 8),
+            (Value::List(vec![]), 0),
+            (Value::List(vec![text(0); 1000]), 8000),
+            (Value::List(vec![text(3), text(8), text(9)]), 25),
+            (Value::List(vec![Value::Bytes(Bytes::new()), Value::List(vec![]), map(&[])]), 24),
+            (Value::List(vec![Value::Int(1); 5]), 40),
+            (map(&[("", text(0)), ("a", text(3)), ("b", text(9))]), 26),
+            (map(&[("key", Value::Int(1))]), 11),
+        ] {
+            assert_eq!(value.size(), size, "{value}");
+        }
     }
 }
