@@ -59,7 +59,7 @@ impl WasmFunction {
         let index = &self.seat.compiled.indices[at];
         let func = live.instance.get_func(&mut live.store, index).ok_or_else(missing)?;
         let quick = self.plan.shortcut.and_then(|shortcut| shortcut.bind(func, &live.store));
-        let crossing = if quick.is_some() { Crossing::Typed } else { Crossing::Dynamic };
+        let crossing = quick.as_ref().map_or(Crossing::Dynamic, |quick| quick.crossing());
         let fuel = self.seat.bounds.fuel(crossing);
         Ok(self.bound.get_or_init(|| Bound { func, fuel, quick }))
     }

@@ -11,6 +11,7 @@ use modrack_core::Value;
 use wasmtime::Store;
 use wasmtime::component::{Func, TypedFunc};
 
+use crate::bounds::Crossing;
 use crate::data::Data;
 use crate::module::{Fails, Plan};
 use crate::seat::{Failed, Live, Seat};
@@ -24,6 +25,9 @@ use takes::{
 
 /// A function bound to a typed call.
 pub(crate) trait Quick: Send + Sync {
+    /// How its result crosses.
+    fn crossing(&self) -> Crossing;
+
     /// Calls it with one argument for each parameter.
     fn call(&self, live: &mut Live, args: &[Value], plan: &Plan, seat: &Arc<Seat>) -> Result<Value, Failed>;
 }
@@ -141,6 +145,10 @@ impl Letter {
 struct Held<P, F: Form>(TypedFunc<P, F::Back>);
 
 impl<P: Scalars, F: Form> Quick for Held<P, F> {
+    fn crossing(&self) -> Crossing {
+        F::CROSSING
+    }
+
     fn call(&self, live: &mut Live, args: &[Value], plan: &Plan, seat: &Arc<Seat>) -> Result<Value, Failed> {
         let params = P::of(args, plan)?;
         let back = self.0.call(&mut live.store, params)?;
@@ -152,6 +160,10 @@ impl<P: Scalars, F: Form> Quick for Held<P, F> {
 struct Borrowed<P: Lent, F: Form>(TypedFunc<P::In<'static>, F::Back>);
 
 impl<P: Lent, F: Form> Quick for Borrowed<P, F> {
+    fn crossing(&self) -> Crossing {
+        F::CROSSING
+    }
+
     fn call(&self, live: &mut Live, args: &[Value], plan: &Plan, seat: &Arc<Seat>) -> Result<Value, Failed> {
         let params = P::of(args, plan, seat)?;
         let back = P::lent(self.0).call(&mut live.store, params)?;

@@ -146,6 +146,67 @@ fn what_is_given_many_times_is_not_made_in_the_hosts_memory() {
     assert!(error.hint_text().is_some_and(|hint| hint.contains("`limits.output`")), "{error:?}");
 }
 
+/// A function `go` that gives a list of so many texts of one letter, or of whole numbers.
+fn listing(items: usize, pages: usize, ty: &str) -> String {
+    format!(
+        r#"(core module $m (memory (export "memory") {pages})
+             (func (export "texts") (result i32) (local $at i32)
+               (i32.store8 (i32.const 16) (i32.const 97))
+               (loop
+                 (i32.store (i32.add (i32.const 64) (i32.shl (local.get $at) (i32.const 3))) (i32.const 16))
+                 (i32.store (i32.add (i32.const 68) (i32.shl (local.get $at) (i32.const 3))) (i32.const 1))
+                 (local.set $at (i32.add (local.get $at) (i32.const 1)))
+                 (br_if 0 (i32.lt_u (local.get $at) (i32.const {items}))))
+               (call $list))
+             (func $list (export "numbers") (result i32)
+               (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const {items}))
+               (i32.const 0)))
+           (core instance $i (instantiate $m))
+           (func (export "go") (result (list {ty})) (canon lift
+             (core func $i "{}") (memory $i "memory")))"#,
+        if ty == "string" { "texts" } else { "numbers" }
+    )
+}
+
+#[test]
+fn lists_of_short_texts_are_given_up_to_the_limit() {
+    // Above what any component may hand over, whatever its output may be.
+    let (items, size) = (800_000, 6_400_000);
+    let guest = listing(items, 100, "string");
+    for (output, fits) in [(size, true), (size - 1, false), (size / 4, false)] {
+        let limits = Limits { output: Some(output), ..Limits::default() };
+        let instance = limited(limits, &[&guest]);
+        match call(&instance, "go", &[]) {
+            Ok(Value::List(texts)) => assert!(fits && texts.len() == items, "{output}"),
+            got => {
+                let wanted = format!("M0512 The result is larger than its limit of {output} bytes []");
+                assert_eq!((fits, told(got)), (false, wanted));
+            }
+        }
+        // What was given and is too large is dropped; the instance goes on.
+        assert!(!instance.broken(), "{output}");
+    }
+}
+
+#[test]
+fn what_is_made_of_a_list_of_numbers_is_bounded() {
+    // As many as the engine lets through by far, and in values more than is handed over at most.
+    for ty in ["s64", "f64"] {
+        let guest = listing(24_000_000, 2931, ty);
+        let instance = started(&[&guest]);
+        let error = call(&instance, "go", &[]).expect_err("too much");
+        assert_eq!(error.code().as_str(), "M0512", "{error:?}");
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("`limits.output`")), "{error:?}");
+        assert!(!instance.broken());
+    }
+    let guest = listing(100, 1, "s64");
+    let limits = |output| Limits { output: Some(output), ..Limits::default() };
+    let numbers = call(&limited(limits(800), &[&guest]), "go", &[]).expect("just as much");
+    assert_eq!(numbers, Value::List(vec![Value::Int(0); 100]));
+    let error = call(&limited(limits(799), &[&guest]), "go", &[]);
+    assert_eq!(told(error), "M0512 The result is larger than its limit of 799 bytes []");
+}
+
 #[test]
 fn text_that_is_not_utf_8_is_an_error() {
     let guest = r#"
