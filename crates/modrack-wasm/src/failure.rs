@@ -63,18 +63,22 @@ pub(crate) fn of_start(module: &str, error: Error, due: Due) -> Error {
 
 /// The failure that `function` of a module told, with what it hands on: a failure of another slot that it was told of,
 /// as it is or as a cause, keeps its slot and its classes. A limit that was reached in a slot that it called was
-/// reached in this call too.
+/// reached in this call too. Arguments that are to blame stay so.
 pub(crate) fn handed_on(function: &str, error: Error, carried: &[Error]) -> Error {
-    if error.code() != Code::Raised {
+    // What is wrong with the arguments a component says in words of its own, whatever led to it.
+    let blames = error.code() == Code::BadArguments;
+    if error.code() != Code::Raised && !blames {
         return error;
     }
     let led = |cause: &Cause, other: &Error| cause.message == other.message();
     let is_same = |other: &&Error| {
         error.message() == other.message() || error.causes().iter().any(|cause| led(cause, other))
     };
-    let Some(other) = carried.iter().rev().find(is_same) else { return own(function, error) };
-    let is_limit = matches!(other.kind(), Kind::Timeout | Kind::Limit | Kind::Cancelled);
-    let code = if is_limit { other.code() } else { Code::Raised };
+    let Some(other) = carried.iter().rev().find(is_same) else {
+        return if blames { error } else { own(function, error) };
+    };
+    let is_limit = !blames && matches!(other.kind(), Kind::Timeout | Kind::Limit | Kind::Cancelled);
+    let code = if is_limit { other.code() } else { error.code() };
     let mut classes = error.class_names().to_vec();
     for class in other.class_names() {
         if !classes.contains(class) {
@@ -84,7 +88,7 @@ pub(crate) fn handed_on(function: &str, error: Error, carried: &[Error]) -> Erro
     // The class of a failure that has none was told as its code.
     classes.retain(|class| class != other.code().as_str());
     let mut whole = Error::new(code, error.message().to_owned()).classes(classes);
-    if error.message() != other.message() && !is_limit {
+    if error.message() != other.message() && !is_limit && !blames {
         whole = own(function, whole);
     }
     if let Some(hint) = error.hint_text() {

@@ -43,7 +43,7 @@ const GUEST: &str = r#"
 "#;
 
 /// A slot that answers by a function.
-struct Answers(SlotName, fn(&Call<'_>) -> Result<Value>);
+pub(crate) struct Answers(pub(crate) SlotName, pub(crate) fn(&Call<'_>) -> Result<Value>);
 
 impl Service for Answers {
     fn slot(&self) -> &SlotName {
@@ -142,13 +142,49 @@ fn arguments_that_another_slot_refused_are_not_those_of_this_call() {
 }
 
 #[test]
+fn what_another_slot_failed_with_led_to_arguments_that_are_to_blame() {
+    // The class of what the slot failed with is written over.
+    let blaming = GUEST
+        .replace("ratehello", "ratehellomodrack:bad-arguments")
+        .replace(
+            "(i32.const 512))\n      (i32.const 512)))",
+            "(i32.const 512))\n      (i32.store (i32.const 516) (i32.const 73)) (i32.store (i32.const 520) (i32.const 21))
+      (i32.const 512)))",
+        )
+        .replace("(import \"h\" \"log\"", "(import \"h\" \"memory\" (memory 1)) (import \"h\" \"log\"")
+        .replace("(export \"log\" (func $log))", "(export \"memory\" (memory $libc \"memory\")) (export \"log\" (func $log))");
+    let late: fn(&Call<'_>) -> Result<Value> = |_| Err(Error::new(Code::TimedOut, "It took too long"));
+    let raised: fn(&Call<'_>) -> Result<Value> = |_| {
+        let error = Error::new(Code::Raised, "No such currency").classes(vec!["acme.NoRate".into()]);
+        let rate = SlotName::parse("rate").expect("a name");
+        Err(error.slot(&rate).traceback("line 3"))
+    };
+    for (answer, message, led) in
+        [(late, "It took too long", "M0508"), (raised, "No such currency", "acme.NoRate")]
+    {
+        let rate = SlotName::parse("rate").expect("a name");
+        let with = With {
+            services: vec![(Text::from("rate"), Arc::new(Answers(rate, answer)) as Arc<dyn Service>)],
+            ..With::default()
+        };
+        let backend = WasmBackend::new(WasmSettings::default());
+        let guest = start(&backend, &component(&[TYPES, HOST, &blaming]), &with);
+        let guest = guest.unwrap_or_else(|error| panic!("{error:?}"));
+        let error = call(&guest, "ask", Call::default()).expect_err("it blames the arguments");
+        assert_eq!((error.code(), error.message()), (Code::BadArguments, message), "{error:?}");
+        let [cause] = error.causes() else { panic!("{error:?}") };
+        assert_eq!((cause.class.as_str(), cause.message.as_str()), (led, message), "{error:?}");
+    }
+}
+
+#[test]
 fn a_slot_that_is_not_needed_cannot_be_called() {
     let got = call(&guest(None, Log::default()), "ask", Call::default());
     assert!(told(got).starts_with("M0504 `guest` needs no slot `rate`"));
 }
 
 /// Calls another slot as it is instantiated, and when it is initialized.
-const STARTING: &str = r#"
+pub(crate) const STARTING: &str = r#"
   (core module $libc (memory (export "memory") 1) (data (i32.const 64) "rate")
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
   (core instance $libc (instantiate $libc))
