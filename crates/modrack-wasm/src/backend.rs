@@ -108,27 +108,26 @@ impl WasmBackend {
         Ok(module)
     }
 
-    /// An instance on the engine of this width, which has its params.
+    /// An instance on the engine of this width, which has its params. All that runs of the component has the time of one
+    /// call, until it is `due`: as it is instantiated, and to take its params.
     fn instantiate(
         &self,
         module: &Arc<Module>,
         start: &Start<'_>,
         width: Width,
+        (due, cancel): (Due, Option<&Cancel>),
     ) -> Result<WasmInstance, Refused> {
         let compiled =
             module.compiled(&self.engines, width, self.compiling(), start.origin).map_err(Refused::For)?;
         let wasi =
             if module.wasi { wasi::of(start, &self.settings.log).map_err(Refused::For)? } else { None };
-        // All that runs of the component has the time of one call: as it is instantiated, and to take its params.
-        let (callers, cancel) = Chain::bounds();
-        let due = Due::nearer(start.limits.time, callers, Instant::now);
-        let store = self.store(&compiled, start, wasi, (due.at, cancel.clone()));
+        let store = self.store(&compiled, start, wasi, (due.at, cancel.cloned()));
         let seat = self.seat(module, compiled, store, start).map_err(|refused| match refused {
             Refused::For(error) => Refused::For(of_start(&module.name, error, due)),
             room @ Refused::Room => room,
         })?;
         let instance = WasmInstance::new(Arc::new(seat));
-        instance.initialize(start.params, due, cancel.as_ref()).map_err(Refused::For)?;
+        instance.initialize(start.params, due, cancel).map_err(Refused::For)?;
         Ok(instance)
     }
 
@@ -259,8 +258,13 @@ impl Backend for WasmBackend {
         compiled.map_err(|error| error.phase(Phase::Load))?;
         let load = began.elapsed();
         let began = Instant::now();
-        let made = match self.instantiate(&module, &start, width) {
-            Err(Refused::Room) if width == Width::Wide => self.instantiate(&module, &start, Width::Narrow),
+        // Once for both widths: a start that is made anew has the time that is left.
+        let (callers, cancel) = Chain::bounds();
+        let until = (Due::nearer(start.limits.time, callers, Instant::now), cancel.as_ref());
+        let made = match self.instantiate(&module, &start, width, until) {
+            Err(Refused::Room) if width == Width::Wide => {
+                self.instantiate(&module, &start, Width::Narrow, until)
+            }
             made => made,
         };
         let instance = made.map_err(|refused| match refused {

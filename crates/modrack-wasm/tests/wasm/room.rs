@@ -1,14 +1,15 @@
 //! What components take of the process: address space where there is little, a thread while a call has a deadline.
 
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use modrack_core::{Call, Log, Value};
+use modrack_core::plan::Limits;
+use modrack_core::{Call, Log, Result, Service, SlotName, Text, Value};
 
-use crate::guests::{ECHO, call, started};
-use crate::host::guest;
+use crate::guests::{ECHO, HOST, TYPES, With, backend, call, component, start, started};
+use crate::host::{Answers, STARTING, guest};
 
 /// Set for the process that has little.
 const CHILD: &str = "MODRACK_TEST_LITTLE_ROOM";
@@ -29,6 +30,40 @@ fn a_component_runs_where_address_space_is_short() {
         return;
     }
     alone("room::a_component_runs_where_address_space_is_short", CHILD);
+}
+
+/// Set for the process whose address space ends while a component starts.
+const ENDING: &str = "MODRACK_TEST_ENDING_ROOM";
+
+#[test]
+fn a_start_that_is_made_anew_for_want_of_address_space_has_its_time_once() {
+    static UNTIL: Mutex<Vec<Option<Instant>>> = Mutex::new(Vec::new());
+    if std::env::var_os(ENDING).is_none() {
+        return alone("room::a_start_that_is_made_anew_for_want_of_address_space_has_its_time_once", ENDING);
+    }
+    // As it is instantiated, what it calls leaves no room for the memory that it is yet to have.
+    let answer: fn(&Call<'_>) -> Result<Value> = |call| {
+        UNTIL.lock().expect("a lock").push(call.deadline);
+        let held = std::fs::read_to_string("/proc/self/statm").expect("pages");
+        let pages: u64 = held.split(' ').next().and_then(|pages| pages.parse().ok()).expect("a number");
+        let most = Some(pages * rustix::param::page_size() as u64 + (1 << 30));
+        let limit = rustix::process::Rlimit { current: most, maximum: None };
+        rustix::process::setrlimit(rustix::process::Resource::As, limit).expect("a limit");
+        Ok(Value::Null)
+    };
+    let late = r#"(core module $late (memory 1)) (core instance (instantiate $late))"#;
+    let rate = SlotName::parse("rate").expect("a name");
+    let with = With {
+        services: vec![(Text::from("rate"), Arc::new(Answers(rate, answer)) as Arc<dyn Service>)],
+        limits: Limits { time: Some(Duration::from_secs(600)), ..Limits::default() },
+        ..With::default()
+    };
+    let begun = STARTING.split("(func (export \"initialize\") (canon").next().expect("text");
+    start(&backend(), &component(&[TYPES, HOST, begun, late]), &with)
+        .unwrap_or_else(|error| panic!("{error:?}"));
+    let until = UNTIL.lock().expect("a lock");
+    let [wide, narrow] = until.as_slice() else { panic!("{until:?}") };
+    assert!(wide.is_some() && wide == narrow, "{until:?}");
 }
 
 /// Set for the process whose threads are counted.
