@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use modrack_core::plan::Limits;
-use modrack_core::{Call, Cancel, Instance, Phase, Value};
+use modrack_core::{Backend, Call, Cancel, Instance, Phase, Value};
 
 use crate::guests::{ADD, ECHO, HOST, TYPES, With, backend, call, component, shown, start, started, told};
 
@@ -205,6 +205,24 @@ fn what_is_made_of_a_list_of_numbers_is_bounded() {
     assert_eq!(numbers, Value::List(vec![Value::Int(0); 100]));
     let error = call(&limited(limits(799), &[&guest]), "go", &[]);
     assert_eq!(told(error), "M0512 The result is larger than its limit of 799 bytes []");
+}
+
+#[test]
+fn what_a_component_begins_with_beyond_its_own_memories_is_found_when_it_starts() {
+    let page = include_str!("../../../../docs/errors/M0513.md");
+    let composed = "(component $inner (core module $m (memory 2)) (core instance (instantiate $m)))
+        (instance (instantiate $inner))";
+    let table = "(core module $m (table 500000 funcref)) (core instance (instantiate $m))";
+    for (guest, said) in [(composed, "the components that it is composed of"), (table, "tables")] {
+        let backend = backend();
+        let origin = component(&[guest]);
+        let description = backend.describe(&origin).expect("a component");
+        assert_eq!(backend.least_memory(&description), Some(0), "{guest}");
+        let limits = Limits { memory: Some(1 << 16), ..Limits::default() };
+        let refused = start(&backend, &origin, &With { limits, ..With::default() });
+        assert!(told(refused).starts_with("M0513 "), "{guest}");
+        assert!(page.contains(said), "{said}");
+    }
 }
 
 #[test]
