@@ -162,6 +162,18 @@ impl fmt::Display for Step {
     }
 }
 
+impl fmt::Display for SwapFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The swap of `{}` failed at its step `{}`: {}", self.slot, self.step, self.error)
+    }
+}
+
+impl std::error::Error for SwapFailed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
 impl Swap {
     /// The slot's module, read anew.
     pub fn reload(slot: SlotName) -> Self {

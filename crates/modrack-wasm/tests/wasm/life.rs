@@ -118,8 +118,11 @@ fn params_are_typed_by_initialize() {
             wrong.iter().map(|error| format!("{} {}", error.code(), error.message())).collect()
         };
         let of_text = params(&[("the_start", Value::from("x"))]);
-        assert_eq!(check(&of_text), ["M0307 The parameter `the_start` of `<guest>` is `int`, not `text`"]);
-        assert_eq!(check(&params(&[])), ["M0307 `<guest>` needs the parameter `the_start`"]);
+        assert_eq!(
+            check(&of_text),
+            ["M0307 The parameter `the_start` of `<guest>` is `int`, but is given `text`"]
+        );
+        assert_eq!(check(&params(&[])), ["M0307 `<guest>` must be given the parameter `the_start`"]);
         let unknown = params(&[("the_start", Value::Int(1)), ("stop", Value::Int(1))]);
         assert_eq!(check(&unknown), ["M0307 `<guest>` takes no parameter `stop`"]);
         for (given, sum) in [
