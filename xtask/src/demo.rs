@@ -54,9 +54,9 @@ pub(crate) fn run() -> Result<bool> {
 
 /// Shows a command as a user would type it, and what it prints.
 fn show(product: &Product, python: &Interpreter, folder: &Path, why: &str, args: &[&str]) -> Result<()> {
-    println!("\n# {why}\n$ modrack {}", args.join(" "));
+    println!("\n# {why}\n$ modrack {}", typed(args));
     let status = with_python(product, python, folder, args).status().context("modrack cannot be run")?;
-    ensure!(status.success(), "`modrack {}` failed", args.join(" "));
+    ensure!(status.success(), "`modrack {}` failed", typed(args));
     Ok(())
 }
 
@@ -85,4 +85,11 @@ fn with_python(
         }
     }
     command
+}
+
+/// Arguments as they are typed into a shell.
+fn typed(args: &[&str]) -> String {
+    let is_plain = |arg: &str| arg.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,@".contains(c));
+    let words = args.iter().map(|arg| if is_plain(arg) { (*arg).to_owned() } else { format!("'{arg}'") });
+    words.collect::<Vec<_>>().join(" ")
 }
