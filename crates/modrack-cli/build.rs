@@ -5,7 +5,7 @@ use std::{env, fs};
 
 /// The packages whose versions people ask for when they report a fault.
 const SHOWN: &[&str] =
-    &["arrow-array", "parquet", "pyo3", "ruff_python_parser", "saphyr-parser", "wit-parser"];
+    &["arrow-array", "parquet", "pyo3", "ruff_python_parser", "saphyr-parser", "wasmtime", "wit-parser"];
 
 fn main() {
     let here = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();

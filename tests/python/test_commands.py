@@ -110,6 +110,8 @@ def test_the_version_says_which_python_runs(modrack: Modrack) -> None:
     """Versions of everything, as data too."""
     told = modrack("version", "--json").json
     assert "modrack" in json.dumps(told)
+    assert told["features"] == ["flow", "native", "wasi", "wasm"]
+    assert {"parquet", "wasmtime"} <= told["linked"].keys()
     assert str(modrack.environment()["VIRTUAL_ENV"]) in json.dumps(told)
 
 

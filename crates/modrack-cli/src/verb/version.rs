@@ -19,13 +19,14 @@ pub(crate) fn run(session: &mut Session) -> Outcome {
         .split(',')
         .filter_map(|package| package.split_once(' '))
         .filter(|(name, _)| *name != "pyo3" || session.has_python())
+        .filter(|(name, _)| *name != "wasmtime" || session.host().wasm.is_some())
         .map(|(name, version)| (name.to_owned(), version.into()))
         .collect();
     let document = json!({
         "modrack": env!("CARGO_PKG_VERSION"),
         "target": env!("MODRACK_TARGET"),
         "program": std::env::current_exe().ok().map(|path| path.display().to_string()),
-        "features": features(session.has_python()),
+        "features": features(session.host()),
         "linked": linked,
         "rack": file.map(|file| near(&file).display().to_string()),
         "python": python(&plan, session.host()),
@@ -86,10 +87,13 @@ pub(crate) fn run(session: &mut Session) -> Outcome {
     Ok(0)
 }
 
-fn features(has_python: bool) -> Vec<&'static str> {
-    let mut features = vec!["flow"];
-    if has_python {
+fn features(host: &Host) -> Vec<&'static str> {
+    let mut features = vec!["flow", "native"];
+    if host.python.is_some() {
         features.push("python");
+    }
+    if host.wasm.is_some() {
+        features.extend(["wasi", "wasm"]);
     }
     features
 }
