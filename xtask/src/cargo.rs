@@ -31,23 +31,24 @@ pub(crate) fn target() -> Result<PathBuf> {
     Ok(metadata["target_directory"].as_str().context("cargo metadata names no target folder")?.into())
 }
 
-/// What is built and run: the command, and the extension module that Python loads.
+/// What is built and run: the command, with the extension modules that Python loads beside it.
 pub(crate) struct Product {
     /// The command.
     pub(crate) command: PathBuf,
-    /// The extension module. The one without components is beside it.
-    pub(crate) extension: PathBuf,
 }
 
 /// The packages that are the product.
 pub(crate) const PRODUCT: &[&str] =
     &["--package", "modrack-cli", "--package", "modrack-py", "--package", "modrack-py-lean"];
 
+/// The extension modules: whole, and without components.
+const EXTENSIONS: &[&str] = &["libmodrack_py.so", "libmodrack_py_lean.so"];
+
 impl Product {
     /// Where cargo puts the product of a profile.
     pub(crate) fn of(profile: &str) -> Result<Self> {
         let folder = target()?.join(if profile == "dev" { "debug" } else { profile });
-        Ok(Self { command: folder.join("modrack"), extension: folder.join("libmodrack_py.so") })
+        Ok(Self { command: folder.join("modrack") })
     }
 
     /// Builds the product, showing what cargo says.
@@ -68,8 +69,10 @@ impl Product {
             std::fs::copy(from, &to).with_context(|| from.display().to_string())?;
             Ok(to)
         };
-        copy(&self.extension.with_file_name("libmodrack_py_lean.so"))?;
-        Ok(Self { command: copy(&self.command)?, extension: copy(&self.extension)? })
+        for extension in EXTENSIONS {
+            copy(&self.command.with_file_name(extension))?;
+        }
+        Ok(Self { command: copy(&self.command)? })
     }
 
     /// The command with `args`, to be run in `folder`.

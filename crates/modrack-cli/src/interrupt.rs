@@ -44,6 +44,8 @@ pub(crate) enum Words {
 /// A watch on the signals that ask the command to stop; it ends when this is dropped.
 pub(crate) struct Interrupt {
     flag: Arc<AtomicBool>,
+    /// Whether this watch has ended: another one in the same process has nothing to do with its signals.
+    ended: Arc<AtomicBool>,
     handle: Option<Handle>,
 }
 
@@ -68,9 +70,13 @@ impl Interrupt {
             // What fails here fails again below, where it is seen to.
             let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
         }
-        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return Self { flag, handle: None } };
+        let ended = Arc::new(AtomicBool::new(false));
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
+            return Self { flag, ended, handle: None };
+        };
         let handle = signals.handle();
         let before_leaving = Arc::new(before_leaving);
+        let is_over = Arc::clone(&ended);
         let watcher = thread::Builder::new().name("modrack-signals".to_owned()).spawn(move || {
             let mut backends = Some(backends);
             for signal in signals.forever() {
@@ -84,11 +90,12 @@ impl Interrupt {
                             Words::None => {}
                         }
                         if signal == SIGTERM {
-                            let before_leaving = Arc::clone(&before_leaving);
+                            let (before_leaving, is_over) =
+                                (Arc::clone(&before_leaving), Arc::clone(&is_over));
                             let _ = thread::Builder::new().spawn(move || {
                                 thread::sleep(PATIENCE);
                                 // A verb that is done has its process ended by whoever ran it.
-                                if !OVER.load(Ordering::SeqCst) {
+                                if !is_over.load(Ordering::SeqCst) {
                                     before_leaving();
                                     signal_hook::low_level::exit(130);
                                 }
@@ -110,7 +117,7 @@ impl Interrupt {
                 }
             }
         });
-        Self { flag, handle: watcher.is_ok().then_some(handle) }
+        Self { flag, ended, handle: watcher.is_ok().then_some(handle) }
     }
 
     /// The word that what runs is not wanted any more.
@@ -140,6 +147,7 @@ impl Drop for Interrupt {
         if let Some(handle) = &self.handle {
             handle.close();
         }
+        self.ended.store(true, Ordering::SeqCst);
         OVER.store(true, Ordering::SeqCst);
     }
 }

@@ -192,7 +192,7 @@ impl Inner {
     }
 
     /// Begins a call; one that is not alone is refused where the module takes one at a time. Other modules' calls are
-    /// not counted: two more writes to memory that threads share would be a fifth of what a call takes.
+    /// not counted: threads that call at once would all write to the count.
     ///
     /// # Errors
     /// [`Code::Reentered`].

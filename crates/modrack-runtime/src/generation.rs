@@ -159,8 +159,6 @@ impl Generation {
         } else {
             self.call_guarded(entry, call)
         };
-        // What went well is handed on whole, and so stays where it was written: a processor waits when it reads at
-        // once what was just written in parts.
         match result {
             Err(error) => Err(self.blame_call(entry, error)),
             value => value,
