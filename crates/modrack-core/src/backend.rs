@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::plan::{Allow, Limits};
 use crate::{
     BackendName, Call, Code, ContentHash, CopyMeter, Description, Error, GenerationId, Guards, Map, Origin,
-    Phase, Result, Signature, SlotName, StageRun, StageSeat, TableCopies, Text, Value, nearest,
+    Phase, Remains, Result, Signature, SlotName, StageRun, StageSeat, TableCopies, Text, Value, nearest,
 };
 
 /// What loads one kind of module.
@@ -199,6 +199,12 @@ pub trait Instance: Send + Sync {
     /// # Errors
     /// [`crate::Code::StopFailed`] with what the module raised; the instance is gone all the same.
     fn stop(&self, within: Duration) -> Result<()>;
+
+    /// How to look for what is left of it once it was stopped and nobody here has it any more. Asked before it is stopped;
+    /// empty where nothing ever is.
+    fn remains(&self) -> Vec<Arc<dyn Remains>> {
+        Vec::new()
+    }
 
     /// What the instance holds.
     fn footprint(&self) -> Footprint;

@@ -7,16 +7,16 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use modrack_core::plan::Limits;
 use modrack_core::{
-    AttributeInfo, Backend, BackendName, Call, Code, CopyMeter, Description, Entry, Error, Footprint,
-    Function, FunctionInfo, Guards, Instance, Map, Origin, Place, Result, Service, Signature, SlotName,
-    Start, Started, State, Text, Value,
+    AttributeInfo, Backend, BackendName, Call, Code, CopyMeter, Description, Effort, Entry, Error, Footprint,
+    Function, FunctionInfo, Guards, Instance, Left, Map, Origin, Place, Remains, Result, Service, Signature,
+    SlotName, Start, Started, State, Text, Value,
 };
 use semver::Version;
 
@@ -42,6 +42,7 @@ pub struct Script {
     start: Option<Starting>,
     stop: Option<Step>,
     end: Option<Ending>,
+    left: Option<Leaving>,
     params: Option<Vec<String>>,
     unlisted: bool,
 }
@@ -61,6 +62,7 @@ pub struct Running {
     /// Where copied tables are counted.
     pub copies: Arc<CopyMeter>,
     broken: AtomicBool,
+    calls: AtomicU64,
     script: Arc<Script>,
     record: Arc<Record>,
 }
@@ -75,6 +77,7 @@ pub struct Gate {
 type Body = Arc<dyn Fn(&Running, Call<'_>) -> Result<Value> + Send + Sync>;
 type Step = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 type Ending = Arc<dyn Fn() + Send + Sync>;
+type Leaving = Arc<dyn Fn(Effort) -> Left + Send + Sync>;
 type Starting = Arc<dyn Fn(&Running) -> Result<()> + Send + Sync>;
 type Exporting = Arc<dyn Fn(&Running) -> Result<Value> + Send + Sync>;
 type Importing = Arc<dyn Fn(&Running, &State) -> Result<()> + Send + Sync>;
@@ -95,6 +98,11 @@ struct ScriptedFunction {
 }
 
 struct ScriptedInstance(Arc<Running>);
+
+struct ScriptedRemains(Leaving);
+
+/// A call, until this goes.
+struct UnderWay<'a>(&'a AtomicU64);
 
 impl ScriptedBackend {
     /// A backend under the name of a real one.
@@ -227,6 +235,7 @@ impl Backend for ScriptedBackend {
             limits: start.limits.clone(),
             copies: start.copies.clone(),
             broken: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
             script: self.script(start.origin)?,
             record: self.record.clone(),
         });
@@ -340,6 +349,13 @@ impl Script {
     #[must_use]
     pub fn on_end_calls(mut self, end: impl Fn() + Send + Sync + 'static) -> Self {
         self.end = Some(Arc::new(end));
+        self
+    }
+
+    /// Leaves something when it is stopped, and says so when it is looked for.
+    #[must_use]
+    pub fn leaves(mut self, left: impl Fn(Effort) -> Left + Send + Sync + 'static) -> Self {
+        self.left = Some(Arc::new(left));
         self
     }
 
@@ -466,8 +482,13 @@ impl Instance for ScriptedInstance {
         self.0.script.stop.as_ref().map_or(Ok(()), |stop| stop())
     }
 
+    fn remains(&self) -> Vec<Arc<dyn Remains>> {
+        let left = self.0.script.left.iter();
+        left.map(|left| Arc::new(ScriptedRemains(left.clone())) as Arc<dyn Remains>).collect()
+    }
+
     fn footprint(&self) -> Footprint {
-        Footprint::default()
+        Footprint { calls: self.0.calls.load(Ordering::Acquire), ..Footprint::default() }
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -479,13 +500,35 @@ impl Function for ScriptedFunction {
     fn call(&self, call: Call<'_>) -> Result<Value> {
         self.running.record.add("call", &format_args!("{}.{}", self.running.slot, self.name));
         match self.running.script.functions.get(&self.name) {
-            Some((_, body)) => body(&self.running, call),
+            Some((_, body)) => {
+                let _under_way = UnderWay::begin(&self.running.calls);
+                body(&self.running, call)
+            }
             None => Err(Error::new(Code::UnknownFunction, format!("There is no function `{}`", self.name))),
         }
     }
 
     fn signature(&self) -> Option<&Signature> {
         self.running.script.functions.get(&self.name).and_then(|(signature, _)| signature.as_ref())
+    }
+}
+
+impl Remains for ScriptedRemains {
+    fn look(&self, effort: Effort) -> Left {
+        (self.0)(effort)
+    }
+}
+
+impl<'a> UnderWay<'a> {
+    fn begin(calls: &'a AtomicU64) -> Self {
+        calls.fetch_add(1, Ordering::AcqRel);
+        Self(calls)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

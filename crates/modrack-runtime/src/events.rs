@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use modrack_core::{Error, GenerationId, SlotName};
+use modrack_core::{Error, GenerationId, SlotName, Text};
 
 use crate::swap::{Asked, Served, Step};
 
@@ -98,6 +98,15 @@ pub enum Event {
         slot: SlotName,
         /// The generation.
         generation: GenerationId,
+    },
+    /// The memory of a generation that was stopped does not go, because somebody holds it.
+    Held {
+        /// The slot that it filled.
+        slot: SlotName,
+        /// The generation.
+        generation: GenerationId,
+        /// Who holds it, in words.
+        holders: Vec<Text>,
     },
 }
 

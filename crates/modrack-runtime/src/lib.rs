@@ -47,4 +47,4 @@ pub use keeper::Keeper;
 pub use meter::{Figures, SlotStats};
 pub use rack::Rack;
 pub use slot::{Pin, Slot};
-pub use swap::{Asked, Before, Kept, Served, Step, Swap, SwapFailed, Swapped};
+pub use swap::{Asked, Before, Held, Kept, Served, Step, Swap, SwapFailed, Swapped};

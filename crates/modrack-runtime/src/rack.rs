@@ -626,12 +626,21 @@ impl RackCore {
 
     /// Stops a generation that nobody calls any more, and gives what its shutdown failed with; none when somebody else has
     /// stopped it, or does.
-    pub(crate) fn retire(&self, generation: &Arc<Generation>) -> Option<Result<()>> {
+    pub(crate) fn retire(self: &Arc<Self>, generation: &Arc<Generation>) -> Option<Result<()>> {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         let at = started.iter().position(|other| Arc::ptr_eq(other, generation))?;
         started.remove(at);
         drop(started);
-        Some(stop(generation))
+        let remains = generation.instance().remains();
+        let stopped = stop(generation);
+        self.janitor.look_for(self, generation, remains);
+        Some(stopped)
+    }
+
+    /// Whether a call is under way in any module that is not stopped.
+    pub(crate) fn is_called(&self) -> bool {
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        started.iter().any(|generation| generation.instance().footprint().calls > 0)
     }
 
     /// Whether the rack was stopped.

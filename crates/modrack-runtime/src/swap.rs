@@ -8,6 +8,7 @@
 mod back;
 mod carry;
 mod janitor;
+mod left;
 mod matching;
 mod member;
 mod probe;
@@ -30,6 +31,7 @@ use crate::rack::Rack;
 use crate::seat::{Seat, SlotCore};
 
 pub(crate) use janitor::Janitor;
+pub use left::Held;
 pub(crate) use turns::Turns;
 
 /// A step of a swap, in their order.
@@ -249,6 +251,11 @@ impl Rack {
     /// The generations that serve no new calls and are not stopped: parked ones, and those whose last calls are waited for.
     pub fn kept(&self) -> Vec<Kept> {
         self.core().janitor().kept()
+    }
+
+    /// The generations that were stopped and whose memory does not go, because somebody holds it.
+    pub fn held(&self) -> Vec<Held> {
+        self.core().janitor().held()
     }
 }
 

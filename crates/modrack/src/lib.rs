@@ -33,7 +33,7 @@ pub use modrack_native as native;
 #[cfg(feature = "python")]
 pub use modrack_python as python;
 pub use modrack_runtime::{
-    Asked, Before, Bound, Catalog, CatalogEntry, Event, Figures, Keeper, Kept, Served, SlotStats, Step, Swap,
+    Asked, Before, Bound, Catalog, CatalogEntry, Event, Figures, Held, Keeper, Kept, Served, SlotStats, Step, Swap,
     SwapFailed, Swapped,
 };
 #[cfg(feature = "wasm")]

@@ -1,7 +1,7 @@
 //! Replacing what fills slots while they are called, going back, and being told of it.
 
 use modrack_core::{Result, SlotName};
-use modrack_runtime::{Asked, Before, Event, Kept, Swap, SwapFailed, Swapped};
+use modrack_runtime::{Asked, Before, Event, Held, Kept, Swap, SwapFailed, Swapped};
 
 use crate::Rack;
 
@@ -35,6 +35,11 @@ impl Rack {
     /// The generations that serve no new calls and are not stopped.
     pub fn kept(&self) -> Vec<Kept> {
         self.runtime().kept()
+    }
+
+    /// The generations that were stopped and whose memory does not go, because somebody holds it.
+    pub fn held(&self) -> Vec<Held> {
+        self.runtime().held()
     }
 
     /// Has `tell` told what happens in the rack, on the threads on which it happens.

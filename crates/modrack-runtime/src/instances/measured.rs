@@ -7,7 +7,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use modrack_core::{Call, Footprint, Function, Instance, Result, Results, Signature, State, Value};
+use modrack_core::{Call, Footprint, Function, Instance, Remains, Result, Results, Signature, State, Value};
 
 use crate::error;
 
@@ -74,6 +74,10 @@ impl Instance for Measured {
 
     fn stop(&self, within: Duration) -> Result<()> {
         self.inner.stop(within)
+    }
+
+    fn remains(&self) -> Vec<Arc<dyn Remains>> {
+        self.inner.remains()
     }
 
     fn footprint(&self) -> Footprint {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use modrack_core::{
-    Call, Cancel, Chain, Error, Footprint, Function, Instance, Instances, Phase, Result, Signature, State,
-    Value,
+    Call, Cancel, Chain, Error, Footprint, Function, Instance, Instances, Phase, Remains, Result, Signature,
+    State, Value,
 };
 
 use super::Recipe;
@@ -263,6 +263,11 @@ impl Instance for Pooled {
             }
         }
         Error::all(failed).map_or(Ok(()), Err)
+    }
+
+    fn remains(&self) -> Vec<Arc<dyn Remains>> {
+        let seated = self.0.seated.iter().filter_map(|place| place.load_full());
+        seated.flat_map(|seated| seated.instance.remains()).collect()
     }
 
     fn footprint(&self) -> Footprint {

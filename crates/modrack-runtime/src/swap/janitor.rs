@@ -1,5 +1,5 @@
 //! What is left to the rack when a swap has answered: parked generations whose trial ends, and those whose last calls are
-//! waited for.
+//! waited for; and looking for what is left of those that were stopped.
 //!
 //! A thread of the rack does it, which is there only while there is something to do. It keeps the rack alive no longer
 //! than it takes to look, and no module runs while its lock is held.
@@ -9,10 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use modrack_core::Error;
+use modrack_core::{Effort, Error, Remains};
 
-use super::{Before, Kept, Served, back, retire};
+use super::left::{Leftovers, Looked};
+use super::{Before, Held, Kept, Served, back, retire};
 use crate::events::Event;
+use crate::generation::Generation;
 use crate::grace::{Grace, Look};
 use crate::rack::RackCore;
 use crate::seat::Seat;
@@ -32,6 +34,7 @@ pub(crate) struct Janitor {
 struct State {
     parked: Vec<Parked>,
     retiring: Vec<Retiring>,
+    left: Leftovers,
     running: bool,
     /// The thread that does a chore.
     busy: Option<ThreadId>,
@@ -76,6 +79,8 @@ enum Chore {
     Stop(Retiring),
     /// What came for the set of this number did not stand its trial.
     GoBack(u64, Error),
+    /// It is time to look for what is left of what was stopped.
+    Look(Vec<Looked>),
 }
 
 impl Janitor {
@@ -96,6 +101,37 @@ impl Janitor {
         let mut state = self.state();
         state.retiring.push(retiring);
         begin(rack, state);
+    }
+
+    /// Looks for what is left of what was stopped, soon and once more later.
+    pub(crate) fn look_for(
+        &self,
+        rack: &Arc<RackCore>,
+        generation: &Generation,
+        remains: Vec<Arc<dyn Remains>>,
+    ) {
+        if remains.is_empty() {
+            return;
+        }
+        let now = rack.clock().now();
+        let mut state = self.state();
+        state.left.add(generation.slot().name(), generation.id(), remains, now);
+        begin(rack, state);
+    }
+
+    /// What is known to be held. What has gone since it was looked for is forgotten.
+    pub(super) fn held(&self) -> Vec<Held> {
+        let known = self.state().left.known();
+        let gone: Vec<_> = known.into_iter().filter(Looked::is_gone).collect();
+        let mut state = self.state();
+        for looked in &gone {
+            state.left.forget(looked);
+        }
+        let held = state.left.held();
+        drop(state);
+        // What they remember of a module may be foreign, and its end runs code.
+        drop(gone);
+        held
     }
 
     /// Keeps what was parked for the slot no longer.
@@ -154,9 +190,10 @@ impl Janitor {
     pub(crate) fn forget(&self) {
         let mut state = self.state();
         let (parked, retiring) = (std::mem::take(&mut state.parked), std::mem::take(&mut state.retiring));
+        let left = std::mem::take(&mut state.left);
         drop(state);
         // What fills them may be foreign, and its end runs code.
-        drop((parked, retiring));
+        drop((parked, retiring, left));
     }
 
     /// Waits for the chore that is being done, if another thread does one.
@@ -229,7 +266,11 @@ impl State {
         if let Some((number, why)) = failed {
             return Ok(Chore::GoBack(number, why));
         }
-        let parked = self.parked.iter().map(|parked| parked.until);
+        let due = self.left.due(now);
+        if !due.is_empty() {
+            return Ok(Chore::Look(due));
+        }
+        let parked = self.parked.iter().map(|parked| parked.until).chain(self.left.next());
         let looks = self.parked.iter().filter(|parked| parked.is_bound()).map(|_| now + LOOK);
         Err(parked.chain(looks).chain(self.retiring.iter().filter_map(|retiring| retiring.until)).min())
     }
@@ -267,7 +308,7 @@ fn look_after(rack: &Weak<RackCore>, grace: &Grace) {
                     drop(state);
                     Look::Done(Some((rack, chore)))
                 }
-                Err(_) if state.parked.is_empty() && state.retiring.is_empty() => {
+                Err(None) if state.parked.is_empty() && state.retiring.is_empty() => {
                     state.running = false;
                     Look::Done(None)
                 }
@@ -302,6 +343,17 @@ impl Chore {
                 }
             }
             Self::GoBack(number, why) => back::by_itself(rack, number, &why),
+            Self::Look(due) => {
+                for looked in due {
+                    let effort = if rack.is_called() { Effort::Busy } else { Effort::Idle };
+                    let left = looked.look(effort);
+                    let (told, gone) = rack.janitor().state().left.note(&looked, left);
+                    if let Some(Held { slot, generation, holders }) = told {
+                        rack.observer().tell(&Event::Held { slot, generation, holders });
+                    }
+                    drop(gone);
+                }
+            }
         }
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn linger(rack: &RackCore, seats: &[Arc<Seat>]) {
 }
 
 /// Stops what nobody calls any more, and tells of it.
-pub(super) fn stop(rack: &RackCore, generation: &Arc<Generation>) -> Option<Error> {
+pub(super) fn stop(rack: &Arc<RackCore>, generation: &Arc<Generation>) -> Option<Error> {
     let stopped = rack.retire(generation)?;
     let slot = generation.slot().name().clone();
     rack.observer().tell(&Event::Retired { slot, generation: generation.id() });

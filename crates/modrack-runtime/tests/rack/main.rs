@@ -5,6 +5,7 @@ mod calls;
 mod catalog;
 mod find;
 mod guards;
+mod held;
 mod instances;
 mod lifecycle;
 mod loading;
