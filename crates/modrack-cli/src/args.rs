@@ -48,6 +48,9 @@ pub(crate) struct Global {
     /// Set a value of the rack for this once: `pipelines.delays.sink.parquet=out.parquet`
     #[arg(long, global = true, value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Act in this process, whether or not the rack is being served
+    #[arg(long, global = true)]
+    pub(crate) local: bool,
     /// Print data, and errors too, as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -85,6 +88,11 @@ pub(crate) enum Verb {
     Inspect(Inspect),
     /// Check the rack, its modules and its pipelines, or single files, without running them
     Check(Check),
+    /// Show what was swapped, loaded and configured: when, by whom, to which content, and how it ended
+    History(History),
+    /// Show the configurations that served
+    #[command(subcommand, subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
+    Config(Config),
     /// Make a new rack or module
     #[command(subcommand, subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
     New(New),
@@ -176,6 +184,30 @@ pub(crate) struct Check {
     /// Also start each slot once, and stop it
     #[arg(long)]
     pub(crate) load: bool,
+}
+
+/// `history`.
+#[derive(Args, Debug)]
+pub(crate) struct History {
+    /// Only what happened to this slot
+    #[arg(add = ArgValueCompleter::new(complete::declared))]
+    pub(crate) slot: Option<String>,
+    /// Show at most this many entries, the newest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) most: usize,
+}
+
+/// `config`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Config {
+    /// The configurations that served, the last first
+    List,
+    /// The text of the one that serves, or of the one whose hash begins so
+    Show {
+        /// The first digits of its hash
+        #[arg(value_name = "HASH")]
+        hash: Option<String>,
+    },
 }
 
 /// `new`.

@@ -2,19 +2,12 @@
 //!
 //! An ARG is text where the parameter is text, else JSON, else text. `name=ARG` gives the parameter `name`,
 //! `@FILE` and `@-` read the ARG, and `@@` stands for one `@`. What is known of the signature decides; a
-//! function of which nothing is known takes everything by position.
+//! function of which nothing is known takes everything by position. Nothing here reads a file: what an ARG reads is asked
+//! of the caller.
 
-use std::fs;
-use std::io::{self, Read};
-use std::path::Path;
-
-use modrack_core::{
-    Cancel, Code, Error, Param, ParamKind, Place, Result, Signature, Text, Type, Value, nearest,
-};
-use rustix::event::{PollFd, PollFlags, poll};
+use modrack_core::{Code, Error, Param, ParamKind, Result, Signature, Text, Type, Value, nearest};
 
 use crate::json;
-use crate::output::{PATIENCE, reason};
 
 /// The arguments of a call, owned.
 #[derive(Debug, Default, PartialEq)]
@@ -25,20 +18,31 @@ pub(crate) struct Arguments {
     pub(crate) named: Vec<(Text, Value)>,
 }
 
+/// Gives what stands behind an `@`: the bytes of a file, or of standard input for `-`.
+pub(crate) type Read<'a> = &'a mut dyn FnMut(&str) -> Result<Vec<u8>>;
+
 /// Reads the words as arguments of a function with this signature.
 ///
 /// # Errors
-/// [`Code::Usage`] for a file that cannot be read, a parameter that is given twice or misspelt, and
+/// What `read` fails with, [`Code::Usage`] for a parameter that is given twice or misspelt, and
 /// [`Code::ValueDoesNotFit`] for a number beyond 64 bits.
-pub(crate) fn parse(words: &[String], signature: Option<&Signature>, cancel: &Cancel) -> Result<Arguments> {
+pub(crate) fn parse(words: &[String], signature: Option<&Signature>, read: Read<'_>) -> Result<Arguments> {
     let mut arguments = Arguments::default();
     let mut stdin_is_read = false;
+    let mut read = |path: &str| {
+        if path == "-" && std::mem::replace(&mut stdin_is_read, true) {
+            return Err(
+                Error::new(Code::Usage, "Standard input is read by two arguments").hint("Write `@-` once")
+            );
+        }
+        read(path)
+    };
     for word in words {
         if let Some((name, rest, param)) = named(word, signature) {
             if arguments.named.iter().any(|(given, _)| &**given == name) {
                 return Err(Error::new(Code::Usage, format!("The parameter `{name}` is given twice")));
             }
-            let value = value(rest, param.map(|p| &p.ty), &mut stdin_is_read, cancel)?;
+            let value = value(rest, param.map(|p| &p.ty), &mut read)?;
             arguments.named.push((name.into(), value));
         } else {
             let param = signature.and_then(|s| at_position(s, arguments.positional.len()));
@@ -52,7 +56,7 @@ pub(crate) fn parse(words: &[String], signature: Option<&Signature>, cancel: &Ca
                 let hint = format!("It takes {}", listed(signature));
                 return Err(Error::new(Code::Usage, format!("There is no parameter `{name}`")).hint(hint));
             }
-            let value = value(word, param.map(|p| &p.ty), &mut stdin_is_read, cancel)?;
+            let value = value(word, param.map(|p| &p.ty), &mut read)?;
             arguments.positional.push(value);
         }
     }
@@ -74,7 +78,7 @@ fn named<'a>(
 }
 
 /// What stands before the `=` of a word, where that can be a name.
-fn name_of(word: &str) -> Option<&str> {
+pub(crate) fn name_of(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -106,57 +110,18 @@ fn at_position(signature: &Signature, position: usize) -> Option<&Param> {
     by_position.nth(position).or_else(|| signature.params.iter().find(|p| p.kind == ParamKind::Rest))
 }
 
-fn value(word: &str, ty: Option<&Type>, stdin_is_read: &mut bool, cancel: &Cancel) -> Result<Value> {
+fn value(word: &str, ty: Option<&Type>, read: Read<'_>) -> Result<Value> {
     let Some(path) = word.strip_prefix('@') else { return meant(word.to_owned(), ty) };
     if path.starts_with('@') {
         return meant(path.to_owned(), ty);
     }
-    let bytes = if path == "-" {
-        if std::mem::replace(stdin_is_read, true) {
-            return Err(
-                Error::new(Code::Usage, "Standard input is read by two arguments").hint("Write `@-` once")
-            );
-        }
-        read_stdin(cancel)
-    } else {
-        fs::read(path)
-    };
-    let bytes = bytes.map_err(|error| {
-        Error::new(Code::Usage, format!("`{path}` cannot be read: {}", reason(&error)))
-            .place(Place::file(Path::new(path)))
-            .hint("`@FILE` reads an argument from a file; write `@@` for a text that begins with `@`")
-    })?;
+    let bytes = read(path)?;
     if matches!(ty.map(bare), Some(Type::Bytes)) {
         return Ok(Value::Bytes(bytes.into()));
     }
     match String::from_utf8(bytes) {
         Ok(text) => meant(text, ty),
         Err(error) => Ok(Value::Bytes(error.into_bytes().into())),
-    }
-}
-
-/// All of the standard input.
-///
-/// # Errors
-/// What the system refuses; that the verb was given up while nothing came.
-fn read_stdin(cancel: &Cancel) -> io::Result<Vec<u8>> {
-    let mut stdin = io::stdin().lock();
-    let mut bytes = Vec::new();
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        let waited = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&PATIENCE));
-        if cancel.is_cancelled() {
-            return Err(io::Error::other("the verb was given up"));
-        }
-        if matches!(waited, Ok(0) | Err(rustix::io::Errno::INTR)) {
-            continue;
-        }
-        match stdin.read(&mut piece) {
-            Ok(0) => return Ok(bytes),
-            Ok(count) => bytes.extend_from_slice(&piece[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }
 
@@ -219,9 +184,18 @@ mod tests {
         }
     }
 
+    /// One file is there, and standard input.
+    fn read(path: &str) -> Result<Vec<u8>> {
+        match path {
+            "three" => Ok(b"3".to_vec()),
+            "-" => Ok(vec![0, 255]),
+            _ => Err(Error::new(Code::Usage, format!("`{path}` cannot be read"))),
+        }
+    }
+
     fn check(words: &[&str], shown: &str) {
         let words: Vec<String> = words.iter().map(|&w| w.to_owned()).collect();
-        let got = match parse(&words, Some(&signature()), &Cancel::default()) {
+        let got = match parse(&words, Some(&signature()), &mut read) {
             Ok(arguments) => format!("{:?} {:?}", arguments.positional, arguments.named),
             Err(error) => format!("{error}"),
         };
@@ -252,15 +226,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_says_so() {
-        check(&["@no-such-file"], "`no-such-file` cannot be read: No such file or directory [M0116]");
+    fn what_stands_behind_an_at_is_read_where_it_is_an_argument() {
+        check(&["@three", "@three"], r#"[Text("3"), Int(3)] []"#);
+        check(&["count=@three", "blob=@-"], r#"[] [("count", Int(3)), ("blob", Bytes(b"\0\xff"))]"#);
+        check(&["other=@none"], r#"[Text("other=@none")] []"#);
+        check(&["@-", "@-"], "Standard input is read by two arguments [M0116]");
+        check(&["@none"], "`none` cannot be read [M0116]");
         check(&["a", "99999999999999999999"], "`99999999999999999999` does not fit 64 bits [M0506]");
     }
 
     #[test]
     fn a_function_of_which_nothing_is_known_takes_everything_by_position() {
         let words = ["a=1".to_owned(), "2".to_owned()];
-        let arguments = parse(&words, None, &Cancel::default()).unwrap();
+        let arguments = parse(&words, None, &mut read).unwrap();
         assert_eq!(arguments.positional, [Value::from("a=1"), Value::Int(2)]);
     }
 }

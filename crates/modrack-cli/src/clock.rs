@@ -1,10 +1,15 @@
-//! The time of day for events, in the form of RFC 3339.
+//! Times of day, of events and of what is remembered, in the form of RFC 3339.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time now, in UTC, to the millisecond.
 pub(crate) fn now_rfc3339() -> String {
-    rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    at_rfc3339(SystemTime::now())
+}
+
+/// A time, in UTC, to the millisecond.
+pub(crate) fn at_rfc3339(at: SystemTime) -> String {
+    rfc3339(at.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// The time `since` 1970 began, by the civil calendar.

@@ -34,6 +34,12 @@ pub(crate) fn pipelines(current: &OsStr) -> Vec<CompletionCandidate> {
     matching(names.unwrap_or_default(), current)
 }
 
+/// The slots that the rack declares.
+pub(crate) fn declared(current: &OsStr) -> Vec<CompletionCandidate> {
+    let names = rack().map(|rack| rack.plan().slots.keys().map(ToString::to_string).collect());
+    matching(names.unwrap_or_default(), current)
+}
+
 /// The slots of the rack, the modules of its catalog, and paths.
 pub(crate) fn slots(current: &OsStr) -> Vec<CompletionCandidate> {
     let names = rack().map(|rack| {

@@ -8,6 +8,11 @@ use std::sync::Arc;
 use modrack_core::{Backend, Result};
 use modrack_wasm::{WasmBackend, WasmSettings};
 
+use crate::args::Verb;
+use crate::output::Outcome;
+use crate::session::Session;
+use crate::verb;
+
 /// What the process brings along.
 #[derive(Default)]
 pub struct Host {
@@ -15,6 +20,8 @@ pub struct Host {
     pub python: Option<PythonFactory>,
     /// Makes the backend of components; none in an extension module that was built without it.
     pub wasm: Option<WasmFactory>,
+    /// What goes with a rack's state; none in an extension module that was built without it.
+    pub live: Option<Live>,
     /// Where data goes; none is the process's standard output.
     pub stdout: Option<File>,
     /// The interpreter that this process is, where it is one.
@@ -40,6 +47,14 @@ pub type PythonFactory = Box<dyn Fn(PythonSettings) -> Result<Arc<dyn Backend>>>
 /// Makes the backend of components. What does not name one has no part of it, once it is linked.
 pub type WasmFactory = fn(WasmSettings) -> Arc<dyn Backend>;
 
+/// What goes with a rack's state: the verbs that change it or ask it. What does not name this has no part of the database, the server
+/// and its client, once it is linked.
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// Runs a verb of these.
+    pub(crate) verb: fn(&Verb, &mut Session) -> Outcome,
+}
+
 /// What the Python backend is told about the rack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PythonSettings {
@@ -54,7 +69,7 @@ pub struct PythonSettings {
 impl Host {
     /// A process without an interpreter.
     pub fn plain() -> Self {
-        Self { wasm: Some(components), ..Self::default() }
+        Self { wasm: Some(components), live: Some(LIVE), ..Self::default() }
     }
 }
 
@@ -62,3 +77,6 @@ impl Host {
 pub fn components(settings: WasmSettings) -> Arc<dyn Backend> {
     WasmBackend::new(settings)
 }
+
+/// What goes with a rack's state, for those that have it.
+pub const LIVE: Live = Live { verb: verb::live };

@@ -11,15 +11,20 @@ mod figures;
 mod host;
 mod interrupt;
 mod json;
+mod live_json;
+mod live_words;
 mod log;
 mod output;
 mod progress;
 mod python_host;
+#[cfg_attr(not(test), expect(dead_code, reason = "words are sent where there is a server"))]
+mod reading;
 mod report;
 mod session;
 mod style;
 mod table;
 mod verb;
+mod wire;
 
 use std::env;
 use std::ffi::OsString;
@@ -34,7 +39,7 @@ use crate::args::{Cli, Global, LogFormat, Verb};
 use crate::output::{Failure, Outcome, Output};
 use crate::session::Session;
 
-pub use host::{Host, Interpreter, PythonFactory, PythonSettings, WasmFactory, components};
+pub use host::{Host, Interpreter, LIVE, Live, PythonFactory, PythonSettings, WasmFactory, components};
 pub use interrupt::forked_off;
 
 /// Runs the command with these words, the first of which is its own name, and gives its exit status.
@@ -91,6 +96,15 @@ fn verb(verb: &Verb, session: &mut Session) -> Outcome {
         }
         Verb::Completions(what) => verb::completions::run(what, &mut session.output),
         Verb::Version => verb::version::run(session),
+        Verb::History(_) | Verb::Config(_) => match session.host().live {
+            Some(live) => (live.verb)(verb, session),
+            None => Err(Error::new(
+                Code::ExtensionMissing,
+                "This build of the extension module has nothing that goes with a rack's state",
+            )
+            .hint("Run the verb by the command itself, or by `python -m modrack` of the whole package")
+            .into()),
+        },
     }
 }
 

@@ -51,6 +51,11 @@ pub(crate) fn document(error: &Error) -> Json {
 
 /// One failure as JSON.
 pub(crate) fn record(error: &Error) -> Json {
+    record_with(error, near)
+}
+
+/// One failure as JSON, its file as `shown` has it.
+pub(crate) fn record_with(error: &Error, shown: impl Fn(&Path) -> PathBuf) -> Json {
     json!({
         "code": error.code().as_str(),
         "kind": error.kind().as_str(),
@@ -60,7 +65,7 @@ pub(crate) fn record(error: &Error) -> Json {
         "generation": error.generation_id().map(|generation| generation.0),
         "phase": error.phase_of().map(|phase| phase.as_str()),
         "place": error.place_of().map(|place| json!({
-            "file": near(&place.file).display().to_string(),
+            "file": shown(&place.file).display().to_string(),
             "line": place.line,
             "column": place.column,
             "key": place.key,

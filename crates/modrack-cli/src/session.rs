@@ -250,7 +250,7 @@ pub(crate) fn settings(plan: &RackPlan) -> PythonSettings {
 }
 
 /// The folder for what is kept between runs; none for `state: memory`, or when there is no home to keep it in.
-fn state(plan: &RackPlan) -> Option<PathBuf> {
+pub(crate) fn state(plan: &RackPlan) -> Option<PathBuf> {
     match (&plan.state, env_path("MODRACK_STATE")) {
         (Some(StatePlace::Memory), _) => None,
         (Some(StatePlace::Folder(folder)), _) => Some(plan.root.join(folder)),

@@ -1,5 +1,5 @@
 //! What ties the command and the interpreter together: descriptors, arguments, and handing the interpreter back in
-//! order. Both builds of the extension module are made of this file; `crate::WASM` is what they differ in.
+//! order. Both builds of the extension module are made of this file; `crate::WASM` and `crate::LIVE` are what they differ in.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -44,7 +44,7 @@ fn main(module: &Bound<'_, PyModule>, argv: Vec<OsString>) -> PyResult<u8> {
     let args = std::iter::once(OsString::from("modrack")).chain(argv).collect();
     let status = py.detach(move || {
         let (python, interpreter) = (Some(factory()), Some(interpreter));
-        modrack_cli::run(args, Host { python, wasm: crate::WASM, stdout, interpreter })
+        modrack_cli::run(args, Host { python, wasm: crate::WASM, live: crate::LIVE, stdout, interpreter })
     });
     // An interrupt that came while no Python code ran is told by the status, not raised by what runs next.
     let _ = py.check_signals();

@@ -4,11 +4,13 @@
 
 mod glue;
 
-use modrack_cli::WasmFactory;
+use modrack_cli::{Live, WasmFactory};
 use pyo3::prelude::*;
 
 /// Makes the backend of components.
 const WASM: Option<WasmFactory> = Some(modrack_cli::components);
+/// What goes with a rack's state.
+const LIVE: Option<Live> = Some(modrack_cli::LIVE);
 
 /// The engine and the Python backend of modrack.
 #[pymodule]

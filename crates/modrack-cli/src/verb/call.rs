@@ -9,6 +9,7 @@ use crate::figures;
 use crate::interrupt::Interrupt;
 use crate::json;
 use crate::output::{Level, Outcome};
+use crate::reading::read;
 use crate::session::Session;
 
 /// Calls the function and prints what it gives.
@@ -23,7 +24,8 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
         let cancel = interrupt.cancel();
         let given_up = Call { cancel: Some(&cancel), ..Call::default() };
         let bound = Chain::bounded(&given_up, || slot.function(name))?;
-        let arguments = arguments::parse(&what.args, bound.signature().as_ref(), &cancel)?;
+        let arguments =
+            arguments::parse(&what.args, bound.signature().as_ref(), &mut |path| read(path, &cancel))?;
         let result = bound.call(Call {
             args: Args { positional: &arguments.positional, named: &arguments.named },
             deadline: None,

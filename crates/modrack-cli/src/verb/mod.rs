@@ -3,9 +3,26 @@
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod get;
+pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod new;
 pub(crate) mod run;
 pub(crate) mod version;
+
+use crate::args::Verb;
+use crate::output::Outcome;
+use crate::session::Session;
+
+/// Runs a verb that goes with a rack's state; other verbs do nothing here.
+///
+/// It is reached through [`crate::host::Live`] alone, so that a build without that links none of it.
+pub(crate) fn live(verb: &Verb, session: &mut Session) -> Outcome {
+    match verb {
+        Verb::History(what) => history::run(what, session),
+        Verb::Config(what) => config::run(what, session),
+        _ => Ok(0),
+    }
+}

@@ -1,0 +1,99 @@
+//! What a rack that is served, or was, tells of itself, for people: made from the JSON of `live_json`, so that it reads the same
+//! whoever tells it.
+
+use serde_json::Value as Json;
+
+use crate::style::Paint;
+use crate::table::Table;
+
+/// How many digits of a hash are shown.
+const DIGITS: usize = 12;
+
+/// The history as a table; empty when there is none.
+pub(crate) fn history(document: &Json, paint: Paint) -> String {
+    let entries = each(&document["entries"]);
+    let mut table = Table::new(&["WHEN (UTC)", "WHO", "ACTION", "SLOT", "HASH", "FROM", "OUTCOME", "WHY"]);
+    for entry in entries {
+        let mut first = vec![when(&entry["at"]), text(&entry["who"]), text(&entry["action"])];
+        let mut last = vec![outcome(entry), text(&entry["why"])];
+        let mut rows: Vec<Vec<String>> = each(&entry["slots"])
+            .iter()
+            .map(|slot| vec![text(&slot["slot"]), short(&slot["hash"]), short(&slot["from"])])
+            .collect();
+        if rows.is_empty() {
+            // What has no slots is a configuration.
+            rows.push(vec![String::new(), short(&entry["configuration"]), String::new()]);
+        }
+        for row in rows {
+            let blank = vec![String::new(); first.len()];
+            table.row([std::mem::replace(&mut first, blank), row, std::mem::take(&mut last)].concat());
+        }
+    }
+    if entries.is_empty() { String::new() } else { table.render(paint) }
+}
+
+/// The configurations as a table; empty when there are none.
+pub(crate) fn configurations(document: &Json, paint: Paint) -> String {
+    let all = each(&document["configurations"]);
+    let mut table = Table::new(&["HASH", "SINCE (UTC)", "FROM"]);
+    for one in all {
+        table.row(vec![short(&one["hash"]), when(&one["since"]), text(&one["name"])]);
+    }
+    if all.is_empty() { String::new() } else { table.render(paint) }
+}
+
+/// How an entry ended: `done`, `failed at start [M0403]`.
+fn outcome(entry: &Json) -> String {
+    let failed = &entry["failed"];
+    match failed.is_null() {
+        true => text(&entry["outcome"]),
+        false => format!("failed at {} [{}]", text(&failed["step"]), text(&failed["code"])),
+    }
+}
+
+fn each(list: &Json) -> &[Json] {
+    list.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Json) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A hash as far as it is shown.
+fn short(hash: &Json) -> String {
+    hash.as_str().map_or("", |hash| hash.get(..DIGITS).unwrap_or(hash)).to_owned()
+}
+
+/// A time to the second, its date and time of day apart.
+fn when(at: &Json) -> String {
+    let at = at.as_str().unwrap_or_default();
+    at.get(..19).unwrap_or(at).replace('T', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use serde_json::json;
+
+    #[test]
+    fn an_entry_has_a_line_for_each_slot() {
+        let slot = |name: &str, hash: &str| json!({ "slot": name, "hash": hash, "from": null });
+        let document = json!({ "entries": [
+            { "at": "2026-01-02T03:04:05.678Z", "who": "ada", "action": "swap", "why": "faster", "outcome": "failed",
+              "failed": { "step": "start", "code": "M0403" }, "slots": [slot("a", "0123456789abcdef")] },
+            { "at": "2026-01-02T03:04:04.678Z", "who": "", "action": "swap", "why": "", "outcome": "done",
+              "failed": null, "slots": [slot("a", "1123456789abcdef"), slot("größer", "22")] },
+            { "at": "2026-01-02T03:04:03.678Z", "who": "", "action": "configure", "why": "", "outcome": "done",
+              "failed": null, "configuration": "fedcba9876543210", "slots": [] },
+        ] });
+        expect![[r#"
+            WHEN (UTC)           WHO  ACTION     SLOT    HASH          OUTCOME                  WHY
+            2026-01-02 03:04:05  ada  swap       a       0123456789ab  failed at start [M0403]  faster
+            2026-01-02 03:04:04       swap       a       1123456789ab  done
+                                                 größer  22
+            2026-01-02 03:04:03       configure          fedcba987654  done
+        "#]].assert_eq(&history(&document, Paint { on: false }));
+        assert_eq!(history(&json!({ "entries": [] }), Paint { on: false }), "");
+    }
+}
