@@ -1,4 +1,4 @@
-//! What a rack tells whoever observes it, as it happens.
+//! What a rack tells whoever observes it, as it happens, and its bus, which tells it on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -7,7 +7,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use modrack_core::{Error, GenerationId, SlotName, Text};
 
+use crate::bus::Bus;
 use crate::swap::{Asked, Served, Step};
+use crate::told::{self, Load};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -82,6 +84,8 @@ pub enum Event {
     },
     /// Calls that began before a swap are waited for.
     Draining {
+        /// The slots that were swapped.
+        slots: Vec<SlotName>,
         /// For how long at most.
         within: Duration,
     },
@@ -114,20 +118,36 @@ type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Who observes a rack.
 #[derive(Default)]
-pub(crate) struct Observer(ArcSwap<Vec<Tell>>);
+pub(crate) struct Observer {
+    tells: ArcSwap<Vec<Tell>>,
+    bus: Bus,
+}
 
 impl Observer {
     /// Has `tell` told from now on, after those that are told already.
     pub(crate) fn add(&self, tell: impl Fn(&Event) + Send + Sync + 'static) {
         let tell: Tell = Arc::new(tell);
-        self.0.rcu(|all| all.iter().cloned().chain([tell.clone()]).collect::<Vec<_>>());
+        self.tells.rcu(|all| all.iter().cloned().chain([tell.clone()]).collect::<Vec<_>>());
     }
 
-    /// Tells everybody who observes.
+    /// The bus.
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// Tells everybody who observes, and then the bus: who hears of it there finds it noted.
     pub(crate) fn tell(&self, event: &Event) {
-        for tell in self.0.load_full().iter() {
+        for tell in self.tells.load_full().iter() {
             // Who observes cannot end what is observed: a panic is told by its hook, and goes no further.
             let _ = catch_unwind(AssertUnwindSafe(|| tell(event)));
         }
+        let (name, slot, fields) = told::of(event);
+        self.bus.tell(name, slot, fields);
+    }
+
+    /// Tells the bus of a step of a load.
+    pub(crate) fn tell_load(&self, load: &Load<'_>) {
+        let (name, slot, fields) = told::of_load(load);
+        self.bus.tell(name, slot, fields);
     }
 }

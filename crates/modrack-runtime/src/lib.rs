@@ -5,6 +5,7 @@
 //! Nothing here parses configuration, and nothing runs before it is asked for.
 
 mod bound;
+mod bus;
 mod catalog;
 mod cell;
 mod clock;
@@ -37,9 +38,11 @@ mod swap;
 mod sync;
 mod table;
 mod tables;
+mod told;
 mod verify;
 
 pub use bound::Bound;
+pub use bus::Subscription;
 pub use catalog::{Catalog, CatalogEntry};
 pub use events::Event;
 pub use host::HostModule;
@@ -48,3 +51,4 @@ pub use meter::{Figures, SlotStats};
 pub use rack::Rack;
 pub use slot::{Pin, Slot};
 pub use swap::{Asked, Before, Held, Kept, Served, Step, Swap, SwapFailed, Swapped};
+pub use told::{EVENTS, Pattern, Told};

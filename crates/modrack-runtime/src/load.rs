@@ -21,6 +21,7 @@ use crate::rack::RackCore;
 use crate::seat::Seat;
 use crate::service::SlotService;
 use crate::swap::Served;
+use crate::told::Load;
 use crate::verify;
 
 /// The loads that are under way in a rack, and who waits for which.
@@ -107,9 +108,15 @@ pub(crate) fn generation(
             rack.loads().end(seat);
             waits::load_ended(seat.slot().name());
             attempt.end(outcome.clone());
-            if let (Ok(generation), false) = (&outcome, seat.is_coming()) {
-                let served = Served::of(seat, generation, None, false);
-                rack.observer().tell(&Event::Loaded { served });
+            match &outcome {
+                Ok(generation) => {
+                    let served = Served::of(seat, generation, None, false);
+                    match seat.is_coming() {
+                        true => rack.observer().tell_load(&Load::Started(&served)),
+                        false => rack.observer().tell(&Event::Loaded { served }),
+                    }
+                }
+                Err(why) => rack.observer().tell_load(&Load::Failed(seat.slot().name(), why)),
             }
             outcome
         }
@@ -132,6 +139,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
     verify::kept(rack, seat)?;
     let found = verify::found(rack, seat)?;
     let backend = rack.backend(found.backend)?;
+    rack.observer().tell_load(&Load::Begun(seat.slot().name(), &checked.module()));
     let plan = seat.plan();
     let id = rack.next_generation();
     let mut services = Vec::new();

@@ -669,6 +669,7 @@ impl RackCore {
             let renewed = table.map(|seat| Arc::new(Seat::new(seat.slot().clone(), seat.plan().clone())));
             (Some(renewed), ())
         });
+        self.observer.bus().heard(self);
         errors
     }
 }
@@ -677,6 +678,7 @@ impl Drop for RackCore {
     fn drop(&mut self) {
         // Nobody is left to tell what failed.
         let _ = self.stop();
+        self.observer.bus().close();
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error;
 use crate::find;
 use crate::rack::RackCore;
 use crate::seat::{Checked, Found, Seat};
+use crate::told::Load;
 
 /// What the slot's `use` leads to; found once.
 ///
@@ -30,6 +31,7 @@ pub(crate) fn found(rack: &RackCore, seat: &Seat) -> Result<Arc<Found>> {
     seat.slot().meters.record(Phase::Find, began.elapsed(), found.is_ok());
     let found = Arc::new(found.map_err(|error| seat.blame(error.phase(Phase::Find), "use"))?);
     seat.found().set(Some(found.clone()));
+    rack.observer().tell_load(&Load::Found(seat.slot().name(), &found.origin));
     Ok(found)
 }
 

@@ -33,8 +33,8 @@ pub use modrack_native as native;
 #[cfg(feature = "python")]
 pub use modrack_python as python;
 pub use modrack_runtime::{
-    Asked, Before, Bound, Catalog, CatalogEntry, Event, Figures, Held, Keeper, Kept, Served, SlotStats, Step, Swap,
-    SwapFailed, Swapped,
+    Asked, Before, Bound, Catalog, CatalogEntry, EVENTS, Event, Figures, Held, Keeper, Kept, Pattern, Served,
+    SlotStats, Step, Subscription, Swap, SwapFailed, Swapped, Told,
 };
 #[cfg(feature = "wasm")]
 pub use modrack_wasm as wasm;

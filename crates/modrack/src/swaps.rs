@@ -1,7 +1,11 @@
 //! Replacing what fills slots while they are called, going back, and being told of it.
 
+use std::sync::Arc;
+
 use modrack_core::{Result, SlotName};
-use modrack_runtime::{Asked, Before, Event, Held, Kept, Swap, SwapFailed, Swapped};
+use modrack_runtime::{
+    Asked, Before, Event, Held, Kept, Pattern, Subscription, Swap, SwapFailed, Swapped, Told,
+};
 
 use crate::Rack;
 
@@ -45,5 +49,21 @@ impl Rack {
     /// Has `tell` told what happens in the rack, on the threads on which it happens.
     pub fn observe(&self, tell: impl Fn(&Event) + Send + Sync + 'static) {
         self.runtime().observe(tell);
+    }
+
+    /// Has `hear` told what happens and `pattern` asks for, in order, on a thread of the rack's own.
+    ///
+    /// At most 1,024 events wait to be heard; who is slower loses the oldest, and is told `missed` in their place.
+    pub fn subscribe(
+        &self,
+        pattern: &Pattern,
+        hear: impl FnMut(&Arc<Told>) + Send + 'static,
+    ) -> Subscription {
+        self.runtime().subscribe(pattern, hear)
+    }
+
+    /// What was told after the event of this number, as far as it is still known: the last 1,024 are.
+    pub fn events_since(&self, number: u64) -> Vec<Arc<Told>> {
+        self.runtime().events_since(number)
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn drained(rack: &RackCore, version: u64, seats: &[Arc<Seat>], within
         return true;
     }
     let until = rack.clock().now() + within;
-    rack.observer().tell(&Event::Draining { within });
+    let slots = seats.iter().map(|seat| seat.slot().name().clone()).collect();
+    rack.observer().tell(&Event::Draining { slots, within });
     let mut ended = false;
     rack.waiting(&mut || {
         ended = rack.cell().grace().wait(|| {

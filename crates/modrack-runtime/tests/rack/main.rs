@@ -3,6 +3,7 @@
 
 mod calls;
 mod catalog;
+mod events;
 mod find;
 mod guards;
 mod held;

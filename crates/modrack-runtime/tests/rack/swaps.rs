@@ -558,7 +558,7 @@ fn a_module_that_is_slower_than_it_may_be_is_taken_back() {
 #[test]
 fn a_trial_that_failed_goes_back_without_state_where_some_may_be_lost() {
     for (way, goes_back) in [("copy", true), ("exclusive", false)] {
-        let keys = format!(", swap: {{ state: {way}, trial: {{ for: 1h, min-calls: 4, errors: 5% }} }}");
+        let keys = format!(", swap: {{ state: {way}, trial: {{ for: 1h, min-calls: 16, errors: 5% }} }}");
         let (rack, backend) = slot(&keys, counter(0));
         let told = events(&rack);
         // It fails, and does not give its state out.

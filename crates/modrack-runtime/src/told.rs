@@ -1,0 +1,304 @@
+//! What is told on the bus of a rack: events with names, and the patterns that pick some of them.
+//!
+//! An event is data, for whoever reads it in whatever language: nothing in it is a type of this crate. The names stand in
+//! one list, which feeds the patterns and their errors.
+
+use std::time::SystemTime;
+
+use modrack_core::{ContentHash, Error, Map, Origin, Result, SlotName, Text, Value};
+
+use crate::error;
+use crate::events::Event;
+use crate::swap::{Asked, Served};
+
+/// The names of the events.
+pub const EVENTS: [&str; 19] = [
+    "module.found",
+    "module.loading",
+    "module.loaded",
+    "module.failed",
+    "module.unloaded",
+    "module.lost",
+    "module.stop-failed",
+    "swap.swapped",
+    "swap.failed",
+    "swap.rolled-back",
+    "swap.settled",
+    "swap.draining",
+    "swap.lingering",
+    "swap.retired",
+    "swap.held",
+    "configuration.changed",
+    "configuration.refused",
+    "configuration.restored",
+    "warning",
+];
+
+/// What who hears too slowly is told in place of what it lost: `count` says how many. It is told whatever the pattern.
+pub(crate) const MISSED: &str = "missed";
+
+/// Something that was told on the bus.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Its number, which is one more than that of what was told before in this rack.
+    pub number: u64,
+    /// When it happened.
+    pub at: SystemTime,
+    /// What happened: one of [`EVENTS`], or `missed`.
+    pub name: &'static str,
+    /// The slot that it happened to, where it is one.
+    pub slot: Option<SlotName>,
+    /// What else is known of it, by name.
+    pub fields: Map,
+}
+
+/// Which events are asked for: names and beginnings of names, `swap.*, module.loaded`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Name(Box<str>),
+    Beginning(Box<str>),
+}
+
+impl Pattern {
+    /// Reads a pattern: an event's name, a beginning of names with `*` behind it, or several with commas between.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::BadValue`] for a part that no event is called by.
+    pub fn parse(text: &str) -> Result<Self> {
+        let parts = text.split(',').map(|part| {
+            let part = part.trim();
+            let read = match part.strip_suffix('*') {
+                Some(beginning) => Part::Beginning(beginning.into()),
+                None => Part::Name(part.into()),
+            };
+            match EVENTS.iter().any(|name| read.matches(name)) {
+                true => Ok(read),
+                false => Err(error::unknown_event(part, EVENTS)),
+            }
+        });
+        parts.collect::<Result<_>>().map(Self)
+    }
+
+    /// Whether an event of this name is asked for.
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.iter().any(|part| part.matches(name))
+    }
+}
+
+impl Part {
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Name(known) => **known == *name,
+            Self::Beginning(beginning) => name.starts_with(&**beginning),
+        }
+    }
+}
+
+/// What is told of a load on the bus alone: who observes the rack hears only of what came of it.
+pub(crate) enum Load<'a> {
+    /// What a slot's `use` leads to was found. Nothing of it has run.
+    Found(&'a SlotName, &'a Origin),
+    /// A module is being loaded and started.
+    Begun(&'a SlotName, &'a str),
+    /// It was, and does not serve yet.
+    Started(&'a Served),
+    /// It could not be.
+    Failed(&'a SlotName, &'a Error),
+}
+
+/// What a step of a load is on the bus.
+pub(crate) fn of_load(load: &Load<'_>) -> (&'static str, Option<SlotName>, Map) {
+    let mut fields = Fields::default();
+    let (name, slot) = match load {
+        Load::Found(slot, origin) => {
+            fields.text("origin", &origin.to_string());
+            ("module.found", *slot)
+        }
+        Load::Begun(slot, module) => {
+            fields.text("module", module);
+            ("module.loading", *slot)
+        }
+        Load::Started(served) => {
+            fields.served(served).set("serves", false);
+            ("module.loaded", &served.slot)
+        }
+        Load::Failed(slot, why) => {
+            fields.error(why);
+            ("module.failed", *slot)
+        }
+    };
+    (name, Some(slot.clone()), fields.0)
+}
+
+/// What an event is on the bus: its name, its slot, and its fields.
+pub(crate) fn of(event: &Event) -> (&'static str, Option<SlotName>, Map) {
+    let mut fields = Fields::default();
+    let (name, slot) = match event {
+        Event::Loaded { served } => {
+            fields.served(served).set("serves", true);
+            ("module.loaded", Some(&served.slot))
+        }
+        Event::Unloaded { slot, generation, asked } => {
+            fields.set("generation", number(generation.0)).asked(asked);
+            ("module.unloaded", Some(slot))
+        }
+        Event::InstanceLost { slot, module, generation, why } => {
+            fields.text("module", module).set("generation", number(generation.0)).error(why);
+            ("module.lost", Some(slot))
+        }
+        Event::StopFailed { slot, why } => {
+            fields.error(why);
+            ("module.stop-failed", Some(slot))
+        }
+        Event::Swapped { slots, asked } => {
+            fields.all_served(slots).asked(asked);
+            ("swap.swapped", only(slots))
+        }
+        Event::SwapFailed { slots, slot, step, why, asked } => {
+            fields.slots(slots).text("step", step.as_str()).error(why).asked(asked);
+            ("swap.failed", Some(slot))
+        }
+        Event::RolledBack { slots, why, asked } => {
+            fields.all_served(slots).asked(asked);
+            if let Some(why) = why {
+                fields.error(why);
+            }
+            ("swap.rolled-back", only(slots))
+        }
+        Event::Settled { slots } => {
+            fields.all_served(slots);
+            ("swap.settled", only(slots))
+        }
+        Event::Draining { slots, within } => {
+            fields.slots(slots).set("within", within.as_secs_f64());
+            ("swap.draining", if let [slot] = &**slots { Some(slot) } else { None })
+        }
+        Event::Lingering { slot, generation } => {
+            fields.set("generation", number(generation.0));
+            ("swap.lingering", Some(slot))
+        }
+        Event::Retired { slot, generation } => {
+            fields.set("generation", number(generation.0));
+            ("swap.retired", Some(slot))
+        }
+        Event::Held { slot, generation, holders } => {
+            let holders: Vec<_> = holders.iter().map(|holder| Value::from(&**holder)).collect();
+            fields.set("generation", number(generation.0)).set("holders", holders);
+            ("swap.held", Some(slot))
+        }
+    };
+    (name, slot.cloned(), fields.0)
+}
+
+/// The one slot that an event is about, if it is one.
+fn only(slots: &[Served]) -> Option<&SlotName> {
+    if let [served] = slots { Some(&served.slot) } else { None }
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Fields that are being put together. What is not known is left out.
+#[derive(Default)]
+struct Fields(Map);
+
+impl Fields {
+    fn set(&mut self, name: &'static str, value: impl Into<Value>) -> &mut Self {
+        self.0.insert(Text::from_static(name), value.into());
+        self
+    }
+
+    fn text(&mut self, name: &'static str, text: &str) -> &mut Self {
+        self.set(name, text)
+    }
+
+    fn asked(&mut self, asked: &Asked) -> &mut Self {
+        for (name, text) in [("who", &asked.who), ("why", &asked.why)] {
+            if !text.is_empty() {
+                self.text(name, text);
+            }
+        }
+        self
+    }
+
+    fn error(&mut self, why: &Error) -> &mut Self {
+        let mut error = Self::default();
+        error
+            .text("code", why.code().as_str())
+            .text("kind", why.kind().as_str())
+            .text("message", why.message());
+        if let Some(module) = why.module_name() {
+            error.text("module", module);
+        }
+        if let Some(hint) = why.hint_text() {
+            error.text("hint", hint);
+        }
+        self.set("error", error.0)
+    }
+
+    fn served(&mut self, served: &Served) -> &mut Self {
+        self.text("module", &served.module).set("generation", number(served.generation.0));
+        if let Some(hash) = &served.hash {
+            self.text("hash", ContentHash::as_str(hash));
+        }
+        if let Some(replaced) = served.replaced {
+            self.set("replaced", number(replaced.0));
+        }
+        if served.carried {
+            self.set("carried", true);
+        }
+        self
+    }
+
+    fn all_served(&mut self, slots: &[Served]) -> &mut Self {
+        let each = slots.iter().map(|served| {
+            let mut fields = Self::default();
+            fields.text("slot", served.slot.as_str()).served(served);
+            Value::from(fields.0)
+        });
+        self.set("slots", each.collect::<Vec<_>>())
+    }
+
+    fn slots(&mut self, slots: &[SlotName]) -> &mut Self {
+        let each = slots.iter().map(|slot| {
+            let mut fields = Self::default();
+            fields.text("slot", slot.as_str());
+            Value::from(fields.0)
+        });
+        self.set("slots", each.collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_pick_events_by_names_and_their_beginnings() {
+        let picked = |pattern: &str| {
+            let pattern = Pattern::parse(pattern).unwrap();
+            EVENTS.into_iter().filter(|name| pattern.matches(name)).collect::<Vec<_>>()
+        };
+        assert_eq!(picked("*"), EVENTS);
+        assert_eq!(picked("module.loaded, warning"), ["module.loaded", "warning"]);
+        assert_eq!(picked("swap.s*"), ["swap.swapped", "swap.settled"]);
+    }
+
+    #[test]
+    fn a_pattern_that_picks_nothing_is_an_error() {
+        let hint = |pattern: &str| {
+            let error = Pattern::parse(pattern).unwrap_err();
+            (error.message().to_owned(), error.hint_text().unwrap_or_default().to_owned())
+        };
+        let (message, near) = hint("swap.*,swap.swaped");
+        assert_eq!(message, "There is no event `swap.swaped`");
+        assert_eq!(near, "Did you mean `swap.swapped`?");
+        for pattern in ["", "swap", "swap.*.x", "swaps.*"] {
+            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+}
