@@ -88,6 +88,10 @@ pub(crate) enum Verb {
     Inspect(Inspect),
     /// Check the rack, its modules and its pipelines, or single files, without running them
     Check(Check),
+    /// Show load and call figures of the rack that is being served
+    Stats,
+    /// Show what happens in the rack that is being served, as it happens
+    Events(Events),
     /// Show what was swapped, loaded and configured: when, by whom, to which content, and how it ended
     History(History),
     /// Show the configurations that served
@@ -186,6 +190,15 @@ pub(crate) struct Check {
     pub(crate) load: bool,
 }
 
+/// `events`.
+#[derive(Args, Debug)]
+#[command(after_help = event_names())]
+pub(crate) struct Events {
+    /// Only events of these names: `swap.*`, `module.loaded`; several with commas
+    #[arg(default_value = "*", add = ArgValueCompleter::new(complete::events))]
+    pub(crate) pattern: String,
+}
+
 /// `history`.
 #[derive(Args, Debug)]
 pub(crate) struct History {
@@ -245,6 +258,11 @@ pub(crate) struct Completions {
     /// The shell
     #[arg(value_parser = ["bash", "elvish", "fish", "powershell", "zsh"])]
     pub(crate) shell: String,
+}
+
+/// The names that events have, for whoever asks for some of them.
+fn event_names() -> String {
+    format!("Names of events: {}.", modrack_runtime::EVENTS.join(", "))
 }
 
 #[cfg(test)]

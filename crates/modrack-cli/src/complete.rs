@@ -54,6 +54,13 @@ pub(crate) fn slots(current: &OsStr) -> Vec<CompletionCandidate> {
     found
 }
 
+/// The names of events, and their families.
+pub(crate) fn events(current: &OsStr) -> Vec<CompletionCandidate> {
+    let families = modrack_runtime::EVENTS.iter().filter_map(|name| name.split_once('.'));
+    let families = families.map(|(family, _)| format!("{family}.*"));
+    matching(families.chain(modrack_runtime::EVENTS.map(str::to_owned)).collect(), current)
+}
+
 /// The functions of the slot that the line names.
 pub(crate) fn functions(current: &OsStr) -> Vec<CompletionCandidate> {
     let names = || -> Result<Vec<String>> {

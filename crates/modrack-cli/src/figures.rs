@@ -1,26 +1,37 @@
 //! The load and call figures of slots (`--stats`), as a table and as JSON.
 
-use modrack_runtime::{Figures, SlotStats};
+use std::time::Duration;
+
+use modrack_runtime::SlotStats;
 use serde_json::{Map, Value as Json, json};
 
 use crate::style::{Paint, counted, grouped, span};
 use crate::table::Table;
 
-/// The figures for people: a line for each slot and phase in which something happened.
-pub(crate) fn table(stats: &[SlotStats], paint: Paint) -> String {
+/// What happens to a slot, in that order.
+const PHASES: [&str; 5] = ["find", "check", "load", "start", "call"];
+
+/// The figures for people, of their document: a line for each slot and phase in which something happened.
+pub(crate) fn table(document: &Json, paint: Paint) -> String {
     let mut table = Table::new(&["SLOT", "PHASE", ">COUNT", ">MEAN", ">MIN", ">MAX", ">ERRORS"]);
-    for slot in stats {
-        let mut name = slot.slot.to_string();
-        for (phase, figures) in phases(slot) {
-            if figures.count > 0 {
+    for slot in document.as_array().into_iter().flatten() {
+        let mut name = slot["slot"].as_str().unwrap_or_default().to_owned();
+        for phase in PHASES {
+            let figures = &slot[phase];
+            let number = |key: &str| figures[key].as_u64().unwrap_or_default();
+            let time = |key: &str| {
+                let seconds = figures[key].as_f64().unwrap_or_default();
+                span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+            };
+            if number("count") > 0 {
                 table.row(vec![
                     std::mem::take(&mut name),
                     phase.to_owned(),
-                    grouped(figures.count),
-                    span(figures.mean()),
-                    span(figures.min),
-                    span(figures.max),
-                    grouped(figures.errors),
+                    grouped(number("count")),
+                    time("mean"),
+                    time("min"),
+                    time("max"),
+                    grouped(number("errors")),
                 ]);
             }
         }
@@ -56,7 +67,8 @@ pub(crate) fn document(stats: &[SlotStats]) -> Json {
     let each = |slot: &SlotStats| {
         let mut fields = Map::new();
         fields.insert("slot".into(), slot.slot.as_str().into());
-        for (phase, figures) in phases(slot) {
+        let figures = [&slot.find, &slot.check, &slot.load, &slot.start, &slot.call];
+        for (phase, figures) in PHASES.into_iter().zip(figures) {
             fields.insert(
                 phase.into(),
                 json!({
@@ -73,14 +85,4 @@ pub(crate) fn document(stats: &[SlotStats]) -> Json {
         Json::Object(fields)
     };
     Json::Array(stats.iter().map(each).collect())
-}
-
-fn phases(slot: &SlotStats) -> [(&'static str, &Figures); 5] {
-    [
-        ("find", &slot.find),
-        ("check", &slot.check),
-        ("load", &slot.load),
-        ("start", &slot.start),
-        ("call", &slot.call),
-    ]
 }

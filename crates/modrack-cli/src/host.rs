@@ -8,10 +8,10 @@ use std::sync::Arc;
 use modrack_core::{Backend, Result};
 use modrack_wasm::{WasmBackend, WasmSettings};
 
-use crate::args::Verb;
+use crate::args::{Call, Get, Verb};
 use crate::output::Outcome;
-use crate::session::Session;
-use crate::verb;
+use crate::session::{Found, Session};
+use crate::{there, verb};
 
 /// What the process brings along.
 #[derive(Default)]
@@ -53,6 +53,10 @@ pub type WasmFactory = fn(WasmSettings) -> Arc<dyn Backend>;
 pub struct Live {
     /// Runs a verb of these.
     pub(crate) verb: fn(&Verb, &mut Session) -> Outcome,
+    /// Has the rack's server make a call; none where nothing serves, or the slot is none of the rack's.
+    pub(crate) call: fn(&Call, &Found, &mut Session) -> Option<Outcome>,
+    /// Has the rack's server read an attribute, likewise.
+    pub(crate) get: fn(&Get, &Found, &mut Session) -> Option<Outcome>,
 }
 
 /// What the Python backend is told about the rack.
@@ -79,4 +83,4 @@ pub fn components(settings: WasmSettings) -> Arc<dyn Backend> {
 }
 
 /// What goes with a rack's state, for those that have it.
-pub const LIVE: Live = Live { verb: verb::live };
+pub const LIVE: Live = Live { verb: verb::live, call: there::call, get: there::get };

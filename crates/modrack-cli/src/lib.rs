@@ -5,6 +5,7 @@
 
 mod args;
 mod arguments;
+mod client;
 mod clock;
 mod complete;
 mod figures;
@@ -17,12 +18,12 @@ mod log;
 mod output;
 mod progress;
 mod python_host;
-#[cfg_attr(not(test), expect(dead_code, reason = "words are sent where there is a server"))]
 mod reading;
 mod report;
 mod session;
 mod style;
 mod table;
+mod there;
 mod verb;
 mod wire;
 
@@ -96,7 +97,7 @@ fn verb(verb: &Verb, session: &mut Session) -> Outcome {
         }
         Verb::Completions(what) => verb::completions::run(what, &mut session.output),
         Verb::Version => verb::version::run(session),
-        Verb::History(_) | Verb::Config(_) => match session.host().live {
+        Verb::Stats | Verb::Events(_) | Verb::History(_) | Verb::Config(_) => match session.host().live {
             Some(live) => (live.verb)(verb, session),
             None => Err(Error::new(
                 Code::ExtensionMissing,

@@ -42,6 +42,49 @@ pub(crate) fn configurations(document: &Json, paint: Paint) -> String {
     if all.is_empty() { String::new() } else { table.render(paint) }
 }
 
+/// An event as one line: the time of day, its name, its slot, and what else is known of it.
+pub(crate) fn event(name: &str, event: &Json, paint: Paint) -> String {
+    let at = text(&event["at"]);
+    let time = at.get(11..23).unwrap_or(&at);
+    let mut line = format!("{}  {}", paint.faint(time), paint.strong(&format!("{name:20}")));
+    if let Some(slot) = event["slot"].as_str() {
+        line.push_str(&format!("  {slot}"));
+    }
+    for (key, value) in event["fields"].as_object().into_iter().flatten() {
+        line.push_str(&format!("  {}{}", paint.faint(&format!("{key}=")), field(key, value)));
+    }
+    line.truncate(line.trim_end().len());
+    line + "\n"
+}
+
+/// What an event tells under a key, on one line.
+fn field(key: &str, value: &Json) -> String {
+    match value {
+        Json::String(_) if key == "hash" => short(value),
+        Json::String(text) => flat(text),
+        Json::Object(error) if key == "error" => {
+            let part = |key: &str| error.get(key).map(text).unwrap_or_default();
+            format!("[{}] {}", part("code"), flat(&part("message")))
+        }
+        Json::Object(parts) => {
+            let parts: Vec<_> =
+                parts.iter().map(|(key, value)| format!("{key}={}", field(key, value))).collect();
+            format!("({})", parts.join(" "))
+        }
+        Json::Array(items) => items.iter().map(|item| field("", item)).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// Text on one line, which does nothing to a terminal.
+fn flat(text: &str) -> String {
+    let mut flat = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() { flat.extend(letter.escape_debug()) } else { flat.push(letter) }
+    }
+    flat
+}
+
 /// How an entry ended: `done`, `failed at start [M0403]`.
 fn outcome(entry: &Json) -> String {
     let failed = &entry["failed"];
@@ -93,7 +136,19 @@ mod tests {
             2026-01-02 03:04:04       swap       a       1123456789ab  done
                                                  größer  22
             2026-01-02 03:04:03       configure          fedcba987654  done
-        "#]].assert_eq(&history(&document, Paint { on: false }));
+        "#]]
+        .assert_eq(&history(&document, Paint { on: false }));
         assert_eq!(history(&json!({ "entries": [] }), Paint { on: false }), "");
+    }
+
+    #[test]
+    fn an_event_is_one_line() {
+        let told = json!({ "number": 7, "at": "2026-01-02T03:04:05.678Z", "name": "swap.failed", "slot": "a", "fields": {
+            "slots": ["a", "b"], "step": "start", "error": { "code": "M0403", "message": "`one` \"\ntwo" },
+            "served": [{ "slot": "a", "hash": "0123456789abcdef", "generation": 2 }],
+        } });
+        expect![[r#"
+            03:04:05.678  swap.failed           a  slots=a,b  step=start  error=[M0403] `one` "\ntwo  served=(slot=a hash=0123456789ab generation=2)
+        "#]].assert_eq(&event("swap.failed", &told, Paint { on: false }));
     }
 }

@@ -25,6 +25,9 @@ use crate::output::{Failure, Level, Outcome, Output};
 use crate::python_host::{self, Extension};
 use crate::report::near;
 
+/// The rack that a command line means: its plan, none where there is no rack, or what is wrong with it.
+pub(crate) type Found = Result<Option<RackPlan>>;
+
 /// One run of the command.
 pub(crate) struct Session {
     host: Host,
@@ -61,6 +64,33 @@ impl Session {
         text::parse(&text::read(&file)?, &self.global.set).map(Some)
     }
 
+    /// The state folder of the rack, and the rack itself as its server names it; none where there is no rack, or it keeps no
+    /// state.
+    ///
+    /// A rack that is wrong is served as it was before somebody broke it, mostly: then its state is where it is unless the rack says
+    /// otherwise.
+    pub(crate) fn state_of(&self, found: &Found) -> Option<(PathBuf, Option<PathBuf>)> {
+        match found {
+            Ok(plan) => plan.as_ref().and_then(|plan| Some((state(plan)?, plan.file.clone()))),
+            Err(_) => {
+                let named = self.global.rack.clone().or_else(|| env_path("MODRACK_RACK"));
+                let file = std::path::absolute(text::find(named.as_deref(), Path::new(".")).ok()??).ok()?;
+                let folder = env_path("MODRACK_STATE").or_else(|| Some(file.parent()?.join(".modrack")))?;
+                Some((folder, Some(file)))
+            }
+        }
+    }
+
+    /// Whether the verb is to act in this process, whoever serves.
+    pub(crate) fn is_local(&self) -> bool {
+        self.global.local
+    }
+
+    /// Whether values of the rack are set for this once.
+    pub(crate) fn sets_values(&self) -> bool {
+        !self.global.set.is_empty()
+    }
+
     /// A rack for commands that need none: empty, in the current folder.
     pub(crate) fn no_rack(&self) -> RackPlan {
         RackPlan::empty(env::current_dir().unwrap_or_else(|_| PathBuf::from(".")))
@@ -71,7 +101,15 @@ impl Session {
     /// # Errors
     /// As [`Session::plan`], and [`Code::NoRack`].
     pub(crate) fn plan_there(&self) -> Result<RackPlan> {
-        self.plan()?.ok_or_else(|| {
+        self.there(self.plan())
+    }
+
+    /// The plan that was found, which must be there.
+    ///
+    /// # Errors
+    /// What is wrong with it, and [`Code::NoRack`].
+    pub(crate) fn there(&self, found: Found) -> Result<RackPlan> {
+        found?.ok_or_else(|| {
             Error::new(Code::NoRack, "There is no `rack.yaml` here or in a folder above")
                 .hint("Make a rack with `modrack new rack NAME`, or name one with `-r RACK`")
         })
@@ -90,22 +128,30 @@ impl Session {
     /// # Errors
     /// As [`Session::plan`], and what opening it fails with.
     pub(crate) fn rack_or_none(&self) -> Result<Rack> {
-        self.open(self.plan()?.unwrap_or_else(|| self.no_rack()))
+        self.open_found(self.plan())
+    }
+
+    /// The rack that was found, open, else an empty one.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what opening it fails with.
+    pub(crate) fn open_found(&self, found: Found) -> Result<Rack> {
+        self.open(found?.unwrap_or_else(|| self.no_rack()))
     }
 
     /// What a word of the command line means as the `use` text of a rack: a path that begins with a dot is relative to
     /// the current folder there, as in every command, and to the rack's folder here.
-    pub(crate) fn meant(&self, rack: &Rack, word: &str) -> String {
+    pub(crate) fn meant(&self, root: &Path, word: &str) -> String {
         let (prefix, path) = match word.strip_prefix("native:") {
             Some(path) => ("native:", path),
             None => ("", word),
         };
         let Ok(current) = env::current_dir() else { return word.to_owned() };
-        if !(path.starts_with("./") || path.starts_with("../")) || current == rack.root() {
+        if !(path.starts_with("./") || path.starts_with("../")) || current == root {
             return word.to_owned();
         }
         let path = path.strip_prefix("./").unwrap_or(path);
-        match current.strip_prefix(rack.root()) {
+        match current.strip_prefix(root) {
             Ok(below) => format!("{prefix}./{}", below.join(path).display()),
             Err(_) => format!("{prefix}{}", current.join(path).display()),
         }
@@ -189,6 +235,13 @@ impl Session {
         };
         let interrupt =
             Interrupt::watch(backend.into_iter().collect(), words, modrack_flow::remove_unfinished);
+        self.output.give_up_with(interrupt.cancel());
+        interrupt
+    }
+
+    /// Watches for Ctrl-C while a verb waits for a server: the first ends the verb.
+    pub(crate) fn watch_there(&self) -> Interrupt {
+        let interrupt = Interrupt::watch(Vec::new(), Words::None, || ());
         self.output.give_up_with(interrupt.cancel());
         interrupt
     }

@@ -710,16 +710,22 @@ fn a_rack_that_never_served_remembers_nothing() {
             Nothing is remembered yet
         "#]],
     );
-    here.check_cli(&["config", "show"], &expect![[r#"
+    here.check_cli(
+        &["config", "show"],
+        &expect![[r#"
         exit status 1
         --- stderr
         error[M0817]: No configuration served yet
           hint: `modrack serve` keeps each configuration that it serves
-    "#]]);
-    here.check_cli(&["--json", "history", "upper"], &expect![[r#"
+    "#]],
+    );
+    here.check_cli(
+        &["--json", "history", "upper"],
+        &expect![[r#"
         exit status 0
         --- stdout
         {"entries":[]}
-    "#]]);
+    "#]],
+    );
     assert!(!here.path().join(".modrack").exists());
 }

@@ -232,6 +232,10 @@ codes! {
     UnknownEntry = "M0817", NotFound, "The history has no such entry";
     WatchRefused = "M0821", Io, "The system does not watch the files";
 
+    // A rack that is served, for who asks it.
+    NotServed = "M0835", NotFound, "Nothing serves the rack";
+    ServerGone = "M0836", Io, "The rack's server gave no answer";
+
     // A mistake of ours.
     Internal = "M0901", Internal, "A mistake in modrack";
 }

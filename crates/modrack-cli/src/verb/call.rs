@@ -14,8 +14,14 @@ use crate::session::Session;
 
 /// Calls the function and prints what it gives.
 pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
-    let rack = session.rack_or_none()?;
-    let slot = rack.slot(&session.meant(&rack, &what.slot))?;
+    let found = session.plan();
+    if let Some(live) = session.host().live
+        && let Some(done) = (live.call)(what, &found, session)
+    {
+        return done;
+    }
+    let rack = session.open_found(found)?;
+    let slot = rack.slot(&session.meant(rack.root(), &what.slot))?;
     session.needs_python(&rack, std::slice::from_ref(&slot), false)?;
     rack.measure(what.stats || session.output.level >= Level::Info);
     let interrupt = session.watch(&rack);
@@ -36,7 +42,7 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
     };
     let done = work().map_err(|failure| interrupt.explain(failure));
     if what.stats {
-        session.output.figures(&figures::table(&rack.stats(), session.output.paint));
+        session.output.figures(&figures::table(&figures::document(&rack.stats()), session.output.paint));
     }
     session.close(&rack, done)
 }

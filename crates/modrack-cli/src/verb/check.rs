@@ -17,7 +17,7 @@ pub(crate) fn run(what: &Check, session: &mut Session) -> Outcome {
     let rack = if whole { session.rack()? } else { session.rack_or_none()? };
     let names: Vec<String> = match whole {
         true => rack.plan().slots.keys().map(ToString::to_string).collect(),
-        false => what.slots.iter().map(|text| session.meant(&rack, text)).collect(),
+        false => what.slots.iter().map(|text| session.meant(rack.root(), text)).collect(),
     };
     let slots: Vec<Slot> = names.iter().map(|name| rack.slot(name)).collect::<modrack_core::Result<_>>()?;
     let mut found = if whole { rack.check() } else { slots.iter().flat_map(Slot::check).collect() };

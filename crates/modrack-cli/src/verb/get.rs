@@ -9,8 +9,14 @@ use crate::verb::call::print;
 
 /// Reads the attribute and prints it.
 pub(crate) fn run(what: &args::Get, session: &mut Session) -> Outcome {
-    let rack = session.rack_or_none()?;
-    let slot = rack.slot(&session.meant(&rack, &what.slot))?;
+    let found = session.plan();
+    if let Some(live) = session.host().live
+        && let Some(done) = (live.get)(what, &found, session)
+    {
+        return done;
+    }
+    let rack = session.open_found(found)?;
+    let slot = rack.slot(&session.meant(rack.root(), &what.slot))?;
     session.needs_python(&rack, std::slice::from_ref(&slot), false)?;
     let interrupt = session.watch(&rack);
     let cancel = interrupt.cancel();

@@ -18,7 +18,7 @@ use crate::style::Paint;
 /// Prints what is known.
 pub(crate) fn run(what: &Inspect, session: &mut Session) -> Outcome {
     let rack = session.rack_or_none()?;
-    let slot = rack.slot(&session.meant(&rack, &what.slot))?;
+    let slot = rack.slot(&session.meant(rack.root(), &what.slot))?;
     let about = slot.describe()?;
     let contract = slot.contract()?;
     let misfits: Vec<Error> = contract.as_ref().map_or_else(Vec::new, |contract| contract.fit(&about));

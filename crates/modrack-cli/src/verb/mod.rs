@@ -4,12 +4,14 @@ pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod new;
 pub(crate) mod run;
+pub(crate) mod stats;
 pub(crate) mod version;
 
 use crate::args::Verb;
@@ -21,6 +23,8 @@ use crate::session::Session;
 /// It is reached through [`crate::host::Live`] alone, so that a build without that links none of it.
 pub(crate) fn live(verb: &Verb, session: &mut Session) -> Outcome {
     match verb {
+        Verb::Stats => stats::run(session),
+        Verb::Events(what) => events::run(what, session),
         Verb::History(what) => history::run(what, session),
         Verb::Config(what) => config::run(what, session),
         _ => Ok(0),

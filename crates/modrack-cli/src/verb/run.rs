@@ -69,7 +69,7 @@ pub(crate) fn run(what: &args::Run, session: &mut Session) -> Outcome {
             session.output.say(&format!("not run after the failure: {}\n", names.join(", ")));
         }
         if let Some(stats) = &stats {
-            let text = figures::table(stats, session.output.paint);
+            let text = figures::table(&figures::document(stats), session.output.paint);
             session.output.figures(&format!("\n{text}{}", figures::notes(stats)));
         }
     }
