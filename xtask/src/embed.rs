@@ -1,6 +1,7 @@
 //! The program of `examples/embed`, a crate outside of the workspace, built with each feature of the facade and run.
 //!
-//! What it prints is held against the lines here. With Python, the swaps of `src/bin/swaps.rs` are made as well.
+//! What it prints is held against the lines here. With Python, the programs of `src/bin` are run as well: swaps, and what becomes of
+//! the memory of what was swapped out.
 
 use std::fs;
 use std::path::Path;
@@ -79,8 +80,10 @@ pub(crate) fn check(features: &str) -> Result<bool> {
         expected.join("\n")
     );
     if features == "python" {
-        let output = run().args(["--bin", "swaps"]).output()?;
-        ensure!(output.status.success(), "swaps: {}", String::from_utf8_lossy(&output.stderr));
+        for program in ["swaps", "held"] {
+            let output = run().args(["--bin", program]).output()?;
+            ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        }
     }
     Ok(true)
 }

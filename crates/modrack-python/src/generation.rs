@@ -248,6 +248,11 @@ impl Generation {
         Ok(())
     }
 
+    /// `_modrack.HASH.NUMBER`.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// Whether no module of the generation has living globals any more.
     pub(crate) fn is_freed(&self) -> bool {
         self.marks.load(Ordering::Acquire) == 0
@@ -304,6 +309,15 @@ impl Mark {
     fn new(generation: &Arc<Generation>) -> Self {
         generation.marks.fetch_add(1, Ordering::AcqRel);
         Self { generation: Arc::clone(generation) }
+    }
+}
+
+#[pymethods]
+impl Mark {
+    /// By which names the generation is registered, or was.
+    #[getter]
+    fn prefix(&self) -> &str {
+        &self.generation.prefix
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use modrack_core::{
-    Code, Description, Entry, Footprint, Function, FunctionInfo, Instance, Result, Results, Signature, State,
-    Text, Value,
+    Code, Description, Entry, Footprint, Function, FunctionInfo, Instance, Remains, Result, Results,
+    Signature, State, Text, Value,
 };
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
@@ -17,6 +17,7 @@ use pyo3::types::{PyDict, PyList, PyModule, PyString, PyType};
 use crate::call::PythonFunction;
 use crate::failure::{self, Doing};
 use crate::generation::Generation;
+use crate::remains::PythonRemains;
 use crate::{convert, error, modules, names};
 
 /// A started Python module.
@@ -287,6 +288,11 @@ impl Instance for PythonInstance {
             }
             result
         })
+    }
+
+    fn remains(&self) -> Vec<Arc<dyn Remains>> {
+        let generation = self.generation.iter();
+        generation.map(|g| Arc::new(PythonRemains::new(g, &self.shared)) as Arc<dyn Remains>).collect()
     }
 
     fn footprint(&self) -> Footprint {

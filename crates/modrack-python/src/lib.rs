@@ -16,6 +16,7 @@ mod handle;
 mod instance;
 mod modules;
 mod names;
+mod remains;
 mod service;
 mod sibling;
 mod stage;
