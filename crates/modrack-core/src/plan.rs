@@ -20,6 +20,7 @@ mod slot;
 mod swap;
 mod toml;
 mod units;
+mod written;
 mod yaml;
 
 use std::borrow::Cow;
@@ -156,6 +157,11 @@ pub struct SlotPlan {
     /// The params that `${...}` filled in from outside and that were read as something else than text, as
     /// the text that they were: a module that wants text gets that.
     pub filled: IndexMap<String, Text>,
+    /// What the text says of it, in one form whatever its layout and with nothing filled in: what tells whether it was
+    /// changed. Empty for a slot that no text declares.
+    pub text: Arc<str>,
+    /// What is set over the text until the rack says otherwise, each a `path=value`. Empty for what the text says.
+    pub over: Vec<String>,
 }
 
 /// A slot where one is named: declared, or a `use` text in place.
@@ -353,7 +359,39 @@ impl SlotPlan {
             place: None,
             key_places: IndexMap::new(),
             filled: IndexMap::new(),
+            text: "".into(),
+            over: Vec::new(),
         }
+    }
+
+    /// Whether it means the same as `other`, wherever and however the two are written.
+    pub fn means(&self, other: &Self) -> bool {
+        self.fills == other.fills
+            && self.function == other.function
+            && self.params == other.params
+            && self.contract == other.contract
+            && self.needs == other.needs
+            && self.limits == other.limits
+            && self.allow == other.allow
+            && self.instances == other.instances
+            && self.errors == other.errors
+            && self.lazy == other.lazy
+            && self.best_effort == other.best_effort
+            && self.swap == other.swap
+    }
+
+    /// The `path=value` that sets `key`, one of a slot's own or one below it, or else the param of that name, of the slot in
+    /// its rack. None when there is no `=`.
+    #[must_use]
+    pub fn setting(slot: &SlotName, set: &str) -> Option<String> {
+        let key = set.split(['.', '[', '=']).next()?.trim();
+        let own = keys::SLOT.keys.iter().copied().flatten().any(|known| known.name == key);
+        (set.contains('=')).then(|| format!("slots.{slot}.{}{set}", if own { "" } else { "params." }))
+    }
+
+    /// The `path=value` that has exactly this text stand at the slot's `key`: nothing of it is filled in or read as a number.
+    pub fn setting_text(slot: &SlotName, key: &str, text: &str) -> String {
+        format!("slots.{slot}.{key}={}", written::quoted(&text.replace("${", "$${")))
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use modrack_core::{Error, GenerationId, SlotName, Text};
+use modrack_core::{ContentHash, Error, GenerationId, SlotName, Text};
 
 use crate::bus::Bus;
+use crate::keeper::Coming;
 use crate::swap::{Asked, Served, Step};
 use crate::told::{self, Load};
 
@@ -39,6 +40,13 @@ pub enum Event {
         /// What serves now.
         served: Served,
     },
+    /// A slot that nothing filled could not be filled.
+    LoadFailed {
+        /// What was to fill it.
+        coming: Coming,
+        /// Why.
+        why: Error,
+    },
     /// What fills slots was replaced, or filled for the first time by a swap.
     Swapped {
         /// What serves now.
@@ -50,6 +58,8 @@ pub enum Event {
     SwapFailed {
         /// The slots that were to be replaced.
         slots: Vec<SlotName>,
+        /// What was to fill them; empty where they were to be as they had been.
+        coming: Vec<Coming>,
         /// The slot whose step failed.
         slot: SlotName,
         /// The step.
@@ -79,6 +89,8 @@ pub enum Event {
         slot: SlotName,
         /// What filled it.
         generation: GenerationId,
+        /// The hash of its content.
+        was: Option<ContentHash>,
         /// Who asked for it.
         asked: Asked,
     },

@@ -17,10 +17,11 @@ use crate::events::Event;
 use crate::generation::{Generation, Made};
 use crate::instances::waits::{self, Ticket};
 use crate::instances::{self, Recipe};
+use crate::keeper::Coming;
 use crate::rack::RackCore;
 use crate::seat::Seat;
 use crate::service::SlotService;
-use crate::swap::Served;
+use crate::swap::{Asked, Served};
 use crate::told::Load;
 use crate::verify;
 
@@ -98,12 +99,16 @@ pub(crate) fn generation(
             let outcome = made
                 .unwrap_or_else(|payload| Err(error::panicked(&*payload)))
                 .map_err(|error| seat.blame(error, "use"));
+            let mut coming = None;
             match &outcome {
                 Ok(generation) => {
                     seat.fill(generation.clone());
                 }
                 // The next attempt reads the module again: somebody may have mended it.
-                Err(_) => seat.forget(),
+                Err(_) => {
+                    coming = (!seat.is_coming()).then(|| Coming::of(seat, None));
+                    seat.forget();
+                }
             }
             rack.loads().end(seat);
             waits::load_ended(seat.slot().name());
@@ -116,7 +121,10 @@ pub(crate) fn generation(
                         false => rack.observer().tell(&Event::Loaded { served }),
                     }
                 }
-                Err(why) => rack.observer().tell_load(&Load::Failed(seat.slot().name(), why)),
+                Err(why) => match coming {
+                    Some(coming) => rack.observer().tell(&Event::LoadFailed { coming, why: why.clone() }),
+                    None => rack.observer().tell_load(&Load::Failed(seat.slot().name(), why)),
+                },
             }
             outcome
         }
@@ -137,6 +145,9 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         return Err(error);
     }
     verify::kept(rack, seat)?;
+    if let Some(keeper) = rack.keeper().filter(|_| !seat.is_coming()) {
+        keeper.starting(&[Coming::of(seat, None)], &Asked::default())?;
+    }
     let found = verify::found(rack, seat)?;
     let backend = rack.backend(found.backend)?;
     rack.observer().tell_load(&Load::Begun(seat.slot().name(), &checked.module()));

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use indexmap::IndexMap;
@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::descriptions::Descriptions;
 use crate::error;
 use crate::events::{Event, Observer};
+use crate::find;
 use crate::functions::FunctionId;
 use crate::generation::{Generation, Made};
 use crate::instances::{self, STOP_WITHIN};
@@ -42,6 +43,10 @@ use crate::verify;
 /// A rack. It is a handle: cheap to clone; the last one that goes stops what was started.
 #[derive(Clone)]
 pub struct Rack(Arc<RackCore>);
+
+/// A rack as whoever it holds knows it: it does not keep the rack.
+#[derive(Clone)]
+pub struct WeakRack(Weak<RackCore>);
 
 /// What the handles share.
 pub(crate) struct RackCore {
@@ -108,6 +113,11 @@ impl Rack {
         &self.0
     }
 
+    /// The rack for who is held by it, as a [`Keeper`] is.
+    pub fn downgrade(&self) -> WeakRack {
+        WeakRack(Arc::downgrade(&self.0))
+    }
+
     /// Puts the rack's clock forward: what its own deadlines (drains, trials) are read from.
     #[cfg(feature = "doubles")]
     pub fn advance(&self, by: std::time::Duration) {
@@ -163,6 +173,39 @@ impl Rack {
             SlotRef::Declared(name) => self.slot(name.as_str()),
             SlotRef::Inline(text) => self.slot(text),
         }
+    }
+
+    /// Says what is to fill a slot that nothing fills, when it is asked for: what `plan` describes, from `origin` where that is
+    /// given and else from where the plan's `use` leads to. Loads nothing; false, and nothing changes, when something fills
+    /// the slot.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::UnknownSlot`].
+    pub fn prepare(&self, plan: SlotPlan, origin: Option<Origin>) -> Result<bool> {
+        let slot = self.0.slot_named(&plan.name)?;
+        let seat = Arc::new(Seat::meant(slot.clone(), Arc::new(plan), origin));
+        Ok(self.0.cell.publish(|table| match table.seat(slot.index()) {
+            Some(old) if old.generation().is_some() || old.gate().is_some() => (None, false),
+            _ => (Some(table.replacing([&seat])), true),
+        }))
+    }
+
+    /// Where what a plan's `use` leads to comes from, as it is now. Looks at files, and reads no more of them than tells what
+    /// they are.
+    ///
+    /// # Errors
+    /// A failure of phase find.
+    pub fn origin_of(&self, plan: &SlotPlan) -> Result<Origin> {
+        Ok(find::find(&self.0, plan)?.origin)
+    }
+
+    /// What is known of the module that stands at `origin`, read anew. Runs nothing.
+    ///
+    /// # Errors
+    /// A failure of phase find or check.
+    pub fn describe(&self, origin: &Origin) -> Result<Description> {
+        let found = find::at(&self.0, origin)?;
+        self.0.backend(found.backend)?.describe(&found.origin)
     }
 
     /// The slots that have names of their own, in the order in which they came: declared ones first. Those
@@ -340,6 +383,13 @@ impl Rack {
     /// thread that may need one.
     pub fn waiting(&self, wait: &mut dyn FnMut()) {
         self.0.waiting(wait);
+    }
+}
+
+impl WeakRack {
+    /// The rack, while anybody keeps it.
+    pub fn upgrade(&self) -> Option<Rack> {
+        self.0.upgrade().map(Rack)
     }
 }
 

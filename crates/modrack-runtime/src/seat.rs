@@ -133,6 +133,11 @@ impl Seat {
         Self { origin, coming: true, ..Self::new(slot, plan) }
     }
 
+    /// A seat that is filled when it is asked for, from `origin` if that is given, else from where its plan leads to.
+    pub(crate) fn meant(slot: Arc<SlotCore>, plan: Arc<SlotPlan>, origin: Option<Origin>) -> Self {
+        Self { origin, ..Self::new(slot, plan) }
+    }
+
     /// A seat for the same module, from where its content is kept if it is, that nothing fills yet.
     pub(crate) fn again(&self) -> Self {
         let origin = self.kept.get().and_then(|kept| (*kept).clone()).or_else(|| self.origin.clone());

@@ -19,6 +19,7 @@ use crate::rack::RackCore;
 use crate::scope;
 use crate::seat::{Checked, Seat, SlotCore};
 use crate::service::SlotService;
+use crate::swap::{Served, Swap};
 use crate::table::SlotTable;
 use crate::verify;
 
@@ -179,6 +180,25 @@ impl Slot {
     /// Whether anything fills it now.
     pub fn is_loaded(&self) -> bool {
         self.rack.table().seat(self.core.index()).is_some_and(|seat| seat.generation().is_some())
+    }
+
+    /// What serves in it now; none when nothing does.
+    pub fn serving(&self) -> Option<Served> {
+        let table = self.rack.table();
+        let seat = table.seat(self.core.index())?;
+        Some(Served::of(seat, seat.generation()?, None, false))
+    }
+
+    /// The swap that fills the slot as it is meant to be, with what was [prepared](crate::Rack::prepare) for it.
+    pub fn as_meant(&self) -> Swap {
+        let meant = self.rack.with_seat(&self.core, |seat| {
+            let swap = Swap::to((**seat.plan()).clone());
+            Ok(match seat.origin() {
+                Some(origin) => swap.at(origin.clone()),
+                None => swap,
+            })
+        });
+        meant.unwrap_or_else(|_| Swap::to((*self.first).clone()))
     }
 
     /// What happened to it until now, and how long it took.

@@ -108,12 +108,16 @@ pub struct Served {
     pub hash: Option<ContentHash>,
     /// The generation that served before; none when nothing did.
     pub replaced: Option<GenerationId>,
+    /// The hash of that one's content.
+    pub was: Option<ContentHash>,
     /// Whether state was carried over.
     pub carried: bool,
     /// What the slot is meant to be.
     pub plan: Arc<SlotPlan>,
     /// From where its content can be loaded again.
     pub kept: Option<Origin>,
+    /// Whether it was loaded from content that was kept, whatever the plan's `use` leads to.
+    pub pinned: bool,
 }
 
 /// What became of the modules that served before a swap.
@@ -230,6 +234,19 @@ impl Rack {
         transaction::run(self.core(), swap)
     }
 
+    /// Does the swap that `make` gives when it is the turn of `slots`: nothing else replaces what fills them between. The swap may
+    /// speak of no other slots.
+    ///
+    /// # Errors
+    /// What `make` fails with, and as [`Rack::swap`].
+    pub fn swap_when(
+        &self,
+        slots: &[SlotName],
+        make: impl FnOnce() -> Result<Swap, SwapFailed>,
+    ) -> Result<Swapped, SwapFailed> {
+        transaction::run_when(self.core(), slots, make)
+    }
+
     /// Goes back to what filled the slot before its last swap, and those that were replaced with it.
     ///
     /// Gives back control when they serve; the rack waits for the last calls of those that they replace, and stops them.
@@ -245,7 +262,15 @@ impl Rack {
     /// # Errors
     /// [`modrack_core::Code::UnknownSlot`]; of a slot with `overlap: false`, calls that did not end in time.
     pub fn unload(&self, slot: &SlotName, asked: Asked) -> Result<Before, SwapFailed> {
-        unload::unload(self.core(), slot, asked)
+        unload::unload(self.core(), slot, asked, None)
+    }
+
+    /// As [`Rack::unload`]; what the next call loads comes from `origin`, whatever the slot's `use` leads to.
+    ///
+    /// # Errors
+    /// As [`Rack::unload`].
+    pub fn unload_to(&self, slot: &SlotName, origin: Origin, asked: Asked) -> Result<Before, SwapFailed> {
+        unload::unload(self.core(), slot, asked, Some(origin))
     }
 
     /// The generations that serve no new calls and are not stopped: parked ones, and those whose last calls are waited for.
@@ -287,7 +312,7 @@ impl Served {
     pub(crate) fn of(
         seat: &Seat,
         generation: &Generation,
-        replaced: Option<GenerationId>,
+        replaced: Option<&Generation>,
         carried: bool,
     ) -> Self {
         Self {
@@ -295,10 +320,12 @@ impl Served {
             module: generation.checked().module(),
             generation: generation.id(),
             hash: generation.checked().description.hash.clone(),
-            replaced,
+            replaced: replaced.map(Generation::id),
+            was: replaced.and_then(|old| old.checked().description.hash.clone()),
             carried,
             plan: seat.plan().clone(),
-            kept: seat.kept().get().and_then(|kept| (*kept).clone()),
+            kept: seat.kept().get().and_then(|kept| (*kept).clone()).or_else(|| seat.origin().cloned()),
+            pinned: seat.origin().is_some(),
         }
     }
 }

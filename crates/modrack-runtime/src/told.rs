@@ -141,7 +141,11 @@ pub(crate) fn of(event: &Event) -> (&'static str, Option<SlotName>, Map) {
             fields.served(served).set("serves", true);
             ("module.loaded", Some(&served.slot))
         }
-        Event::Unloaded { slot, generation, asked } => {
+        Event::LoadFailed { coming, why } => {
+            fields.error(why);
+            ("module.failed", Some(&coming.slot))
+        }
+        Event::Unloaded { slot, generation, asked, .. } => {
             fields.set("generation", number(generation.0)).asked(asked);
             ("module.unloaded", Some(slot))
         }
@@ -157,7 +161,7 @@ pub(crate) fn of(event: &Event) -> (&'static str, Option<SlotName>, Map) {
             fields.all_served(slots).asked(asked);
             ("swap.swapped", only(slots))
         }
-        Event::SwapFailed { slots, slot, step, why, asked } => {
+        Event::SwapFailed { slots, slot, step, why, asked, .. } => {
             fields.slots(slots).text("step", step.as_str()).error(why).asked(asked);
             ("swap.failed", Some(slot))
         }

@@ -99,6 +99,22 @@ impl Store {
         Ok(parts.first().map(|part| below(&folder, &part.path)))
     }
 
+    /// The path of a module's first file as it [was laid out](Self::lay_out); none when anything of it is not there.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::ContentDamaged`].
+    pub(crate) fn laid_out(&self, module: &str, parts: &[Part]) -> Result<Option<PathBuf>> {
+        let folder = self.modules.join(module);
+        for part in parts {
+            let place = below(&folder, &part.path);
+            let Ok(bytes) = fs::read(&place) else { return Ok(None) };
+            if hash(&bytes) != part.content {
+                return Err(error::content_damaged(&place, &part.content));
+            }
+        }
+        Ok(parts.first().map(|part| below(&folder, &part.path)))
+    }
+
     /// Takes away every file and every module's folder but these. Gives how many files and bytes went.
     pub(crate) fn retain(&self, hashes: &HashSet<String>, modules: &HashSet<String>) -> (u64, u64) {
         let (mut files, mut bytes) = (0, 0);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use modrack_core::{ContentHash, Result, SlotName};
+use modrack_core::{Attr, ContentHash, Origin, Result, SlotName};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::content::Store;
@@ -164,6 +164,19 @@ impl Reader {
             return Err(error::content_gone(hash));
         };
         parts.into_iter().map(|part| Ok((part.path, store.get(&part.content)?))).collect()
+    }
+
+    /// From where a module that is kept can be loaded, if it was laid out before; its files are held against their hashes. Nothing is
+    /// written, so what was cleaned up in a module's folder is not made anew.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::ContentGone`], [`modrack_core::Code::ContentDamaged`].
+    pub fn laid_out(&self, hash: &ContentHash, attr: Option<Attr>) -> Result<Origin> {
+        let (Some(store), Some((kept, parts))) = (&self.store, self.parts(hash, None)?) else {
+            return Err(error::content_gone(hash));
+        };
+        let path = store.laid_out(&kept.to_string(), &parts)?.ok_or_else(|| error::content_gone(hash))?;
+        Ok(Origin::File { path, attr })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {

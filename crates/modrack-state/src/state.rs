@@ -174,6 +174,19 @@ impl RackState {
         self.pins(|pinned| pinned.retain(|(kept, _), _| kept != hash));
     }
 
+    /// [Lets go](Self::release) of every module's content but that of which this holds.
+    pub fn release_but(&self, is_loaded: impl Fn(&ContentHash) -> bool) {
+        self.pins(|pinned| pinned.retain(|(kept, _), _| is_loaded(kept)));
+    }
+
+    /// Ends the override of a slot; gives it, if there was one.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin).
+    pub fn end_override(&self, slot: &SlotName) -> Result<Option<Override>> {
+        Ok(self.end_overrides(|over| over.slot == *slot)?.pop())
+    }
+
     /// Remembers that a change is begun. When the process ends before the change [does](Self::finish), the next one finds it
     /// interrupted.
     ///

@@ -11,6 +11,32 @@ use modrack_core::{Code, Error, Place, Result};
 /// The names that a rack's file may have, in its folder.
 pub const NAMES: &[&str] = &["rack.yaml", "rack.yml", "rack.toml", "rack.json"];
 
+/// Where the text of a rack comes from, to be read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+}
+
+impl Source {
+    /// Reads the text as it is now.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read(&self) -> Result<RackText> {
+        match self {
+            Self::File(file) => read(file),
+        }
+    }
+
+    /// What messages and the history call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(file) => file.display().to_string(),
+        }
+    }
+}
+
 /// A file larger than this is not read on: the parser refuses far less, and says so.
 const MOST_BYTES: u64 = 64 << 20;
 

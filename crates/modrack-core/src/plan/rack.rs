@@ -10,6 +10,7 @@ use super::limits::TEXT_BYTES;
 use super::node::{At, Node, NodeValue, Trail};
 use super::refs::{self, Names};
 use super::report::Report;
+use super::written::written;
 use super::{CatalogSource, PythonPlan, RackPlan, StatePlace, check, pipeline, slot, yaml};
 use crate::{Code, Error, PipelineName, Place, Result, SlotName, Text};
 
@@ -56,11 +57,15 @@ impl RackPlan {
         let mut report = Report::new(&text.file);
         let mut root = tree(text, &mut report)?;
         super::set::apply(&mut root, set, &mut report)?;
+        let mut texts = slot_texts(&root);
         super::fill::fill(&mut root, &text.root, ask, &mut report)?;
         check::check(&mut root, &Shape::Fields(&keys::RACK), &Trail::Root, &mut report);
         let mut plan = plan(&root, &mut report);
         plan.file = Some(text.file.clone());
         plan.root.clone_from(&text.root);
+        for (name, slot) in &mut plan.slots {
+            slot.text = texts.remove(name.as_str()).unwrap_or_default().into();
+        }
         report.end(plan)
     }
 
@@ -120,6 +125,12 @@ fn tree(text: &RackText, report: &mut Report<'_>) -> Result<Node> {
         TextFormat::Toml => super::toml::parse(content, report),
         TextFormat::Json => super::json::parse(content, report),
     }
+}
+
+/// What the text says of each slot, before anything is filled in.
+fn slot_texts(root: &Node) -> HashMap<Text, String> {
+    let slots = root.get("slots").map_or(&[][..], Node::entries);
+    slots.iter().map(|slot| (slot.key.clone(), written(&slot.node))).collect()
 }
 
 fn plan(root: &Node, report: &mut Report<'_>) -> RackPlan {

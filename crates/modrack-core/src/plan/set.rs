@@ -93,6 +93,15 @@ fn put(root: &mut Node, steps: &[Step], value: Node, at: At) -> Result<(), Error
         let there = || show(&steps[..done]);
         node = match step {
             Step::Key(key) => {
+                if done == 2
+                    && is_slot(&steps[..done])
+                    && let NodeValue::Text(_) = node.value
+                {
+                    // A text is short for `use`.
+                    let used = std::mem::replace(node, Node::new(NodeValue::Null, at));
+                    let entry = Entry { key: "use".into(), key_at: used.at, node: used };
+                    node.value = NodeValue::Map(vec![entry]);
+                }
                 if matches!(node.value, NodeValue::Null) {
                     node.value = NodeValue::Map(Vec::new());
                     node.raw = None;
@@ -144,6 +153,11 @@ fn put(root: &mut Node, steps: &[Step], value: Node, at: At) -> Result<(), Error
     }
     *node = value;
     Ok(())
+}
+
+/// Whether steps lead to a slot of the rack.
+fn is_slot(steps: &[Step]) -> bool {
+    matches!(steps, [Step::Key(slots), Step::Key(_)] if &**slots == "slots")
 }
 
 fn show(steps: &[Step]) -> String {

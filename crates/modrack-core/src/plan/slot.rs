@@ -61,6 +61,8 @@ pub(crate) fn slot(
         place: Some(report.place(key_at, trail)),
         key_places: key_places(node, trail, report),
         filled: filled_params(node),
+        text: "".into(),
+        over: Vec::new(),
     })
 }
 

@@ -66,11 +66,11 @@ fn go_back(
         .iter()
         .map(|p| Member::back(p.old.clone(), p.new.clone(), carries && p.carried))
         .collect();
-    let mut transaction = Transaction::new(rack, members, false);
+    let mut transaction = Transaction::new(rack, members, false, asked.clone());
     let (switch, version) = match transaction.until_switch() {
         Ok(done) => done,
         Err(failed) => {
-            let failed = transaction.undo(failed, asked);
+            let failed = transaction.undo(failed);
             rack.janitor().park(rack, parked);
             return Err(failed);
         }

@@ -229,7 +229,7 @@ impl Parked {
 
     fn served(&self) -> Vec<Served> {
         let served = self.slots.iter().filter_map(|slot| {
-            let replaced = slot.old.generation().map(|old| old.id());
+            let replaced = slot.old.generation().map(|old| &**old);
             Some(Served::of(&slot.new, slot.new.generation()?, replaced, slot.carried))
         });
         served.collect()

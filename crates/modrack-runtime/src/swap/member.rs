@@ -70,7 +70,7 @@ impl Member {
 
     /// What serves, once it does.
     pub(super) fn served(&self) -> Option<Served> {
-        let replaced = self.old.generation().map(|old| old.id());
+        let replaced = self.old.generation().map(|old| &**old);
         Some(Served::of(&self.new, self.new.generation()?, replaced, self.carried))
     }
 

@@ -17,11 +17,12 @@ use super::{Asked, Before, Step, Stepped, Swap, SwapFailed, Swapped, carry, guar
 use crate::error;
 use crate::events::Event;
 use crate::gate::Gate;
+use crate::keeper::Coming;
 use crate::load;
 use crate::rack::RackCore;
 use crate::scope;
 use crate::seat::{Seat, SlotCore};
-use crate::tables::Coming;
+use crate::tables;
 use crate::verify;
 
 /// A swap that is under way.
@@ -29,31 +30,49 @@ pub(super) struct Transaction<'a> {
     rack: &'a Arc<RackCore>,
     pub(super) members: Vec<Member>,
     force: bool,
+    asked: Asked,
     /// How the new modules' own calls find what comes with them, until the switch.
-    coming: Coming<'a>,
+    coming: tables::Coming<'a>,
 }
 
 /// Does a swap.
 pub(super) fn run(rack: &Arc<RackCore>, swap: &Swap) -> Stepped<Swapped> {
-    let slots = slots(rack, swap)?;
-    let Some(first) = slots.first() else { return Ok(Swapped::nothing()) };
-    let indexes = slots.iter().map(|slot| slot.index()).collect();
-    let turn = rack.turns().take(rack, indexes);
-    let _turn = turn.map_err(|error| SwapFailed::new(Step::Fetch, first, error))?;
+    let names: Vec<_> = swap.changes.iter().map(|change| change.slot.clone()).collect();
+    run_when(rack, &names, || Ok(swap.clone()))
+}
+
+/// Does the swap that `make` gives, when it is the turn of the slots called so.
+pub(super) fn run_when(
+    rack: &Arc<RackCore>,
+    names: &[SlotName],
+    make: impl FnOnce() -> Stepped<Swap>,
+) -> Stepped<Swapped> {
+    let turn_of = slots(rack, names)?;
+    let Some(first) = turn_of.first() else { return Ok(Swapped::nothing()) };
+    let failed = |error| SwapFailed::new(Step::Fetch, first, error);
+    let indexes: Vec<_> = turn_of.iter().map(|slot| slot.index()).collect();
+    let _turn = rack.turns().take(rack, indexes.clone()).map_err(failed)?;
+    let swap = make()?;
+    let names: Vec<_> = swap.changes.iter().map(|change| change.slot.clone()).collect();
+    let slots = slots(rack, &names)?;
+    if slots.iter().any(|slot| !indexes.contains(&slot.index())) {
+        return Err(failed(error::internal("A swap of a slot whose turn it is not")));
+    }
     let members =
         slots.into_iter().zip(&swap.changes).map(|(slot, change)| Member::coming(rack, slot, change));
-    let mut transaction = Transaction::new(rack, members.collect::<Result<_, _>>()?, swap.force);
+    let members = members.collect::<Result<_, _>>()?;
+    let mut transaction = Transaction::new(rack, members, swap.force, swap.asked.clone());
     match transaction.until_switch() {
-        Ok((switch, version)) => Ok(transaction.finish(switch, version, swap.asked.clone())),
-        Err(failed) => Err(transaction.undo(failed, swap.asked.clone())),
+        Ok((switch, version)) => Ok(transaction.finish(switch, version)),
+        Err(failed) => Err(transaction.undo(failed)),
     }
 }
 
 /// The slots that a swap speaks of, each once.
-fn slots(rack: &Arc<RackCore>, swap: &Swap) -> Stepped<Vec<Arc<SlotCore>>> {
+fn slots(rack: &Arc<RackCore>, names: &[SlotName]) -> Stepped<Vec<Arc<SlotCore>>> {
     let mut slots: Vec<Arc<SlotCore>> = Vec::new();
-    for change in &swap.changes {
-        let slot = slot(rack, &change.slot)?;
+    for name in names {
+        let slot = slot(rack, name)?;
         if slots.iter().any(|other| other.index() == slot.index()) {
             return Err(SwapFailed::new(Step::Fetch, &slot, error::swapped_twice()));
         }
@@ -69,9 +88,9 @@ pub(super) fn slot(rack: &Arc<RackCore>, name: &SlotName) -> Stepped<Arc<SlotCor
 
 impl<'a> Transaction<'a> {
     /// A swap of these slots.
-    pub(super) fn new(rack: &'a Arc<RackCore>, members: Vec<Member>, force: bool) -> Self {
+    pub(super) fn new(rack: &'a Arc<RackCore>, members: Vec<Member>, force: bool, asked: Asked) -> Self {
         let coming = rack.cell().coming(members.iter().map(|m| m.new.clone()).collect());
-        Self { rack, members, force, coming }
+        Self { rack, members, force, asked, coming }
     }
 
     /// Everything up to the switch, and that: how long it took, and the version of the table that serves.
@@ -86,6 +105,7 @@ impl<'a> Transaction<'a> {
             let old = m.old.generation().map(|old| &**old);
             if m.is_back { Ok(()) } else { matching::before_start(this.rack, &m.new, old, this.force) }
         })?;
+        self.starting()?;
         self.each(Step::Start, |this, m| if m.rules.overlap { this.start(m) } else { Ok(()) })?;
         if gated {
             self.gate()?;
@@ -110,10 +130,10 @@ impl<'a> Transaction<'a> {
     }
 
     /// What comes after the switch: nothing of it can fail the swap.
-    fn finish(self, switch: Duration, version: u64, asked: Asked) -> Swapped {
+    fn finish(self, switch: Duration, version: u64) -> Swapped {
         let Self { rack, members, .. } = &self;
         let slots: Vec<_> = members.iter().filter_map(Member::served).collect();
-        rack.observer().tell(&Event::Swapped { slots: slots.clone(), asked });
+        rack.observer().tell(&Event::Swapped { slots: slots.clone(), asked: self.asked.clone() });
         // What was parked for these slots is older than what is replaced now.
         for m in members {
             rack.janitor().unpark(rack, m.slot.index());
@@ -152,6 +172,21 @@ impl<'a> Transaction<'a> {
             verify::kept(self.rack, &m.new)?;
         }
         Ok(())
+    }
+
+    /// What is to be started.
+    fn coming_to(&self) -> impl Iterator<Item = Coming> {
+        self.members.iter().filter(|m| !m.is_back).map(|m| Coming::of(&m.new, Some(&m.old)))
+    }
+
+    /// Has it noted what is about to be started.
+    fn starting(&self) -> Stepped<()> {
+        let coming: Vec<_> = self.coming_to().collect();
+        match self.rack.keeper() {
+            Some(keeper) if !coming.is_empty() => guarded(|| keeper.starting(&coming, &self.asked))
+                .map_err(|error| self.failed(0, Step::Start, error)),
+            _ => Ok(()),
+        }
     }
 
     fn start(&self, m: &Member) -> Result<()> {
@@ -227,7 +262,7 @@ impl<'a> Transaction<'a> {
 
     /// Has everything as it was: new generations stopped, old ones serving, calls that were held back going on. Gives the
     /// failure, which is told.
-    pub(super) fn undo(&mut self, failed: SwapFailed, asked: Asked) -> SwapFailed {
+    pub(super) fn undo(&mut self, failed: SwapFailed) -> SwapFailed {
         let mut failed = failed;
         for m in self.members.iter().filter(|m| !m.is_back) {
             if let Some(new) = m.new.generation() {
@@ -252,10 +287,11 @@ impl<'a> Transaction<'a> {
         }
         self.rack.observer().tell(&Event::SwapFailed {
             slots: self.members.iter().map(|m| m.slot.name().clone()).collect(),
+            coming: self.coming_to().collect(),
             slot: failed.slot.clone(),
             step: failed.step,
             why: failed.error.clone(),
-            asked,
+            asked: self.asked.clone(),
         });
         failed
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use modrack_core::SlotName;
+use modrack_core::{Origin, SlotName};
 
 use super::member::seat;
 use super::retire::{drained, publish, retire};
@@ -15,15 +15,22 @@ use crate::scope;
 use crate::seat::Seat;
 
 /// Empties a slot, and stops what filled it once its calls have ended.
-pub(super) fn unload(rack: &Arc<RackCore>, name: &SlotName, asked: Asked) -> Stepped<Before> {
+pub(super) fn unload(
+    rack: &Arc<RackCore>,
+    name: &SlotName,
+    asked: Asked,
+    origin: Option<Origin>,
+) -> Stepped<Before> {
     let slot = transaction::slot(rack, name)?;
     let failed = |step, error| SwapFailed::new(step, &slot, error);
     let _turn = rack.turns().take(rack, vec![slot.index()]).map_err(|error| failed(Step::Fetch, error))?;
     let old = seat(rack, &slot)?;
     let stopped = || failed(Step::Switch, error::stopped());
-    let empty = Arc::new(Seat::new(slot.clone(), old.plan().clone()));
+    // What comes from kept content comes from there again.
+    let origin = origin.or_else(|| old.origin().cloned());
+    let empty = Arc::new(Seat::meant(slot.clone(), old.plan().clone(), origin));
     let drain = old.plan().swap.drain;
-    let was = old.generation().map(|old| old.id());
+    let was = old.generation().map(|old| (old.id(), old.checked().description.hash.clone()));
     let (before, errors) = if old.plan().swap.overlap {
         let version = publish(rack, &[&empty]).ok_or_else(stopped)?;
         rack.janitor().unpark(rack, slot.index());
@@ -51,8 +58,8 @@ pub(super) fn unload(rack: &Arc<RackCore>, name: &SlotName, asked: Asked) -> Ste
     for why in errors {
         rack.observer().tell(&Event::StopFailed { slot: name.clone(), why });
     }
-    if let Some(generation) = was {
-        rack.observer().tell(&Event::Unloaded { slot: name.clone(), generation, asked });
+    if let Some((generation, was)) = was {
+        rack.observer().tell(&Event::Unloaded { slot: name.clone(), generation, was, asked });
     }
     Ok(before)
 }

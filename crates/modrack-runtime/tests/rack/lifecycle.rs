@@ -473,7 +473,7 @@ fn who_asked_and_what_serves_is_told_in_order() {
             Event::RolledBack { slots, asked, .. } => {
                 format!("back to {} for {}", slots[0].generation, asked.who)
             }
-            Event::Unloaded { slot, generation, asked } => {
+            Event::Unloaded { slot, generation, asked, .. } => {
                 format!("unloaded {slot} {generation} for {}", asked.who)
             }
             Event::Retired { .. } => return,

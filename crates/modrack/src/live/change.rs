@@ -1,0 +1,201 @@
+//! Changes that are asked for: swaps, and going back to whatever is kept.
+//!
+//! What a slot is to be is made from what it is, under its turn, so that of two changes at once neither is lost.
+
+use modrack_core::plan::SlotPlan;
+use modrack_core::{ContentHash, Error, Origin, Result, SlotName};
+use modrack_runtime::{Asked, Before, Step, Swap, SwapFailed, Swapped};
+use modrack_state::{Action, Entry, Filling, Outcome};
+
+use super::declared::{filled_by, then};
+use super::meant::Meant;
+use super::recorder::Intent;
+use super::{LiveRack, error};
+
+/// A swap of one or several slots: all of them, or none.
+#[derive(Clone, Debug, Default)]
+pub struct SwapRequest {
+    /// What is to become of each.
+    pub slots: Vec<SwapSlot>,
+    /// Whether functions in use may go, and state that the new module does not take.
+    pub force: bool,
+    /// Whether it is written into the rack's text.
+    pub save: bool,
+    /// Who asks for it, and why.
+    pub asked: Asked,
+}
+
+/// What is to become of one slot.
+#[derive(Clone, Debug)]
+pub struct SwapSlot {
+    /// The slot.
+    pub slot: SlotName,
+    /// The `use` text of what is to fill it; none reads anew what does.
+    pub to: Option<String>,
+    /// What is to be set, each a `key=value`: a param, or a key of the slot or below one (`limits.time=1s`).
+    pub set: Vec<String>,
+}
+
+impl LiveRack {
+    /// Replaces what fills slots, all of them or none, while they are being called. What differs from the rack's text then
+    /// outlives the process, until the slot's text changes.
+    ///
+    /// # Errors
+    /// The step that failed, and why: what served before serves still.
+    pub fn swap(&self, request: &SwapRequest) -> Result<Swapped, SwapFailed> {
+        let slots: Vec<_> = request.slots.iter().map(|slot| slot.slot.clone()).collect();
+        if request.save
+            && let Some(slot) = slots.first()
+        {
+            return Err(failed(slot, error::not_saved(self.0.source.as_ref())));
+        }
+        let mut intended = None;
+        self.0.rack.swap_when(&slots, || {
+            let mut all = Swap::default();
+            for wanted in &request.slots {
+                let plan = self.wanted(wanted).map_err(|error| failed(&wanted.slot, error))?;
+                all = all.and(Swap::to(plan));
+            }
+            let intent = Intent { action: Action::Swap, keeps_standing: false };
+            intended = Some(self.0.recorder.intend(slots.clone(), intent));
+            Ok(all.force(request.force).asked(self.asked(&request.asked)))
+        })
+    }
+
+    /// What a slot is to be.
+    fn wanted(&self, wanted: &SwapSlot) -> Result<SlotPlan> {
+        let current = self.0.rack.slot(wanted.slot.as_str())?.plan();
+        let declared = self.0.recorder.declared();
+        let Some(slot) = declared.slot(&wanted.slot) else {
+            // The slot has no text that anything could be set over.
+            return match (&wanted.to, wanted.set.first()) {
+                (_, Some(_)) => declared.over(&wanted.slot, wanted.set.clone()),
+                (Some(to), None) => filled_by(&current, to),
+                (None, None) => Ok((*current).clone()),
+            };
+        };
+        // What was set over another text than the rack's is not asked for any more.
+        let before = if current.text == slot.text { current.over.clone() } else { Vec::new() };
+        let to = wanted.to.as_ref().map(|to| Ok(SlotPlan::setting_text(&wanted.slot, "use", to)));
+        let set = wanted
+            .set
+            .iter()
+            .map(|set| SlotPlan::setting(&wanted.slot, set).ok_or_else(|| error::sets_nothing(set)));
+        let sets = to.into_iter().chain(set).collect::<Result<Vec<_>>>()?;
+        declared.over(&wanted.slot, then(before, sets))
+    }
+
+    /// Goes back: to what was replaced last, or to what served before and whose hash begins with `to`.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::NothingBefore`] when nothing is kept, [`modrack_core::Code::UnknownEntry`] when nothing or several
+    /// things that are kept have such a hash; else what swapping it in fails with.
+    pub fn rollback(&self, slot: &SlotName, to: Option<&str>, asked: Asked) -> Result<Swapped, SwapFailed> {
+        let asked = self.asked(&asked);
+        let rack = &self.0.rack;
+        let parked = rack.kept().into_iter().any(|kept| kept.slot == *slot && kept.state == Before::Parked);
+        if parked {
+            let wanted = to.map(|to| self.kept(slot, Some(to))).transpose();
+            let wanted = wanted.map_err(|error| failed(slot, error))?;
+            let last = self.before(slot).map_err(|error| failed(slot, error))?.and_then(|last| last.hash);
+            if wanted.is_none_or(|wanted| wanted.hash == last) {
+                return rack.rollback(slot, asked);
+            }
+        }
+        let mut intended = None;
+        rack.swap_when(std::slice::from_ref(slot), || {
+            let found = self.kept(slot, to).and_then(|filling| self.good(slot, &filling));
+            let (plan, origin) = found.map_err(|error| failed(slot, error))?;
+            let intent = Intent { action: Action::Rollback, keeps_standing: false };
+            intended = Some(self.0.recorder.intend(vec![slot.clone()], intent));
+            // It may have fewer functions than what it replaces: who goes back wants what was.
+            Ok(Swap::to(plan).at(origin).force(true).asked(asked))
+        })
+    }
+
+    /// Stops what fills the slot, once its calls have ended. The next call loads it anew: what was gone back to, as it was.
+    ///
+    /// # Errors
+    /// A slot that is not there; of a slot with `overlap: false`, calls that did not end in time.
+    pub fn unload(&self, slot: &SlotName, asked: Asked) -> Result<Before, SwapFailed> {
+        let asked = self.asked(&asked);
+        match self.pinned(slot).map_err(|error| failed(slot, error))? {
+            Some(origin) => self.0.rack.unload_to(slot, origin, asked),
+            None => self.0.rack.unload(slot, asked),
+        }
+    }
+
+    /// From where the slot's content is loaded, where it is kept content.
+    fn pinned(&self, slot: &SlotName) -> Result<Option<Origin>> {
+        let state = self.0.recorder.state()?;
+        let over = state.read().overrides()?.into_iter().find(|over| over.slot == *slot);
+        let Some((over, hash)) = over.and_then(|over| Some((over.to.clone(), over.to.hash?))) else {
+            return Ok(None);
+        };
+        let meant = Meant::read(&over.plan);
+        meant.pin.map(|_| state.kept(&hash, meant.attr)).transpose()
+    }
+
+    /// What served in the slot, is kept, and has a hash that begins with `prefix`; without that, what served before.
+    fn kept(&self, slot: &SlotName, prefix: Option<&str>) -> Result<Filling> {
+        let Some(prefix) = prefix else {
+            return self.before(slot)?.ok_or_else(|| error::nothing_before(slot));
+        };
+        let state = self.0.recorder.state()?;
+        let mut kept: Vec<Filling> = Vec::new();
+        for filling in
+            state.read().history(Some(slot), usize::MAX)?.iter().flat_map(|entry| served(entry, slot))
+        {
+            if !kept.iter().any(|known| known.hash == filling.hash) {
+                kept.push(filling.clone());
+            }
+        }
+        let is_meant = |filling: &&Filling| {
+            let hash = filling.hash.as_ref();
+            !prefix.is_empty() && hash.is_some_and(|hash| hash.as_str().starts_with(prefix))
+        };
+        let hashes = |of: &[&Filling]| {
+            of.iter().filter_map(|filling| filling.hash.clone()).collect::<Vec<ContentHash>>()
+        };
+        let found: Vec<_> = kept.iter().filter(is_meant).collect();
+        match found.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(error::nothing_kept(slot, prefix, &hashes(&kept.iter().collect::<Vec<_>>()))),
+            several => Err(error::ambiguous(slot, prefix, &hashes(several))),
+        }
+    }
+
+    /// What served in the slot before what serves came, by a swap and not by going back; none when it is not kept.
+    fn before(&self, slot: &SlotName) -> Result<Option<Filling>> {
+        let state = self.0.recorder.state()?;
+        let now = self.0.rack.slot(slot.as_str())?.serving().and_then(|served| served.hash);
+        let history = state.read().history(Some(slot), usize::MAX)?;
+        let came =
+            history.iter().filter(|entry| entry.outcome == Outcome::Done && entry.action != Action::Rollback);
+        let from = came.flat_map(|entry| &entry.slots).find_map(|change| {
+            let is_it = change.slot == *slot && change.to.as_ref().is_some_and(|to| to.hash == now);
+            change.from.clone().filter(|from| is_it && Some(from) != now.as_ref())
+        });
+        let Some(from) = from else { return Ok(None) };
+        let of = |filling: &&Filling| filling.hash.as_ref() == Some(&from);
+        let known = history.iter().flat_map(|entry| served(entry, slot)).find(of).cloned();
+        // What was good when the process began is not in the history of long ago.
+        let good = || state.read().last_good().map(|good| good.into_iter().find(|good| good.slot == *slot));
+        Ok(match known {
+            Some(known) => Some(known),
+            None => good()?.map(|good| good.filling).filter(|good| of(&good)),
+        })
+    }
+}
+
+/// What an entry says that served in the slot and is kept.
+fn served<'a>(entry: &'a Entry, slot: &SlotName) -> impl Iterator<Item = &'a Filling> {
+    let done = entry.outcome == Outcome::Done;
+    let slot = slot.clone();
+    let slots = entry.slots.iter().filter(move |change| done && change.is_kept && change.slot == slot);
+    slots.filter_map(|change| change.to.as_ref().filter(|to| to.hash.is_some()))
+}
+
+pub(super) fn failed(slot: &SlotName, error: Error) -> SwapFailed {
+    SwapFailed { step: Step::Fetch, slot: slot.clone(), error: error.slot(slot) }
+}

@@ -1,0 +1,364 @@
+//! Writes what happens in a rack into its state: as the rack's keeper, before a module is started, and as its observer,
+//! before who asked for a change is answered.
+//!
+//! What fails here after a switch fails nothing: it is a warning. Nothing here decides what serves, and no lock is held
+//! while the rack or a module runs.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use modrack_core::{ContentHash, Description, Error, GenerationId, Origin, Result, SlotName};
+use modrack_runtime::{Asked, Coming, Event, Keeper, Rack, Served, WeakRack};
+use modrack_state::{Action, Change, EntryId, Failed, Filling, Outcome, RackState, SlotChange, Standing};
+
+use super::declared::{Declared, text_hash};
+use super::error;
+use super::meant::{Meant, Pin, filling};
+
+/// After how many changes what is kept is cleaned up.
+const CHANGES: u32 = 16;
+
+/// How many warnings are kept for who asks for them.
+const WARNINGS: usize = 100;
+
+/// Writes what happens.
+pub(super) struct Recorder {
+    rack: WeakRack,
+    /// None once the rack was stopped.
+    state: Mutex<Option<Arc<RackState>>>,
+    declared: RwLock<Arc<Declared>>,
+    notes: Mutex<Notes>,
+}
+
+/// What is known of what goes on.
+#[derive(Default)]
+struct Notes {
+    /// Changes of slots that were begun and have not ended.
+    begun: HashMap<SlotName, EntryId>,
+    /// Slots whose module is being loaded, from before it is kept.
+    busy: HashSet<SlotName>,
+    /// What the change of a slot that is under way is, where it is more than a swap; and the number of who says so.
+    intents: HashMap<SlotName, (u64, Intent)>,
+    next: u64,
+    /// The content of each generation that is not stopped.
+    generations: HashMap<GenerationId, ContentHash>,
+    /// How many changes there were since what is kept was cleaned up.
+    changes: u32,
+    warnings: Vec<Error>,
+}
+
+/// What a change is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Intent {
+    pub(super) action: Action,
+    /// Whether it leaves alone how the slot stands to its configuration.
+    pub(super) keeps_standing: bool,
+}
+
+/// An intent for slots, until this goes.
+pub(super) struct Intended<'a> {
+    recorder: &'a Recorder,
+    slots: Vec<SlotName>,
+    number: u64,
+}
+
+impl Recorder {
+    pub(super) fn new(rack: WeakRack, state: RackState, declared: Declared) -> Self {
+        Self {
+            rack,
+            state: Mutex::new(Some(Arc::new(state))),
+            declared: RwLock::new(Arc::new(declared)),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// The state.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::RackStopped`] when the rack was stopped, which gave it back.
+    pub(super) fn state(&self) -> Result<Arc<RackState>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.clone().ok_or_else(error::stopped)
+    }
+
+    /// Gives the state back: another may write it now.
+    pub(super) fn close(&self) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(state) = &state
+            && let Err(why) = state.collect()
+        {
+            self.warn(why);
+        }
+    }
+
+    /// The configuration that is in force.
+    pub(super) fn declared(&self) -> Arc<Declared> {
+        self.declared.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what the next change of these slots is. It is said under their turn.
+    pub(super) fn intend(&self, slots: Vec<SlotName>, intent: Intent) -> Intended<'_> {
+        let mut notes = self.notes();
+        notes.next += 1;
+        let number = notes.next;
+        notes.intents.extend(slots.iter().map(|slot| (slot.clone(), (number, intent))));
+        notes.busy.extend(slots.iter().cloned());
+        drop(notes);
+        Intended { recorder: self, slots, number }
+    }
+
+    /// Notes what went wrong and stops nobody.
+    pub(super) fn warn(&self, warning: Error) {
+        let mut notes = self.notes();
+        if notes.warnings.len() == WARNINGS {
+            notes.warnings.remove(0);
+        }
+        notes.warnings.push(warning);
+    }
+
+    /// What went wrong and stopped nobody, since this was asked for.
+    pub(super) fn take_warnings(&self) -> Vec<Error> {
+        std::mem::take(&mut self.notes().warnings)
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn intent(&self, slot: &SlotName) -> Option<Intent> {
+        self.notes().intents.get(slot).map(|(_, intent)| *intent)
+    }
+
+    /// Why kept content serves in the place of what the slot's `use` leads to; none when it leads to that very content.
+    fn pin(&self, served: &Served, came_back: bool) -> Option<Pin> {
+        let hash = served.hash.as_ref().filter(|_| served.pinned || came_back)?;
+        let found = leads_to(&self.rack.upgrade()?, &served.plan);
+        (found.as_ref() != Some(hash)).then_some(Pin { instead_of: found })
+    }
+
+    /// What became of a slot that something fills now.
+    fn filled(&self, served: &Served, came_back: bool) -> SlotChange {
+        let pin = self.pin(served, came_back);
+        let keeps = self.intent(&served.slot).is_some_and(|intent| intent.keeps_standing) && !came_back;
+        let declared = self.declared();
+        let standing = match declared.slot(&served.slot) {
+            Some(slot) if !keeps => {
+                if served.plan.over.is_empty() && served.plan.text == slot.text && pin.is_none() {
+                    Standing::Declared
+                } else {
+                    Standing::Override { declared: text_hash(slot) }
+                }
+            }
+            _ => Standing::Unchanged,
+        };
+        let to = Some(filling(served, pin));
+        SlotChange { slot: served.slot.clone(), from: served.was.clone(), to, standing }
+    }
+
+    fn change(&self, action: Action, asked: &Asked, slots: Vec<SlotChange>) -> Change {
+        Change {
+            action,
+            who: asked.who.clone(),
+            why: asked.why.clone(),
+            config: self.declared().hash.clone(),
+            slots,
+        }
+    }
+
+    /// Writes how a change ended: of the entry that was begun for it, if one was.
+    fn end(&self, action: Action, asked: &Asked, slots: Vec<SlotChange>, outcome: &Outcome) {
+        let begun = {
+            let mut notes = self.notes();
+            notes.changes += 1;
+            let begun = slots.iter().filter_map(|change| {
+                notes.busy.remove(&change.slot);
+                notes.begun.remove(&change.slot)
+            });
+            begun.last()
+        };
+        let written = self.state().and_then(|state| match begun {
+            Some(begun) => state.finish(begun, outcome, &slots),
+            None => state.record(&self.change(action, asked, slots), outcome).map(drop),
+        });
+        self.or_warn(written);
+    }
+
+    fn or_warn(&self, done: Result<()>) {
+        if let Err(why) = done
+            && self.state().is_ok()
+        {
+            self.warn(why);
+        }
+    }
+
+    fn action(&self, slot: Option<&SlotName>) -> Action {
+        slot.and_then(|slot| self.intent(slot)).map_or(Action::Swap, |intent| intent.action)
+    }
+
+    fn settle(&self, slots: &[Served]) {
+        let good: Vec<_> = slots.iter().map(|served| (&served.slot, filling(served, None))).collect();
+        let settled =
+            self.state().and_then(|state| state.settle(good.iter().map(|(slot, filling)| (*slot, filling))));
+        self.or_warn(settled);
+    }
+
+    /// Cleans up what is kept, now and then, when nothing is being loaded: what is loaded is spared.
+    fn collect(&self) {
+        let Ok(state) = self.state() else { return };
+        let mut notes = self.notes();
+        if notes.changes < CHANGES || !notes.busy.is_empty() {
+            return;
+        }
+        notes.changes = 0;
+        let loaded: HashSet<_> = notes.generations.values().cloned().collect();
+        // Under the lock: nothing begins to be kept meanwhile, which would be let go here.
+        state.release_but(|hash| loaded.contains(hash));
+        drop(notes);
+        self.or_warn(state.collect().map(drop));
+    }
+
+    fn serves(&self, slots: &[Served]) {
+        let mut notes = self.notes();
+        for served in slots {
+            notes.busy.remove(&served.slot);
+            if let Some(hash) = &served.hash {
+                notes.generations.insert(served.generation, hash.clone());
+            }
+        }
+    }
+
+    /// Told of everything that happens in the rack.
+    pub(super) fn tell(&self, event: &Event) {
+        match event {
+            Event::Loaded { served } => {
+                let begun = self.notes().begun.contains_key(&served.slot);
+                self.serves(std::slice::from_ref(served));
+                if begun {
+                    let change = SlotChange { standing: Standing::Unchanged, ..self.filled(served, false) };
+                    self.end(Action::Load, &Asked::default(), vec![change], &Outcome::Done);
+                    // It has no other to be held against: that it started is its trial.
+                    self.settle(std::slice::from_ref(served));
+                }
+            }
+            Event::LoadFailed { coming, why } => {
+                let begun = self.notes().begun.contains_key(&coming.slot);
+                self.notes().busy.remove(&coming.slot);
+                if begun {
+                    let failed = Failed::new(Some(coming.slot.clone()), "start", why);
+                    let change = vec![about(coming)];
+                    self.end(Action::Load, &Asked::default(), change, &Outcome::Failed(failed));
+                }
+            }
+            Event::Swapped { slots, asked } => {
+                self.serves(slots);
+                let changes = slots.iter().map(|served| self.filled(served, false)).collect();
+                let action = self.action(slots.first().map(|served| &served.slot));
+                self.end(action, asked, changes, &Outcome::Done);
+            }
+            Event::SwapFailed { slots, coming, slot, step, why, asked } => {
+                let failed = Failed::new(Some(slot.clone()), step.as_str(), why);
+                let mut changes: Vec<_> = coming.iter().map(about).collect();
+                let action = if coming.is_empty() { Action::Rollback } else { self.action(slots.first()) };
+                if coming.is_empty() {
+                    changes.extend(slots.iter().map(unknown));
+                }
+                self.end(action, asked, changes, &Outcome::Failed(failed));
+            }
+            Event::RolledBack { slots, why, asked } => {
+                self.serves(slots);
+                let changes = slots.iter().map(|served| self.filled(served, true)).collect();
+                let asked = match why {
+                    Some(why) => &Asked { who: "modrack".to_owned(), why: why.message().to_owned() },
+                    None => asked,
+                };
+                self.end(Action::Rollback, asked, changes, &Outcome::Done);
+            }
+            Event::Settled { slots } => {
+                self.settle(slots);
+                self.collect();
+            }
+            Event::Unloaded { slot, was, asked, .. } => {
+                let change = SlotChange { from: was.clone(), ..unknown(slot) };
+                self.end(Action::Unload, asked, vec![change], &Outcome::Done);
+            }
+            Event::Retired { generation, .. } => {
+                self.notes().generations.remove(generation);
+                self.collect();
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Keeper for Recorder {
+    fn keep(&self, slot: &SlotName, origin: &Origin, about: &Description) -> Result<Option<Origin>> {
+        let (Some(rack), Ok(state)) = (self.rack.upgrade(), self.state()) else { return Ok(None) };
+        self.notes().busy.insert(slot.clone());
+        state.keep(origin, about, |copy| rack.describe(copy).map(|copy| copy.hash))
+    }
+
+    fn starting(&self, slots: &[Coming], asked: &Asked) -> Result<()> {
+        let Ok(state) = self.state() else { return Ok(()) };
+        let changes: Vec<_> = slots.iter().map(about).collect();
+        // What is known to be good needs no note before it is loaded as it was.
+        let is_first = slots.iter().all(|coming| coming.was.is_none());
+        if is_first && are_good(&state, &changes)? {
+            return Ok(());
+        }
+        let action = match slots.first().and_then(|coming| self.intent(&coming.slot)) {
+            Some(intent) => intent.action,
+            None if is_first => Action::Load,
+            None => Action::Swap,
+        };
+        let id = state.begin(&self.change(action, asked, changes))?;
+        self.notes().begun.extend(slots.iter().map(|coming| (coming.slot.clone(), id)));
+        Ok(())
+    }
+}
+
+impl Drop for Intended<'_> {
+    fn drop(&mut self) {
+        let mut notes = self.recorder.notes();
+        for slot in &self.slots {
+            if notes.intents.get(slot).is_some_and(|(number, _)| *number == self.number) {
+                notes.intents.remove(slot);
+                notes.busy.remove(slot);
+            }
+        }
+    }
+}
+
+/// The hash of what a slot's `use` leads to now; none when it leads nowhere.
+pub(super) fn leads_to(rack: &Rack, plan: &modrack_core::plan::SlotPlan) -> Option<ContentHash> {
+    rack.origin_of(plan).and_then(|origin| rack.describe(&origin)).ok()?.hash
+}
+
+/// Whether all of it is of the last good set.
+fn are_good(state: &RackState, changes: &[SlotChange]) -> Result<bool> {
+    let good = state.read().last_good()?;
+    let is_good = |change: &SlotChange| {
+        good.iter().any(|good| good.slot == change.slot && Some(&good.filling) == change.to.as_ref())
+    };
+    Ok(changes.iter().all(is_good))
+}
+
+/// What is to become of a slot, as far as that is known before it has.
+fn about(coming: &Coming) -> SlotChange {
+    let to = Filling {
+        module: coming.module.clone().unwrap_or_else(|| coming.plan.use_text.clone()),
+        hash: coming.hash.clone(),
+        use_text: coming.plan.use_text.clone(),
+        plan: Meant::of(&coming.plan, coming.origin.as_ref(), None).write(),
+    };
+    SlotChange {
+        slot: coming.slot.clone(),
+        from: coming.was.clone(),
+        to: Some(to),
+        standing: Standing::Unchanged,
+    }
+}
+
+/// A slot of which nothing is known but that it is the one.
+fn unknown(slot: &SlotName) -> SlotChange {
+    SlotChange { slot: slot.clone(), from: None, to: None, standing: Standing::Unchanged }
+}
