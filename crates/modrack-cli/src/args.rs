@@ -3,12 +3,15 @@
 //! Only shapes are here. What a verb does is in `verb`, and no default is looked up in the environment by this
 //! page, except by name in a help text.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
+use modrack_core::plan::duration;
 
 use crate::complete;
 
@@ -92,6 +95,8 @@ pub(crate) enum Verb {
     Stats,
     /// Show what happens in the rack that is being served, as it happens
     Events(Events),
+    /// Serve the rack over HTTP until a signal stops it
+    Serve(Serve),
     /// Show what was swapped, loaded and configured: when, by whom, to which content, and how it ended
     History(History),
     /// Show the configurations that served
@@ -252,6 +257,28 @@ pub(crate) enum New {
     },
 }
 
+/// `serve`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Beside the address there is a socket in the rack's state folder, and a token for what changes the rack. \
+                        SIGHUP has the rack read again; SIGTERM and Ctrl-C end it when the calls under way have ended, a second \
+                        one at once."
+)]
+pub(crate) struct Serve {
+    /// The address to listen on; any but a loopback address needs the token for everything
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7411", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+    /// The port, in place of that of the address; 0 takes one that is free
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// A further name by which clients know the server, as behind a proxy
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// How long calls under way have to end when the server stops
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(crate) grace: Duration,
+}
+
 /// `completions`.
 #[derive(Args, Debug)]
 pub(crate) struct Completions {
@@ -263,6 +290,16 @@ pub(crate) struct Completions {
 /// The names that events have, for whoever asks for some of them.
 fn event_names() -> String {
     format!("Names of events: {}.", modrack_runtime::EVENTS.join(", "))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| "an address and a port are wanted, such as `127.0.0.1:7411`".to_owned())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "a time is wanted, such as `10s` or `500ms`".to_owned())
 }
 
 #[cfg(test)]

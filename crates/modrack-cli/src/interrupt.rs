@@ -55,6 +55,21 @@ pub fn forked_off() {
     OVER.store(true, Ordering::SeqCst);
 }
 
+/// Says that signals are watched from now on.
+pub(crate) fn begin() {
+    OVER.store(false, Ordering::SeqCst);
+}
+
+/// Says that nothing is watched any more.
+pub(crate) fn end() {
+    OVER.store(true, Ordering::SeqCst);
+}
+
+/// Whether nothing is watched, for who watches signals of its own.
+pub(crate) fn over() -> Arc<AtomicBool> {
+    Arc::clone(&OVER)
+}
+
 impl Interrupt {
     /// Begins to watch. `before_leaving` runs when the second signal comes, before the process ends.
     ///
@@ -64,7 +79,7 @@ impl Interrupt {
         words: Words,
         before_leaving: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        OVER.store(false, Ordering::SeqCst);
+        begin();
         let flag = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // What fails here fails again below, where it is seen to.
@@ -148,6 +163,6 @@ impl Drop for Interrupt {
             handle.close();
         }
         self.ended.store(true, Ordering::SeqCst);
-        OVER.store(true, Ordering::SeqCst);
+        end();
     }
 }

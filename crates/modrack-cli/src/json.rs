@@ -41,11 +41,27 @@ pub(crate) fn parse(text: &str) -> Option<Result<Value>> {
         return Some(Err(error));
     }
     // It is JSON, and its numbers fit.
-    let parsed = serde_json::from_str(text).map_err(|_| {
-        Error::new(Code::ValueDoesNotFit, "The JSON is nested too deeply")
-            .hint("Take levels out, or give it as text, in quotes")
-    });
+    let parsed = serde_json::from_str(text).map_err(|_| too_deep());
     Some(parsed.map(from_json))
+}
+
+fn too_deep() -> Error {
+    Error::new(Code::ValueDoesNotFit, "The JSON is nested too deeply")
+        .hint("Take levels out, or give it as text, in quotes")
+}
+
+/// JSON text as it stands, held against what [`parse`] holds it against.
+///
+/// # Errors
+/// As [`parse`], and [`Code::Usage`] for what is no JSON.
+pub(crate) fn read(text: &str) -> Result<serde_json::Value> {
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        return Err(Error::new(Code::Usage, format!("The JSON cannot be read: {error}")));
+    }
+    if let Some(error) = fault(text) {
+        return Err(error);
+    }
+    serde_json::from_str(text).map_err(|_| too_deep())
 }
 
 /// JSON text over several lines, where one would be long to read.
@@ -200,7 +216,8 @@ fn unfit(message: String, path: &[Step<'_>]) -> Error {
     Error::new(Code::ValueDoesNotFit, format!("{message}, at `result{at}`"))
 }
 
-fn from_json(json: serde_json::Value) -> Value {
+/// JSON as a value.
+pub(crate) fn from_json(json: serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(flag) => Value::Bool(flag),

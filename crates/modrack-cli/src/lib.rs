@@ -20,6 +20,7 @@ mod progress;
 mod python_host;
 mod reading;
 mod report;
+mod serve;
 mod session;
 mod style;
 mod table;
@@ -97,15 +98,17 @@ fn verb(verb: &Verb, session: &mut Session) -> Outcome {
         }
         Verb::Completions(what) => verb::completions::run(what, &mut session.output),
         Verb::Version => verb::version::run(session),
-        Verb::Stats | Verb::Events(_) | Verb::History(_) | Verb::Config(_) => match session.host().live {
-            Some(live) => (live.verb)(verb, session),
-            None => Err(Error::new(
-                Code::ExtensionMissing,
-                "This build of the extension module has nothing that goes with a rack's state",
-            )
-            .hint("Run the verb by the command itself, or by `python -m modrack` of the whole package")
-            .into()),
-        },
+        Verb::Stats | Verb::Events(_) | Verb::History(_) | Verb::Config(_) | Verb::Serve(_) => {
+            match session.host().live {
+                Some(live) => (live.verb)(verb, session),
+                None => Err(Error::new(
+                    Code::ExtensionMissing,
+                    "This build of the extension module has nothing that goes with a rack's state",
+                )
+                .hint("Run the verb by the command itself, or by `python -m modrack` of the whole package")
+                .into()),
+            }
+        }
     }
 }
 

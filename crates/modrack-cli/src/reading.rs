@@ -70,7 +70,6 @@ impl Words {
     }
 
     /// The words that were sent; none where the document has none.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a server reads them"))]
     pub(crate) fn from_json(document: &Json) -> Option<Self> {
         let words = document["words"].as_array()?;
         let words = words.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<_>>()?;
@@ -92,7 +91,6 @@ impl Words {
     ///
     /// # Errors
     /// As [`arguments::parse`], and [`Code::Usage`] for what could not be read where the words come from.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a server reads them"))]
     pub(crate) fn parse(&self, signature: Option<&Signature>) -> Result<Arguments> {
         arguments::parse(&self.words, signature, &mut |path| {
             self.read.get(path).cloned().unwrap_or_else(|| {

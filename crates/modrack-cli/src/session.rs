@@ -24,6 +24,7 @@ use crate::interrupt::{Interrupt, Words};
 use crate::output::{Failure, Level, Outcome, Output};
 use crate::python_host::{self, Extension};
 use crate::report::near;
+use crate::verb::list::backend_by_text;
 
 /// The rack that a command line means: its plan, none where there is no rack, or what is wrong with it.
 pub(crate) type Found = Result<Option<RackPlan>>;
@@ -212,16 +213,36 @@ impl Session {
         if !needed.contains(&BackendName::Python) {
             return Ok(());
         }
+        // What a catalog calls a component is known only to who reads components.
+        let has_catalog = !rack.plan().catalog.is_empty();
+        let lean = !looks_at_all && !has_catalog && !needed.contains(&BackendName::Wasm);
+        self.becomes_python(rack, if lean { Extension::Lean } else { Extension::Whole })
+    }
+
+    /// As [`Session::needs_python`] of all slots that can be found, for who works with those that can whatever is wrong with
+    /// the others. Every backend is had there.
+    ///
+    /// # Errors
+    /// What keeps the interpreter from running.
+    pub(crate) fn needs_python_for_any(&self, rack: &Rack) -> Result<()> {
+        let is_python = |slot: &Slot| match rack.backends_needed(std::slice::from_ref(slot)) {
+            Ok(needed) => needed.contains(&BackendName::Python),
+            // What is not there now may come back, or be kept from before.
+            Err(_) => backend_by_text(&slot.plan().fills) == Some(BackendName::Python),
+        };
+        if self.has_python() || !rack.slots().iter().any(is_python) {
+            return Ok(());
+        }
+        self.becomes_python(rack, Extension::Whole)
+    }
+
+    fn becomes_python(&self, rack: &Rack, extension: Extension) -> Result<()> {
         let interpreter = python_host::choose(rack.plan())?;
         let fields = [
             ("program", Json::from(interpreter.program.display().to_string())),
             ("because", interpreter.because.clone().into()),
         ];
         self.output.event(Level::Info, "python", &fields);
-        // What a catalog calls a component is known only to who reads components.
-        let has_catalog = !rack.plan().catalog.is_empty();
-        let lean = !looks_at_all && !has_catalog && !needed.contains(&BackendName::Wasm);
-        let extension = if lean { Extension::Lean } else { Extension::Whole };
         Err(python_host::become_python(&interpreter, extension, &self.words))
     }
 

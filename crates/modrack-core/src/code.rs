@@ -232,7 +232,11 @@ codes! {
     UnknownEntry = "M0817", NotFound, "The history has no such entry";
     WatchRefused = "M0821", Io, "The system does not watch the files";
 
-    // A rack that is served, for who asks it.
+    // Serving it.
+    AddressUnavailable = "M0831", Config, "The address cannot be listened on";
+    BadRequest = "M0832", Config, "A request that cannot be understood";
+    RequestRefused = "M0833", Config, "A request that is not allowed";
+    ServerBusy = "M0834", Limit, "Too many requests wait";
     NotServed = "M0835", NotFound, "Nothing serves the rack";
     ServerGone = "M0836", Io, "The rack's server gave no answer";
 

@@ -36,6 +36,7 @@ pub use rack::{Ask, RackText, TextFormat};
 pub(crate) use report::lower_first;
 pub use schema::schema_json;
 pub use swap::{Carrying, Probe, SwapPlan, TrialPlan};
+pub use units::duration;
 
 use crate::{
     Instances, Map, OnErrors, PipelineName, Place, Signature, SlotName, Takes, Text, Type, Use, Value,

@@ -142,7 +142,7 @@ impl Row {
 }
 
 /// Who would load it, as far as its text says; its content is not looked at.
-fn backend_by_text(fills: &Use) -> Option<BackendName> {
+pub(crate) fn backend_by_text(fills: &Use) -> Option<BackendName> {
     match fills {
         Use::Path { path, .. } if path.ends_with('/') => Some(BackendName::Python),
         Use::Path { path, .. } => BackendName::by_ending(Path::new(path)),

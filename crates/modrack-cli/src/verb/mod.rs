@@ -11,6 +11,7 @@ pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod new;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod stats;
 pub(crate) mod version;
 
@@ -27,6 +28,7 @@ pub(crate) fn live(verb: &Verb, session: &mut Session) -> Outcome {
         Verb::Events(what) => events::run(what, session),
         Verb::History(what) => history::run(what, session),
         Verb::Config(what) => config::run(what, session),
+        Verb::Serve(what) => serve::run(what, session),
         _ => Ok(0),
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// Reads `10s`, `1.5s`, `50ms`, `2m`, `1h`, `1d`, or several in a row: `1h30m`.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut sum = Duration::ZERO;
     if rest.is_empty() {
