@@ -15,6 +15,7 @@ mod describe;
 mod due;
 pub mod elf;
 mod error;
+pub mod events;
 mod fits;
 mod foreign;
 mod guard;

@@ -31,6 +31,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::contract::ContractRef;
+use crate::events::Pattern;
 pub(crate) use lines::Lines;
 pub use rack::{Ask, RackText, TextFormat};
 pub(crate) use report::lower_first;
@@ -151,6 +152,8 @@ pub struct SlotPlan {
     pub best_effort: bool,
     /// How what fills it is replaced while the rack runs.
     pub swap: SwapPlan,
+    /// The events that its functions are told of.
+    pub events: Vec<HearsPlan>,
     /// Where it is described; none for a slot that no text declares.
     pub place: Option<Place>,
     /// Where its keys are: `params.width` and so on, for failures that are found later.
@@ -163,6 +166,17 @@ pub struct SlotPlan {
     pub text: Arc<str>,
     /// What is set over the text until the rack says otherwise, each a `path=value`. Empty for what the text says.
     pub over: Vec<String>,
+}
+
+/// Events that a function of a slot is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HearsPlan {
+    /// Which events.
+    pub pattern: Pattern,
+    /// The function that is called with each; none is the main one.
+    pub function: Option<String>,
+    /// The pattern as it is written.
+    pub text: String,
 }
 
 /// A slot where one is named: declared, or a `use` text in place.
@@ -357,6 +371,7 @@ impl SlotPlan {
             lazy: false,
             best_effort: false,
             swap: SwapPlan::default(),
+            events: Vec::new(),
             place: None,
             key_places: IndexMap::new(),
             filled: IndexMap::new(),

@@ -11,16 +11,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, SystemTime};
 
-use modrack_core::{Map, SlotName, Text, Value};
+use modrack_core::events::Pattern;
+use modrack_core::{Map, SlotName};
 
 use crate::rack::{Rack, RackCore};
-use crate::told::{MISSED, Pattern, Told};
+use crate::told::Told;
 
 /// How many events are kept, and how many may wait for one subscriber.
-const MOST: usize = 1_024;
+pub(crate) const MOST: usize = 1_024;
 
 /// How long who stops a rack waits for what was told to be heard.
-const HEARD_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 /// The bus of a rack.
 #[derive(Default)]
@@ -97,13 +98,13 @@ impl Rack {
 
     /// Tells something on the bus that the rack itself does not see: `name` is one of [`EVENTS`](crate::EVENTS).
     pub fn announce(&self, name: &'static str, slot: Option<SlotName>, fields: Map) {
-        self.core().observer().bus().tell(name, slot, fields);
+        self.core().observer().announce(name, slot, fields);
     }
 }
 
 impl Bus {
-    /// Tells something: to be heard by who subscribes to it, and known for a while.
-    pub(crate) fn tell(&self, name: &'static str, slot: Option<SlotName>, fields: Map) {
+    /// Tells something: to be heard by who subscribes to it, and known for a while. Gives it as it was told.
+    pub(crate) fn tell(&self, name: &'static str, slot: Option<SlotName>, fields: Map) -> Arc<Told> {
         let mut state = self.0.state();
         state.last += 1;
         let told = Arc::new(Told { number: state.last, at: SystemTime::now(), name, slot, fields });
@@ -119,12 +120,13 @@ impl Bus {
                 gone.push(lost);
             }
         }
-        state.recent.push_back(told);
+        state.recent.push_back(told.clone());
         if state.recent.len() > MOST {
             gone.extend(state.recent.pop_front());
         }
         self.begin(state);
         drop(gone);
+        told
     }
 
     /// Ends it: what waits is told, and nothing after it.
@@ -227,16 +229,7 @@ impl State {
         let listener = subscriber.listener.upgrade()?;
         let told = match std::mem::take(&mut subscriber.missed) {
             0 => subscriber.waiting.pop_front()?,
-            missed => Arc::new(Told {
-                number: subscriber.missed_last,
-                at: SystemTime::now(),
-                name: MISSED,
-                slot: None,
-                fields: Map::from_iter([(
-                    Text::from_static("count"),
-                    Value::Int(i64::try_from(missed).unwrap_or(i64::MAX)),
-                )]),
-            }),
+            missed => Arc::new(Told::missed(missed, subscriber.missed_last)),
         };
         Some((listener, told))
     }

@@ -27,15 +27,6 @@ pub(crate) fn unknown_slot<'a>(
     }
 }
 
-/// A name of events that none is called by.
-pub(crate) fn unknown_event<const N: usize>(name: &str, known: [&str; N]) -> Error {
-    let error = Error::new(Code::BadValue, format!("There is no event `{name}`"));
-    match nearest(name, known) {
-        Some(near) => error.hint(format!("Did you mean `{near}`?")),
-        None => error.hint("Name events as `swap.swapped`, several as `swap.*`, all as `*`"),
-    }
-}
-
 /// A slot's name that is in use.
 pub(crate) fn taken(name: &SlotName) -> Error {
     Error::new(Code::DuplicateName, format!("There is a slot `{name}` already"))

@@ -1,13 +1,14 @@
 //! What a rack tells whoever observes it, as it happens, and its bus, which tells it on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use modrack_core::{ContentHash, Error, GenerationId, SlotName, Text};
+use modrack_core::{ContentHash, Error, GenerationId, Map, SlotName, Text};
 
 use crate::bus::Bus;
+use crate::hearing::Hearing;
 use crate::keeper::Coming;
 use crate::swap::{Asked, Served, Step};
 use crate::told::{self, Load};
@@ -129,13 +130,25 @@ pub enum Event {
 type Tell = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Who observes a rack.
-#[derive(Default)]
 pub(crate) struct Observer {
     tells: ArcSwap<Vec<Tell>>,
     bus: Bus,
+    hearing: Hearing,
+    /// Itself, for the threads that it needs.
+    own: Weak<Observer>,
 }
 
 impl Observer {
+    /// One that nobody listens to yet.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new_cyclic(|own| Self {
+            tells: ArcSwap::default(),
+            bus: Bus::default(),
+            hearing: Hearing::default(),
+            own: own.clone(),
+        })
+    }
+
     /// Has `tell` told from now on, after those that are told already.
     pub(crate) fn add(&self, tell: impl Fn(&Event) + Send + Sync + 'static) {
         let tell: Tell = Arc::new(tell);
@@ -147,6 +160,11 @@ impl Observer {
         &self.bus
     }
 
+    /// The slots that hear.
+    pub(crate) fn hearing(&self) -> &Hearing {
+        &self.hearing
+    }
+
     /// Tells everybody who observes, and then the bus: who hears of it there finds it noted.
     pub(crate) fn tell(&self, event: &Event) {
         for tell in self.tells.load_full().iter() {
@@ -154,12 +172,20 @@ impl Observer {
             let _ = catch_unwind(AssertUnwindSafe(|| tell(event)));
         }
         let (name, slot, fields) = told::of(event);
-        self.bus.tell(name, slot, fields);
+        self.announce(name, slot, fields);
     }
 
     /// Tells the bus of a step of a load.
     pub(crate) fn tell_load(&self, load: &Load<'_>) {
         let (name, slot, fields) = told::of_load(load);
-        self.bus.tell(name, slot, fields);
+        self.announce(name, slot, fields);
+    }
+
+    /// Tells the bus, and the slots that hear.
+    pub(crate) fn announce(&self, name: &'static str, slot: Option<SlotName>, fields: Map) {
+        let told = self.bus.tell(name, slot, fields);
+        if let Some(own) = self.own.upgrade() {
+            self.hearing.take(&own, &told);
+        }
     }
 }

@@ -23,6 +23,7 @@ mod gate;
 mod generation;
 mod grace;
 mod guards;
+mod hearing;
 mod host;
 mod instances;
 mod keeper;
@@ -41,6 +42,8 @@ mod tables;
 mod told;
 mod verify;
 
+pub use modrack_core::events::{EVENTS, Pattern};
+
 pub use bound::Bound;
 pub use bus::Subscription;
 pub use catalog::{Catalog, CatalogEntry};
@@ -51,4 +54,4 @@ pub use meter::{Figures, SlotStats};
 pub use rack::{Rack, WeakRack};
 pub use slot::{Pin, Slot};
 pub use swap::{Asked, Before, Held, Kept, Served, Step, Swap, SwapFailed, Swapped};
-pub use told::{EVENTS, Pattern, Told};
+pub use told::Told;

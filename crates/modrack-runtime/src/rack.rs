@@ -92,7 +92,7 @@ impl Rack {
             contracts,
             descriptions: Descriptions::default(),
             backends: backends.into(),
-            observer: Arc::default(),
+            observer: Observer::new(),
             keeper: OnceLock::new(),
             cell: Tables::new(SlotTable::new(seats)),
             catalog: OnceLock::new(),
@@ -703,6 +703,7 @@ impl RackCore {
     }
 
     fn stop(&self) -> Vec<Error> {
+        self.observer.hearing().end(self);
         self.stopped.store(true, Ordering::Release);
         self.janitor.forget();
         self.turns.wake();
@@ -759,4 +760,5 @@ fn alike(one: &SlotPlan, other: &SlotPlan) -> bool {
         && one.allow == other.allow
         && one.instances == other.instances
         && one.errors == other.errors
+        && one.events == other.events
 }

@@ -1,38 +1,14 @@
-//! What is told on the bus of a rack: events with names, and the patterns that pick some of them.
+//! What is told on the bus of a rack: events with names.
 //!
 //! An event is data, for whoever reads it in whatever language: nothing in it is a type of this crate. The names stand in
-//! one list, which feeds the patterns and their errors.
+//! the list of `modrack_core::events`.
 
 use std::time::SystemTime;
 
-use modrack_core::{ContentHash, Error, Map, Origin, Result, SlotName, Text, Value};
+use modrack_core::{ContentHash, Error, Map, Origin, SlotName, Text, Value};
 
-use crate::error;
 use crate::events::Event;
 use crate::swap::{Asked, Served};
-
-/// The names of the events.
-pub const EVENTS: [&str; 19] = [
-    "module.found",
-    "module.loading",
-    "module.loaded",
-    "module.failed",
-    "module.unloaded",
-    "module.lost",
-    "module.stop-failed",
-    "swap.swapped",
-    "swap.failed",
-    "swap.rolled-back",
-    "swap.settled",
-    "swap.draining",
-    "swap.lingering",
-    "swap.retired",
-    "swap.held",
-    "configuration.changed",
-    "configuration.refused",
-    "configuration.restored",
-    "warning",
-];
 
 /// What who hears too slowly is told in place of what it lost: `count` says how many. It is told whatever the pattern.
 pub(crate) const MISSED: &str = "missed";
@@ -44,7 +20,7 @@ pub struct Told {
     pub number: u64,
     /// When it happened.
     pub at: SystemTime,
-    /// What happened: one of [`EVENTS`], or `missed`.
+    /// What happened: one of [`modrack_core::events::EVENTS`], or `missed`.
     pub name: &'static str,
     /// The slot that it happened to, where it is one.
     pub slot: Option<SlotName>,
@@ -52,48 +28,11 @@ pub struct Told {
     pub fields: Map,
 }
 
-/// Which events are asked for: names and beginnings of names, `swap.*, module.loaded`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(Vec<Part>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Name(Box<str>),
-    Beginning(Box<str>),
-}
-
-impl Pattern {
-    /// Reads a pattern: an event's name, a beginning of names with `*` behind it, or several with commas between.
-    ///
-    /// # Errors
-    /// [`modrack_core::Code::BadValue`] for a part that no event is called by.
-    pub fn parse(text: &str) -> Result<Self> {
-        let parts = text.split(',').map(|part| {
-            let part = part.trim();
-            let read = match part.strip_suffix('*') {
-                Some(beginning) => Part::Beginning(beginning.into()),
-                None => Part::Name(part.into()),
-            };
-            match EVENTS.iter().any(|name| read.matches(name)) {
-                true => Ok(read),
-                false => Err(error::unknown_event(part, EVENTS)),
-            }
-        });
-        parts.collect::<Result<_>>().map(Self)
-    }
-
-    /// Whether an event of this name is asked for.
-    pub fn matches(&self, name: &str) -> bool {
-        self.0.iter().any(|part| part.matches(name))
-    }
-}
-
-impl Part {
-    fn matches(&self, name: &str) -> bool {
-        match self {
-            Self::Name(known) => **known == *name,
-            Self::Beginning(beginning) => name.starts_with(&**beginning),
-        }
+impl Told {
+    /// What is told in place of `count` events, of which `last` was the last.
+    pub(crate) fn missed(count: u64, last: u64) -> Self {
+        let fields = Map::from_iter([(Text::from_static("count"), Value::Int(number(count)))]);
+        Self { number: last, at: SystemTime::now(), name: MISSED, slot: None, fields }
     }
 }
 
@@ -197,12 +136,22 @@ pub(crate) fn of(event: &Event) -> (&'static str, Option<SlotName>, Map) {
     (name, slot.cloned(), fields.0)
 }
 
+/// The fields of a warning: what failed, and what else is known of it.
+pub(crate) fn of_warning<const N: usize>(why: &Error, more: [(&'static str, Value); N]) -> Map {
+    let mut fields = Fields::default();
+    for (name, value) in more {
+        fields.set(name, value);
+    }
+    fields.error(why);
+    fields.0
+}
+
 /// The one slot that an event is about, if it is one.
 fn only(slots: &[Served]) -> Option<&SlotName> {
     if let [served] = slots { Some(&served.slot) } else { None }
 }
 
-fn number(number: u64) -> i64 {
+pub(crate) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -274,35 +223,5 @@ impl Fields {
             Value::from(fields.0)
         });
         self.set("slots", each.collect::<Vec<_>>())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_pick_events_by_names_and_their_beginnings() {
-        let picked = |pattern: &str| {
-            let pattern = Pattern::parse(pattern).unwrap();
-            EVENTS.into_iter().filter(|name| pattern.matches(name)).collect::<Vec<_>>()
-        };
-        assert_eq!(picked("*"), EVENTS);
-        assert_eq!(picked("module.loaded, warning"), ["module.loaded", "warning"]);
-        assert_eq!(picked("swap.s*"), ["swap.swapped", "swap.settled"]);
-    }
-
-    #[test]
-    fn a_pattern_that_picks_nothing_is_an_error() {
-        let hint = |pattern: &str| {
-            let error = Pattern::parse(pattern).unwrap_err();
-            (error.message().to_owned(), error.hint_text().unwrap_or_default().to_owned())
-        };
-        let (message, near) = hint("swap.*,swap.swaped");
-        assert_eq!(message, "There is no event `swap.swaped`");
-        assert_eq!(near, "Did you mean `swap.swapped`?");
-        for pattern in ["", "swap", "swap.*.x", "swaps.*"] {
-            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
-        }
     }
 }

@@ -116,6 +116,14 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
         let names = description.functions.iter().map(|f| f.name.as_str());
         faults.push(blame(error::function_missing(function, names), "function"));
     }
+    for hears in plan.events.iter().filter(|_| !description.open) {
+        if let Some(function) = &hears.function
+            && description.function(function).is_none()
+        {
+            let names = description.functions.iter().map(|f| f.name.as_str());
+            faults.push(blame(error::function_missing(function, names), &format!("events.{}", hears.text)));
+        }
+    }
     if let Ok(backend) = description.backend.map_or_else(
         || Err(error::internal("A description that does not say whose it is")),
         |name| rack.backend(name),

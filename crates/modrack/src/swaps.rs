@@ -66,4 +66,12 @@ impl Rack {
     pub fn events_since(&self, number: u64) -> Vec<Arc<Told>> {
         self.runtime().events_since(number)
     }
+
+    /// Has slots told from now on of what their `events` ask for, on a thread of their own.
+    ///
+    /// A slot that is not lazy is loaded by the first event that it is to hear. What a function fails with is told as a
+    /// `warning`, and stops nothing. What happens because of such a call is not told to slots.
+    pub fn tell_slots(&self) {
+        self.runtime().tell_slots();
+    }
 }

@@ -235,6 +235,11 @@ const SLOT_ONLY: &[Key] = &[
     key("errors", ERRORS, "What is done about its errors"),
     key("lazy", Bool, "Whether `serve` waits with starting it until it is called"),
     key("swap", Fields(&SWAP), "How it is replaced while the rack runs"),
+    key(
+        "events",
+        Named(&Text),
+        "What it is told as it happens: names of events, `swap.*` or several with commas, each with the function that is called, `_` for the main one",
+    ),
 ];
 
 static SWAP: Object = Object {

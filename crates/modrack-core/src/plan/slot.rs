@@ -8,8 +8,9 @@ use super::check::is_misspelt;
 use super::keys::{LATER_SLOTS, SLOT};
 use super::node::{At, Node, NodeValue, Trail};
 use super::report::{Report, bad_value};
-use super::{Allow, Limits, SlotPlan, swap, units};
+use super::{Allow, HearsPlan, Limits, SlotPlan, swap, units};
 use crate::contract::ContractRef;
+use crate::events::Pattern;
 use crate::{Code, Error, Instances, Language, OnError, OnErrors, SlotName, Use};
 
 /// Reads a slot. `None` when it cannot be told what fills it, which is reported.
@@ -58,6 +59,7 @@ pub(crate) fn slot(
         lazy: node.get("lazy").and_then(Node::as_bool).unwrap_or_default(),
         best_effort: node.get("enforce").is_some(),
         swap: node.get("swap").map(|node| swap::swap(node, &trail.key("swap"), report)).unwrap_or_default(),
+        events: node.get("events").map(|node| hears(node, &trail.key("events"), report)).unwrap_or_default(),
         place: Some(report.place(key_at, trail)),
         key_places: key_places(node, trail, report),
         filled: filled_params(node),
@@ -126,6 +128,24 @@ fn instances(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Option<
         report.add(node.at, trail, error);
     }
     instances
+}
+
+/// Reads what its functions are told of.
+fn hears(node: &Node, trail: &Trail<'_>, report: &mut Report<'_>) -> Vec<HearsPlan> {
+    let mut all = Vec::new();
+    for entry in node.entries() {
+        let trail = trail.key(&entry.key);
+        let Some(function) = entry.node.as_text() else { continue };
+        match Pattern::parse(&entry.key) {
+            Ok(pattern) => all.push(HearsPlan {
+                pattern,
+                function: Some(function.to_string()).filter(|name| name != "_"),
+                text: entry.key.to_string(),
+            }),
+            Err(error) => report.add(entry.key_at, &trail, error),
+        }
+    }
+    all
 }
 
 /// Reads decisions about errors: a word for all, or a mapping by kind and class.
@@ -214,7 +234,7 @@ fn key_places(node: &Node, trail: &Trail<'_>, report: &Report<'_>) -> IndexMap<S
     for entry in node.entries() {
         let trail = trail.key(&entry.key);
         places.insert(entry.key.to_string(), report.place(entry.node.at, &trail));
-        if matches!(&*entry.key, "params" | "needs" | "limits" | "allow") {
+        if matches!(&*entry.key, "params" | "needs" | "limits" | "allow" | "events") {
             for inner in entry.node.entries() {
                 let key = format!("{}.{}", entry.key, inner.key);
                 places.insert(key, report.place(inner.key_at, &trail.key(&inner.key)));

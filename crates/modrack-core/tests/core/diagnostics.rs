@@ -616,3 +616,34 @@ fn a_stage_is_one_thing() {
         "#]],
     );
 }
+
+#[test]
+fn a_slot_hears_of_events_that_there_are() {
+    check(
+        "rack: 1\nslots: { a: { use: ./a.py, events: { 'swap.*, module.loaded': f, '*': _ } } }",
+        expect![[r#"
+        nothing is wrong
+    "#]],
+    );
+    check(
+        "rack: 1
+slots:
+  a:
+    use: ./a.py
+    events: { swap.swaped: f, 'nothing.*': f, warning: 3, 'module.lost': [f] }
+  b: { use: ./b.py, events: on_event }
+",
+        expect![[r#"
+            rack.yaml:5:15 slots.a.events["swap.swaped"]: There is no event `swap.swaped` [M0112]
+                hint: Did you mean `swap.swapped`?
+            rack.yaml:5:31 slots.a.events["nothing.*"]: There is no event `nothing.*` [M0112]
+                hint: Name events as `swap.swapped`, several as `swap.*`, all as `*`
+            rack.yaml:5:56 slots.a.events.warning: `warning` must be text, not a whole number [M0105]
+                hint: Put it in quotes to have it as text
+            rack.yaml:5:74 slots.a.events["module.lost"]: `module.lost` must be text, not a list [M0105]
+                hint: Write one value
+            rack.yaml:6:29 slots.b.events: `events` must be a mapping, not text [M0105]
+                hint: Write `key: value`, each on a line of its own or all of them within `{...}`
+        "#]],
+    );
+}

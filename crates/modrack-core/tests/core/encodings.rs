@@ -311,7 +311,7 @@ fn bytes_that_are_no_text_are_named() {
             rack.yaml:4:3 slots.b: `b` has no `use` [M0111]
                 hint: Say what fills the slot: `use: ./x.py`
             rack.yaml:4:8 slots.b.nope: `nope` is not a key of a slot [M0104]
-                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy` and `swap`
+                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy`, `swap` and `events`
         "#]],
     );
 }

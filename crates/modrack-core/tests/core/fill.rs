@@ -281,7 +281,7 @@ fn what_the_command_line_sets_is_checked() {
         &["slots.a.width=5"],
         expect![[r#"
             --set slots.a.width: `width` is not a key of a slot [M0104]
-                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy` and `swap`
+                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy`, `swap` and `events`
         "#]],
     );
     check_set(
@@ -289,7 +289,7 @@ fn what_the_command_line_sets_is_checked() {
         &["slots.a.widht=5"],
         expect![[r#"
             --set slots.a.widht: `widht` is not a key of a slot [M0104]
-                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy` and `swap`
+                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy`, `swap` and `events`
         "#]],
     );
     check_set(

@@ -145,7 +145,7 @@ fn a_column_is_counted_in_characters() {
         "rack: 1\nslots: { größe: { use: ./é.py, nope: 1 } }",
         expect![[r#"
             rack.yaml:2:32 slots.größe.nope: `nope` is not a key of a slot [M0104]
-                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy` and `swap`
+                hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy`, `swap` and `events`
         "#]],
     );
 }

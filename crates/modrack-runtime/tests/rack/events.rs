@@ -340,7 +340,8 @@ fn who_hears_may_stop_the_rack() {
     let _subscription = rack.subscribe(&pattern("module.loaded"), move |_| {
         let _ = tell.send(stopper.stop().len());
     });
-    call(&rack, "a").unwrap();
+    // A load and no call, which would find the rack stopped.
+    rack.slot("a").unwrap().pin().unwrap();
     assert_eq!(stopped.recv_timeout(Duration::from_secs(30)), Ok(0));
     assert_eq!(call(&rack, "a").unwrap_err().code(), Code::RackStopped);
     drop(told);

@@ -6,6 +6,7 @@ mod catalog;
 mod events;
 mod find;
 mod guards;
+mod hearing;
 mod held;
 mod instances;
 mod lifecycle;

@@ -50,6 +50,8 @@ impl LiveRack {
     /// Starts every declared slot that is not lazy and that nothing fills yet, each after those it needs. A slot that fails
     /// is started from the content that is known to be good, if that is kept.
     pub fn start(&self) -> Vec<Started> {
+        // Of what does not start they hear, too.
+        self.0.rack.tell_slots();
         self.in_order().iter().map(|slot| self.start_slot(slot)).collect()
     }
 

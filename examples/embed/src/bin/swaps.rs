@@ -144,6 +144,7 @@ fn main() {
             }
             a_call_past_the_drain_is_waited_for(Lab::new("trial: { for: 0s }, drain: 50ms"));
             no_count_is_lost(&Lab::new("state: exclusive"));
+            a_slot_hears_of_swaps();
         });
     });
     println!("every swap did what it should");
@@ -235,6 +236,51 @@ fn no_count_is_lost(lab: &Lab) {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(lab.call("a", "count"), Ok(counted.load(Ordering::Relaxed) + 1));
+}
+
+/// A module with a coroutine function that hears: of the rack's swaps, of its own load, and not of its own failure.
+const EAR: &str = r#"
+import asyncio
+
+heard = []
+
+
+async def hear(event):
+    await asyncio.sleep(0)
+    heard.append(event["name"] + " " + str(event["slot"]) + " " + event["fields"].get("who", ""))
+    if event["name"] == "module.loaded":
+        raise ValueError("it does not hear well")
+
+
+def all_heard() -> str:
+    return "\n".join(heard)
+"#;
+
+fn a_slot_hears_of_swaps() {
+    let folder = tempfile::tempdir().expect("there is room");
+    write(&folder.path().join("m.py"), "def version() -> int:\n    return 1\n");
+    write(&folder.path().join("ear.py"), EAR);
+    let events = "'swap.swapped, module.loaded, warning': hear";
+    let slots = format!("slots:\n  m: ./m.py\n  ear: {{ use: ./ear.py, events: {{ {events} }} }}\n");
+    write(&folder.path().join("rack.yaml"), &format!("rack: 1\n{slots}"));
+    let rack = Rack::open(folder.path()).expect("it opens");
+    rack.tell_slots();
+    rack.slot("m").and_then(|slot| slot.call("version", ())).expect("it answers");
+    let asked = Asked { who: "me".into(), why: String::new() };
+    rack.swap(&Swap::reload(name("m")).asked(asked)).expect("it swaps");
+    let all = rack.slot("ear").and_then(|ear| ear.function::<(), String>("all_heard")).expect("it is there");
+    let mut heard = String::new();
+    while !heard.contains("swapped") || !heard.contains("module.loaded ear") {
+        heard = all.call(()).expect("it answers");
+        std::thread::yield_now();
+    }
+    // The new `m` was loaded before it served.
+    let mut lines: Vec<_> = heard.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["module.loaded ear ", "module.loaded m ", "module.loaded m ", "swap.swapped m me"]);
+    let warnings = rack.events_since(0).into_iter().filter(|told| told.name == "warning");
+    assert!(warnings.count() >= 2);
+    assert!(rack.stop().is_empty());
 }
 
 fn write(path: &Path, text: &str) {
