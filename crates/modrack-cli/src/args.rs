@@ -91,6 +91,14 @@ pub(crate) enum Verb {
     Inspect(Inspect),
     /// Check the rack, its modules and its pipelines, or single files, without running them
     Check(Check),
+    /// Replace what fills a slot, or read it anew, while it is being called
+    Swap(Swap),
+    /// Go back to what filled a slot before
+    Rollback(Rollback),
+    /// Stop what fills a slot of the rack that is being served; the next call loads it anew
+    Unload(Unload),
+    /// Show what serves in each slot, and how that differs from what the rack says
+    Status,
     /// Show load and call figures of the rack that is being served
     Stats,
     /// Show what happens in the rack that is being served, as it happens
@@ -193,6 +201,61 @@ pub(crate) struct Check {
     /// Also start each slot once, and stop it
     #[arg(long)]
     pub(crate) load: bool,
+}
+
+/// `swap`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A swap is done as a whole or not at all: fetch, match, start, carry, probe, switch, drain, retire. It outlives \
+                  the process, until the slot's text in the rack changes.\nWith nothing serving, what is swapped in is started \
+                  and probed once here, and remembered."
+)]
+pub(crate) struct Swap {
+    /// The slot
+    #[arg(add = ArgValueCompleter::new(complete::declared))]
+    pub(crate) slot: String,
+    /// What is to fill it, as behind `use:`; left out, what fills it is read anew
+    #[arg(value_name = "USE", add = ArgValueCompleter::new(complete::slots))]
+    pub(crate) use_text: Option<String>,
+    /// Swap this slot together with it: both, or none
+    #[arg(long, value_name = "SLOT[=USE]", add = ArgValueCompleter::new(complete::declared))]
+    pub(crate) with: Vec<String>,
+    /// Set a param of the slot (`width=3`), or another key of it (`limits.time=1s`)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Let a function in use go, and state that the new module does not take
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Write it into the rack
+    #[arg(long)]
+    pub(crate) save: bool,
+    /// Say why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) why: String,
+}
+
+/// `rollback`.
+#[derive(Args, Debug)]
+pub(crate) struct Rollback {
+    /// The slot
+    #[arg(add = ArgValueCompleter::new(complete::declared))]
+    pub(crate) slot: String,
+    /// The first digits of the hash of what is kept (`modrack history SLOT`); left out, what served before
+    pub(crate) hash: Option<String>,
+    /// Say why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) why: String,
+}
+
+/// `unload`.
+#[derive(Args, Debug)]
+pub(crate) struct Unload {
+    /// The slot
+    #[arg(add = ArgValueCompleter::new(complete::declared))]
+    pub(crate) slot: String,
+    /// Say why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) why: String,
 }
 
 /// `events`.

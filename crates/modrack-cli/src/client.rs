@@ -61,7 +61,6 @@ pub(crate) struct Refused {
     /// Why.
     pub(crate) error: Error,
     /// The whole answer.
-    #[expect(dead_code, reason = "verbs that change the rack read the step that failed from it")]
     pub(crate) document: Json,
 }
 

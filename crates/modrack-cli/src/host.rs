@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use modrack_core::{Backend, Result};
+use modrack::live::{self, LiveSettings, Reader};
+use modrack_core::{Backend, Error, Result};
+use modrack_runtime::Rack;
 use modrack_wasm::{WasmBackend, WasmSettings};
 
 use crate::args::{Call, Get, Verb};
@@ -53,10 +55,21 @@ pub type WasmFactory = fn(WasmSettings) -> Arc<dyn Backend>;
 pub struct Live {
     /// Runs a verb of these.
     pub(crate) verb: fn(&Verb, &mut Session) -> Outcome,
+    /// Puts in force what was swapped into a rack before.
+    pub(crate) in_force: fn(&Rack, &LiveSettings) -> Result<InForce>,
     /// Has the rack's server make a call; none where nothing serves, or the slot is none of the rack's.
     pub(crate) call: fn(&Call, &Found, &mut Session) -> Option<Outcome>,
     /// Has the rack's server read an attribute, likewise.
     pub(crate) get: fn(&Get, &Found, &mut Session) -> Option<Outcome>,
+}
+
+/// What was put in force in a rack.
+#[derive(Debug, Default)]
+pub(crate) struct InForce {
+    /// Whether there was anything.
+    pub(crate) any: bool,
+    /// What could not be.
+    pub(crate) warnings: Vec<Error>,
 }
 
 /// What the Python backend is told about the rack.
@@ -83,4 +96,13 @@ pub fn components(settings: WasmSettings) -> Arc<dyn Backend> {
 }
 
 /// What goes with a rack's state, for those that have it.
-pub const LIVE: Live = Live { verb: verb::live, call: there::call, get: there::get };
+pub const LIVE: Live = Live { verb: verb::live, in_force, call: there::call, get: there::get };
+
+fn in_force(rack: &Rack, settings: &LiveSettings) -> Result<InForce> {
+    let reader = settings.folder.as_deref().map(Reader::open).transpose()?.flatten();
+    let overrides = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.overrides())?;
+    if overrides.is_empty() {
+        return Ok(InForce::default());
+    }
+    Ok(InForce { any: true, warnings: live::in_force(rack, settings)? })
+}

@@ -54,7 +54,7 @@ pub fn run(args: Vec<OsString>, mut host: Host) -> u8 {
     }
     let stdout = host.stdout.take();
     let level = env::var("MODRACK_LOG").ok();
-    let cli = match Cli::try_parse_from(&args) {
+    let mut cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             let global = globals_of(&args);
@@ -62,6 +62,10 @@ pub fn run(args: Vec<OsString>, mut host: Host) -> u8 {
         }
     };
     let output = Output::new(&cli.global, stdout, level.as_deref());
+    if matches!(cli.verb, Verb::Swap(_)) {
+        // What a swap sets is set in what is swapped in, and for longer than this once.
+        cli.global.set.clear();
+    }
     let words = args.into_iter().skip(1).collect();
     let mut session = Session::new(host, cli.global, words, output);
     let done = panic::catch_unwind(AssertUnwindSafe(|| verb(&cli.verb, &mut session)));
@@ -98,17 +102,23 @@ fn verb(verb: &Verb, session: &mut Session) -> Outcome {
         }
         Verb::Completions(what) => verb::completions::run(what, &mut session.output),
         Verb::Version => verb::version::run(session),
-        Verb::Stats | Verb::Events(_) | Verb::History(_) | Verb::Config(_) | Verb::Serve(_) => {
-            match session.host().live {
-                Some(live) => (live.verb)(verb, session),
-                None => Err(Error::new(
-                    Code::ExtensionMissing,
-                    "This build of the extension module has nothing that goes with a rack's state",
-                )
-                .hint("Run the verb by the command itself, or by `python -m modrack` of the whole package")
-                .into()),
-            }
-        }
+        Verb::Swap(_)
+        | Verb::Rollback(_)
+        | Verb::Unload(_)
+        | Verb::Status
+        | Verb::Stats
+        | Verb::Events(_)
+        | Verb::History(_)
+        | Verb::Config(_)
+        | Verb::Serve(_) => match session.host().live {
+            Some(live) => (live.verb)(verb, session),
+            None => Err(Error::new(
+                Code::ExtensionMissing,
+                "This build of the extension module has nothing that goes with a rack's state",
+            )
+            .hint("Run the verb by the command itself, or by `python -m modrack` of the whole package")
+            .into()),
+        },
     }
 }
 

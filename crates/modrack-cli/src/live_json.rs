@@ -2,11 +2,41 @@
 //!
 //! Only data becomes JSON here; what people read is made from that JSON, in `live_words`.
 
+use modrack::live::{
+    Configuration, Differs, Drift, Entry, EntrySlot, Outcome, SlotState, SlotStatus, Status,
+};
 use modrack_core::ContentHash;
-use modrack_state::{Configuration, Entry, EntrySlot, Outcome};
+use modrack_runtime::{Before, Kept, Served, Swapped};
 use serde_json::{Value as Json, json};
 
 use crate::clock::at_rfc3339;
+use crate::wire;
+
+/// What serves after a swap, or after going back.
+pub(crate) fn swapped(swapped: &Swapped) -> Json {
+    json!({
+        "slots": swapped.slots.iter().map(served).collect::<Vec<_>>(),
+        "before": before(swapped.before),
+        "switch_seconds": swapped.switch.as_secs_f64(),
+        "stopped": swapped.stopped.iter().map(wire::record).collect::<Vec<_>>(),
+    })
+}
+
+/// What became of what filled a slot that nothing fills now.
+#[expect(dead_code, reason = "a server tells it")]
+pub(crate) fn unloaded(slot: &str, was: Before) -> Json {
+    json!({ "slot": slot, "before": before(was) })
+}
+
+/// How a rack stands.
+pub(crate) fn status(status: &Status) -> Json {
+    json!({
+        "configuration": hash(status.configuration.as_ref()),
+        "slots": status.slots.iter().map(slot_status).collect::<Vec<_>>(),
+        "drift": status.drift.iter().map(drift).collect::<Vec<_>>(),
+        "kept": status.kept.iter().map(kept).collect::<Vec<_>>(),
+    })
+}
 
 /// Entries of the history, the newest first.
 pub(crate) fn history(entries: &[Entry]) -> Json {
@@ -24,6 +54,74 @@ pub(crate) fn configuration(one: &Configuration) -> Json {
     json!({
         "hash": one.hash.as_str(), "name": one.name, "since": at_rfc3339(one.since), "text": one.text,
     })
+}
+
+fn served(served: &Served) -> Json {
+    json!({
+        "slot": served.slot.as_str(),
+        "module": served.module,
+        "use": served.plan.use_text,
+        "generation": served.generation.0,
+        "hash": hash(served.hash.as_ref()),
+        "replaced": served.replaced.map(|replaced| replaced.0),
+        "carried": served.carried,
+    })
+}
+
+fn before(before: Before) -> &'static str {
+    match before {
+        Before::Nothing => "nothing",
+        Before::Stopped => "stopped",
+        Before::Parked => "parked",
+        Before::Draining => "draining",
+        Before::Lingering => "lingering",
+    }
+}
+
+fn slot_status(slot: &SlotStatus) -> Json {
+    let (state, failed) = match &slot.state {
+        SlotState::Empty => ("empty", None),
+        SlotState::Serving => ("serving", None),
+        SlotState::OnTrial => ("on-trial", None),
+        SlotState::Failed(why) => ("failed", Some(why)),
+    };
+    json!({
+        "slot": slot.slot.as_str(),
+        "state": state,
+        "lazy": slot.lazy,
+        "module": slot.module,
+        "generation": slot.generation.map(|generation| generation.0),
+        "hash": hash(slot.hash.as_ref()),
+        "use": slot.use_text,
+        "declared": slot.declared_use,
+        "override": slot.overridden.as_ref().map(|over| json!({
+            "use": over.to.use_text,
+            "hash": hash(over.to.hash.as_ref()),
+            "since": at_rfc3339(over.since),
+            "entry": over.entry.map(|entry| entry.0),
+        })),
+        "error": failed.or(slot.why.as_ref()).map(wire::record),
+    })
+}
+
+fn drift(drift: &Drift) -> Json {
+    let (how, declared) = match &drift.how {
+        Differs::Overridden(_) => ("overridden", None),
+        Differs::OtherUse { declared } => ("other-use", Some(declared.clone())),
+        Differs::OtherContent { declared } => ("other-content", Some(declared.as_str().to_owned())),
+        Differs::Undeclared => ("undeclared", None),
+    };
+    json!({
+        "slot": drift.slot.as_str(),
+        "how": how,
+        "use": drift.serves.use_text,
+        "hash": hash(drift.serves.hash.as_ref()),
+        "declared": declared,
+    })
+}
+
+fn kept(kept: &Kept) -> Json {
+    json!({ "slot": kept.slot.as_str(), "generation": kept.generation.0, "state": before(kept.state) })
 }
 
 fn entry(entry: &Entry) -> Json {

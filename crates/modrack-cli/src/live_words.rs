@@ -1,13 +1,130 @@
 //! What a rack that is served, or was, tells of itself, for people: made from the JSON of `live_json`, so that it reads the same
 //! whoever tells it.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
-use crate::style::Paint;
+use crate::style::{Paint, grouped, span};
 use crate::table::Table;
 
 /// How many digits of a hash are shown.
 const DIGITS: usize = 12;
+
+/// What serves after a swap, as a table.
+pub(crate) fn swapped(document: &Json, paint: Paint) -> String {
+    let mut table = Table::new(&["SLOT", "MODULE", "HASH", ">GENERATION", "STATE"]);
+    for slot in each(&document["slots"]) {
+        let carried = if slot["carried"] == true { "carried over" } else { "" };
+        table.row(vec![
+            text(&slot["slot"]),
+            text(&slot["module"]),
+            short(&slot["hash"]),
+            number(&slot["generation"]),
+            carried.to_owned(),
+        ]);
+    }
+    table.render(paint)
+}
+
+/// What became of what served before, as a line.
+pub(crate) fn before(swapped: &Json) -> String {
+    let seconds = swapped["switch_seconds"].as_f64().unwrap_or_default();
+    let switch = span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    format!("Switched in {switch}; {}\n", became(swapped))
+}
+
+/// That nothing fills a slot any more, as a line.
+pub(crate) fn unloaded(slot: &str, document: &Json) -> String {
+    match document["before"].as_str() {
+        Some("nothing") => format!("Nothing filled `{slot}`\n"),
+        _ => format!("Nothing fills `{slot}`, until it is called; {}\n", became(document)),
+    }
+}
+
+fn became(document: &Json) -> &'static str {
+    match document["before"].as_str() {
+        Some("nothing") => "nothing served before",
+        Some("parked") => "what served before is parked, to go back to",
+        Some("draining") => "the last calls of what served before are waited for",
+        Some("lingering") => "a call of what served before goes on past its time, and cannot be ended",
+        _ => "what served before is stopped",
+    }
+}
+
+/// How a rack stands, as tables: its slots, and the generations that are kept beside what serves.
+pub(crate) fn status(document: &Json, paint: Paint) -> String {
+    let mut table = Table::new(&["SLOT", "STATE", "USE", "HASH", ">GENERATION", "DIFFERS", "PROBLEM"]);
+    for slot in each(&document["slots"]) {
+        let state = match (text(&slot["state"]), slot["lazy"] == true) {
+            (state, true) if state == "empty" => "empty, lazy".to_owned(),
+            (state, _) => state.replace('-', " "),
+        };
+        // Where nothing serves, what was swapped in says what would.
+        let hash = if slot["hash"].is_null() { &slot["override"]["hash"] } else { &slot["hash"] };
+        let problem = match slot["error"].as_object() {
+            Some(_) => field("error", &slot["error"]),
+            None => String::new(),
+        };
+        table.row(vec![
+            text(&slot["slot"]),
+            state,
+            text(&slot["use"]),
+            short(hash),
+            number(&slot["generation"]),
+            differs(slot, &document["drift"]),
+            problem,
+        ]);
+    }
+    let mut shown = if each(&document["slots"]).is_empty() { String::new() } else { table.render(paint) };
+    let kept = each(&document["kept"]);
+    if !kept.is_empty() {
+        let mut table = Table::new(&["KEPT", ">GENERATION", "STATE"]);
+        for kept in kept {
+            table.row(vec![text(&kept["slot"]), number(&kept["generation"]), text(&kept["state"])]);
+        }
+        shown.push('\n');
+        shown.push_str(&table.render(paint));
+    }
+    shown
+}
+
+/// How a slot differs from what the rack says of it; nothing when it does not.
+fn differs(slot: &Json, drift: &Json) -> String {
+    let declared = text(&slot["declared"]);
+    if slot["override"].is_object() {
+        return match declared == text(&slot["use"]) {
+            true => "swapped in".to_owned(),
+            false => format!("swapped in for {declared}"),
+        };
+    }
+    let Some(found) = each(drift).iter().find(|found| found["slot"] == slot["slot"]) else {
+        return String::new();
+    };
+    match found["how"].as_str() {
+        Some("other-content") => "its files were changed since".to_owned(),
+        Some("undeclared") => "not in the rack".to_owned(),
+        _ => format!("the rack says {declared}"),
+    }
+}
+
+/// Who serves the rack, as a line.
+pub(crate) fn served(document: &Json) -> String {
+    let served = &document["served"];
+    if served.is_null() {
+        return "Nothing serves the rack\n".to_owned();
+    }
+    let configuration = match document["configuration"].as_str() {
+        Some(_) => format!(", configuration {}", short(&document["configuration"])),
+        None => String::new(),
+    };
+    format!(
+        "Served by process {} at http://{} since {}{configuration}\n",
+        number(&served["pid"]),
+        text(&served["address"]),
+        when(&served["started"]),
+    )
+}
 
 /// The history as a table; empty when there is none.
 pub(crate) fn history(document: &Json, paint: Paint) -> String {
@@ -96,6 +213,10 @@ fn outcome(entry: &Json) -> String {
 
 fn each(list: &Json) -> &[Json] {
     list.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn number(value: &Json) -> String {
+    value.as_u64().map_or_else(String::new, grouped)
 }
 
 fn text(value: &Json) -> String {

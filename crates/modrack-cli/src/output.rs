@@ -225,6 +225,15 @@ impl Output {
         }
     }
 
+    /// Writes what went wrong and stops nobody to standard error, unless quiet.
+    pub(crate) fn warn(&self, warning: &Error) {
+        if self.log_json {
+            self.event(Level::Normal, "warning", &[("error", report::record(warning))]);
+        } else {
+            self.say(&report::warning(warning, self.paint));
+        }
+    }
+
     /// Writes what is wrong with the command line to standard error, as clap words it.
     pub(crate) fn complain(&self, text: &str) {
         self.words(text);

@@ -43,6 +43,19 @@ pub(crate) fn text(error: &Error, paint: Paint) -> String {
     text
 }
 
+/// What went wrong and stopped nobody, for people.
+pub(crate) fn warning(error: &Error, paint: Paint) -> String {
+    let mut text = String::new();
+    for each in error.each() {
+        let head = paint.warning(&format!("warning[{}]", each.code()));
+        text.push_str(&format!("{head}: {}\n", each.message()));
+        for line in each.hint_text().unwrap_or_default().lines() {
+            text.push_str(&format!("  {} {line}\n", paint.hint("hint:")));
+        }
+    }
+    text
+}
+
 /// A failure and those found with it, as the one JSON document that `--json` prints.
 pub(crate) fn document(error: &Error) -> Json {
     let each: Vec<Json> = error.each().map(record).collect();

@@ -3,13 +3,16 @@
 //! A session in a process without an interpreter becomes that interpreter when a verb must start a Python
 //! module ([`Session::needs_python`]); a session inside one has the Python backend at hand.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use modrack::text;
+use modrack::live::LiveSettings;
+use modrack::text::{self, Source};
 use modrack_core::plan::{RackPlan, StatePlace};
 use modrack_core::{Backend, BackendName, Code, Error, Result};
 use modrack_native::{NativeBackend, NativeSettings};
@@ -37,12 +40,14 @@ pub(crate) struct Session {
     words: Vec<OsString>,
     /// The streams.
     pub(crate) output: Output,
+    /// Whether something is in force that was swapped in before.
+    remembers: Cell<bool>,
 }
 
 impl Session {
     /// A session for these options.
     pub(crate) fn new(host: Host, global: Global, words: Vec<OsString>, output: Output) -> Self {
-        Self { host, global, words, output }
+        Self { host, global, words, output, remembers: Cell::new(false) }
     }
 
     /// Whether this process has an interpreter.
@@ -79,6 +84,29 @@ impl Session {
                 let folder = env_path("MODRACK_STATE").or_else(|| Some(file.parent()?.join(".modrack")))?;
                 Some((folder, Some(file)))
             }
+        }
+    }
+
+    /// The folder that the rack's paths are relative to; without a rack the current one.
+    pub(crate) fn root_of(&self, found: &Found) -> PathBuf {
+        match found {
+            Ok(Some(plan)) => plan.root.clone(),
+            Ok(None) => self.no_rack().root,
+            Err(_) => {
+                let file = self.state_of(found).and_then(|(_, file)| file);
+                file.and_then(|file| Some(file.parent()?.to_owned())).unwrap_or_else(|| self.no_rack().root)
+            }
+        }
+    }
+
+    /// How a rack is joined to its state, by who runs the command.
+    pub(crate) fn live_settings(&self, plan: &RackPlan) -> LiveSettings {
+        LiveSettings {
+            folder: state(plan),
+            source: plan.file.clone().map(Source::File),
+            set: self.global.set.clone(),
+            from_config: false,
+            who: user(),
         }
     }
 
@@ -186,6 +214,11 @@ impl Session {
         }));
         let file = plan.file.clone();
         let rack = Rack::open(plan, backends)?;
+        if let Some(live) = self.host.live {
+            let in_force = (live.in_force)(&rack, &self.live_settings(rack.plan()))?;
+            self.remembers.set(in_force.any);
+            in_force.warnings.iter().for_each(|warning| self.output.warn(warning));
+        }
         if let Some(file) = file {
             let fields = [
                 ("rack", Json::from(near(&file).display().to_string())),
@@ -210,12 +243,27 @@ impl Session {
             return Ok(());
         }
         let needed = rack.backends_needed(slots)?;
-        if !needed.contains(&BackendName::Python) {
+        self.needs(rack, &needed, looks_at_all)
+    }
+
+    /// Makes sure that modules of these backends can be started here, likewise.
+    ///
+    /// # Errors
+    /// What keeps the interpreter from running.
+    pub(crate) fn needs(
+        &self,
+        rack: &Rack,
+        needed: &BTreeSet<BackendName>,
+        looks_at_all: bool,
+    ) -> Result<()> {
+        if self.has_python() || !needed.contains(&BackendName::Python) {
             return Ok(());
         }
-        // What a catalog calls a component is known only to who reads components.
+        // What a catalog calls a component is known only to who reads components, and what was swapped in only to who reads
+        // the state.
         let has_catalog = !rack.plan().catalog.is_empty();
-        let lean = !looks_at_all && !has_catalog && !needed.contains(&BackendName::Wasm);
+        let lean =
+            !looks_at_all && !has_catalog && !self.remembers.get() && !needed.contains(&BackendName::Wasm);
         self.becomes_python(rack, if lean { Extension::Lean } else { Extension::Whole })
     }
 
@@ -335,6 +383,13 @@ pub(crate) fn state(plan: &RackPlan) -> Option<PathBuf> {
             Some(cache?.join("modrack"))
         }
     }
+}
+
+/// Who runs the command, as far as the environment says, else by number.
+pub(crate) fn user() -> String {
+    let named =
+        ["USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok().filter(|user| !user.is_empty()));
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 fn env_path(name: &str) -> Option<PathBuf> {

@@ -29,7 +29,7 @@ use modrack_state::{Opened, RackState};
 pub use change::{SwapRequest, SwapSlot};
 pub use force::in_force;
 pub use start::{Readiness, Started};
-pub use status::{SlotState, SlotStatus, Status};
+pub use status::{SlotState, SlotStatus, Status, status_of};
 
 use crate::text::Source;
 use declared::Declared;

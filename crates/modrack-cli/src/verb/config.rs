@@ -1,7 +1,7 @@
 //! `modrack config`: the configurations that served.
 
+use modrack::live::{Configuration, Reader};
 use modrack_core::{Code, Error};
-use modrack_state::{Configuration, Reader};
 
 use crate::args::Config;
 use crate::output::Outcome;

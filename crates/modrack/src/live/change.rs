@@ -3,7 +3,7 @@
 //! What a slot is to be is made from what it is, under its turn, so that of two changes at once neither is lost.
 
 use modrack_core::plan::SlotPlan;
-use modrack_core::{ContentHash, Error, Origin, Result, SlotName};
+use modrack_core::{Code, ContentHash, Error, Origin, Result, SlotName};
 use modrack_runtime::{Asked, Before, Step, Swap, SwapFailed, Swapped};
 use modrack_state::{Action, Entry, Filling, Outcome};
 
@@ -85,7 +85,8 @@ impl LiveRack {
         declared.over(&wanted.slot, then(before, sets))
     }
 
-    /// Goes back: to what was replaced last, or to what served before and whose hash begins with `to`.
+    /// Goes back: to what was replaced last, or to what served before and whose hash begins with `to`. Where nothing served before what
+    /// was swapped in, that is what the rack says.
     ///
     /// # Errors
     /// [`modrack_core::Code::NothingBefore`] when nothing is kept, [`modrack_core::Code::UnknownEntry`] when nothing or several
@@ -105,11 +106,17 @@ impl LiveRack {
         let mut intended = None;
         rack.swap_when(std::slice::from_ref(slot), || {
             let found = self.kept(slot, to).and_then(|filling| self.good(slot, &filling));
-            let (plan, origin) = found.map_err(|error| failed(slot, error))?;
+            let back = match found {
+                Ok((plan, origin)) => Swap::to(plan).at(origin),
+                Err(error) => {
+                    let declared = if to.is_none() { self.as_declared(slot, &error) } else { None };
+                    Swap::to(declared.ok_or_else(|| failed(slot, error))?)
+                }
+            };
             let intent = Intent { action: Action::Rollback, keeps_standing: false };
             intended = Some(self.0.recorder.intend(vec![slot.clone()], intent));
             // It may have fewer functions than what it replaces: who goes back wants what was.
-            Ok(Swap::to(plan).at(origin).force(true).asked(asked))
+            Ok(back.force(true).asked(asked))
         })
     }
 
@@ -123,6 +130,13 @@ impl LiveRack {
             Some(origin) => self.0.rack.unload_to(slot, origin, asked),
             None => self.0.rack.unload(slot, asked),
         }
+    }
+
+    /// The slot as the rack says, where something was swapped in over that and nothing is kept from before.
+    fn as_declared(&self, slot: &SlotName, why: &Error) -> Option<SlotPlan> {
+        let overrides = self.0.recorder.state().ok()?.read().overrides().ok()?;
+        let is_over = why.code() == Code::NothingBefore && overrides.iter().any(|over| over.slot == *slot);
+        self.0.recorder.declared().slot(slot).filter(|_| is_over).cloned()
     }
 
     /// From where the slot's content is loaded, where it is kept content.
@@ -168,8 +182,16 @@ impl LiveRack {
     /// What served in the slot before what serves came, by a swap and not by going back; none when it is not kept.
     fn before(&self, slot: &SlotName) -> Result<Option<Filling>> {
         let state = self.0.recorder.state()?;
-        let now = self.0.rack.slot(slot.as_str())?.serving().and_then(|served| served.hash);
         let history = state.read().history(Some(slot), usize::MAX)?;
+        let now = match self.0.rack.slot(slot.as_str())?.serving() {
+            Some(served) => served.hash,
+            // Nothing is loaded: what served last would be.
+            None => {
+                let done = history.iter().filter(|entry| entry.outcome == Outcome::Done);
+                let mut last = done.flat_map(|entry| &entry.slots).filter(|change| change.slot == *slot);
+                last.find_map(|change| change.to.as_ref()).and_then(|to| to.hash.clone())
+            }
+        };
         let came =
             history.iter().filter(|entry| entry.outcome == Outcome::Done && entry.action != Action::Rollback);
         let from = came.flat_map(|entry| &entry.slots).find_map(|change| {

@@ -1,13 +1,16 @@
 //! How a rack stands: what serves in each slot, and how that differs from what its text says.
 
-use modrack_core::{ContentHash, Error, GenerationId, Result, SlotName};
-use modrack_runtime::{Before, Kept};
-use modrack_state::{Drift, Override};
+use std::collections::HashMap;
 
-use super::LiveRack;
+use modrack_core::{ContentHash, Error, GenerationId, Result, SlotName};
+use modrack_runtime::{Before, Kept, Rack};
+use modrack_state::{Drift, Override, Reader};
+
+use super::declared::{Declared, text_hash};
 use super::meant::filling;
 use super::recorder::leads_to;
 use super::start::Start;
+use super::{LiveRack, LiveSettings};
 
 /// How a rack stands.
 #[derive(Clone, Debug)]
@@ -66,10 +69,35 @@ impl LiveRack {
     /// # Errors
     /// [`modrack_core::Code::StateDamaged`].
     pub fn status(&self) -> Result<Status> {
-        let (rack, recorder) = (&self.0.rack, &self.0.recorder);
-        let (state, declared) = (recorder.state()?, recorder.declared());
-        let overrides = state.read().overrides()?;
-        let (kept, starts) = (rack.kept(), self.0.starts().clone());
+        let (state, declared) = (self.0.recorder.state()?, self.0.recorder.declared());
+        let starts = self.0.starts().clone();
+        Ok(Status::of(&self.0.rack, &declared, &state.read().overrides()?, &starts))
+    }
+}
+
+/// How a rack stands that nobody serves, with what was swapped into it before: for who asks and does not own the state.
+///
+/// # Errors
+/// [`modrack_core::Code::StateDamaged`], [`modrack_core::Code::StateNewer`]; a text that cannot be read again.
+pub fn status_of(rack: &Rack, settings: &LiveSettings) -> Result<Status> {
+    let declared = match &settings.source {
+        Some(source) => Declared::parse(source.read()?, settings.set.clone())?,
+        None => Declared::without_text(rack.plan().clone()),
+    };
+    let reader = settings.folder.as_deref().map(Reader::open).transpose()?.flatten();
+    let mut overrides = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.overrides())?;
+    overrides.retain(|over| declared.slot(&over.slot).is_some_and(|slot| text_hash(slot) == over.declared));
+    Ok(Status::of(rack, &declared, &overrides, &HashMap::new()))
+}
+
+impl Status {
+    fn of(
+        rack: &Rack,
+        declared: &Declared,
+        overrides: &[Override],
+        starts: &HashMap<SlotName, Start>,
+    ) -> Self {
+        let kept = rack.kept();
         let mut serving = Vec::new();
         let slots = rack.slots().into_iter().map(|slot| {
             let (name, plan, served) = (slot.name().clone(), slot.plan(), slot.serving());
@@ -103,7 +131,7 @@ impl LiveRack {
         let slots = slots.collect();
         let known = declared.slots(|slot| leads_to(rack, slot));
         serving.retain(|(slot, _)| declared.slot(slot).is_some());
-        let drift = modrack_state::drift(&known, &overrides, serving);
-        Ok(Status { slots, drift, configuration: declared.hash.clone(), kept })
+        let drift = modrack_state::drift(&known, overrides, serving);
+        Self { slots, drift, configuration: declared.hash.clone(), kept }
     }
 }

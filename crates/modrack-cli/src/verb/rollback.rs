@@ -1,0 +1,54 @@
+//! `modrack rollback`: what filled a slot before fills it again.
+
+use std::collections::BTreeSet;
+
+use hyper::Method;
+use modrack::live::Reader;
+use modrack_core::{BackendName, Result, SlotName, Use};
+use modrack_runtime::{Asked, Rack};
+use serde_json::json;
+
+use crate::args::Rollback;
+use crate::client::escaped;
+use crate::output::Outcome;
+use crate::session::{Session, state, user};
+use crate::there;
+use crate::verb::change;
+use crate::verb::list::backend_by_text;
+
+/// Goes back: by the server, or here.
+pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
+    let found = session.plan();
+    let slot = change::slot(&what.slot)?;
+    let asked = Asked { who: user(), why: what.why.clone() };
+    if let Some(client) = there::server(&found, session) {
+        let body = json!({ "to": what.hash, "who": asked.who, "why": asked.why });
+        let path = format!("/v1/slots/{}/rollback", escaped(slot.as_str()));
+        return match there::ask(client, &Method::POST, &path, Some(&body), session) {
+            Ok(swapped) => change::done(&swapped, true, session),
+            Err(refused) => change::not_done(refused.into(), session),
+        };
+    }
+    let to = what.hash.as_deref();
+    change::here(found, session, |rack| needed(rack, &slot, to), |live| live.rollback(&slot, to, asked))
+}
+
+/// The backends of what fills the slot, and of what is kept that did.
+fn needed(rack: &Rack, slot: &SlotName, to: Option<&str>) -> Result<BTreeSet<BackendName>> {
+    let slots = rack.slot(slot.as_str()).map(|slot| vec![slot]).unwrap_or_default();
+    let mut needed = rack.backends_needed(&slots).unwrap_or_default();
+    let reader = state(rack.plan()).map(|folder| Reader::open(&folder)).transpose()?.flatten();
+    let history = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.history(Some(slot), usize::MAX))?;
+    let changes = history.into_iter().flat_map(|entry| entry.slots);
+    for filling in
+        changes.filter(|change| change.slot == *slot && change.is_kept).filter_map(|change| change.to)
+    {
+        let is_meant = |to: &str| filling.hash.as_ref().is_some_and(|hash| hash.as_str().starts_with(to));
+        if to.is_none_or(is_meant)
+            && let Ok(fills) = Use::parse(&filling.use_text)
+        {
+            needed.extend(backend_by_text(&fills));
+        }
+    }
+    Ok(needed)
+}
