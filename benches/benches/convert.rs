@@ -104,7 +104,8 @@ fn flow(source: &Path, folder: &Path, stage: Option<&Path>) -> PathBuf {
     };
     let backends: Vec<Arc<dyn Backend>> = vec![Arc::new(NativeBackend::new(settings))];
     let rack = modrack_runtime::Rack::open(plan, backends).expect("a rack");
-    let pipeline = rack.plan().pipelines.values().next().expect("a pipeline");
+    let plan = rack.plan();
+    let pipeline = plan.pipelines.values().next().expect("a pipeline");
     modrack_flow::run(&rack, pipeline, RunOptions::default(), &Quiet).expect("a run");
     out
 }

@@ -215,7 +215,7 @@ impl Session {
         let file = plan.file.clone();
         let rack = Rack::open(plan, backends)?;
         if let Some(live) = self.host.live {
-            let in_force = (live.in_force)(&rack, &self.live_settings(rack.plan()))?;
+            let in_force = (live.in_force)(&rack, &self.live_settings(&rack.plan()))?;
             self.remembers.set(in_force.any);
             in_force.warnings.iter().for_each(|warning| self.output.warn(warning));
         }
@@ -285,7 +285,7 @@ impl Session {
     }
 
     fn becomes_python(&self, rack: &Rack, extension: Extension) -> Result<()> {
-        let interpreter = python_host::choose(rack.plan())?;
+        let interpreter = python_host::choose(&rack.plan())?;
         let fields = [
             ("program", Json::from(interpreter.program.display().to_string())),
             ("because", interpreter.because.clone().into()),

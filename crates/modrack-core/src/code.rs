@@ -180,6 +180,7 @@ codes! {
     HeldBack = "M0416", Limit, "Too many calls are held back";
     TrialFailed = "M0417", Mismatch, "The new module did not stand its trial";
     ChangedMeanwhile = "M0418", Broken, "The module's files changed while it was loaded";
+    NeedsRestart = "M0419", Config, "A key that cannot change while the rack runs";
 
     // Calling it.
     UnknownFunction = "M0501", NotFound, "The module has no such function";

@@ -353,6 +353,21 @@ impl Limits {
     }
 }
 
+impl RackPlan {
+    /// Every slot that the text describes, by its name: those under `slots`, and those that stages describe in place.
+    pub fn every_slot(&self) -> impl Iterator<Item = &SlotPlan> {
+        let stages = self.pipelines.values().flat_map(|pipeline| &pipeline.stages);
+        self.slots.values().chain(stages.filter_map(|stage| stage.in_place.as_ref()))
+    }
+}
+
+impl PythonPlan {
+    /// Whether this and `other` run the same Python, with the same to import.
+    pub fn means(&self, other: &Self) -> bool {
+        (&self.venv, &self.path) == (&other.venv, &other.path)
+    }
+}
+
 impl SlotPlan {
     /// A slot that no text declares: a `use` text where a slot is named.
     pub fn undeclared(use_text: &str, fills: Use, limits: Limits) -> Self {
@@ -385,6 +400,7 @@ impl SlotPlan {
         self.fills == other.fills
             && self.function == other.function
             && self.params == other.params
+            && self.filled == other.filled
             && self.contract == other.contract
             && self.needs == other.needs
             && self.limits == other.limits
@@ -394,6 +410,7 @@ impl SlotPlan {
             && self.lazy == other.lazy
             && self.best_effort == other.best_effort
             && self.swap == other.swap
+            && self.events == other.events
     }
 
     /// The `path=value` that sets `key`, one of a slot's own or one below it, or else the param of that name, of the slot in

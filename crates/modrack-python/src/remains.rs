@@ -74,8 +74,7 @@ impl PythonRemains {
             .map(|word| Text::from(names::plain_text(&word).into_owned()))
             .collect();
         if self.shared.strong_count() > 0 {
-            words
-                .insert(0, Text::from("The program around the rack has its instance, or a function of it"));
+            words.insert(0, Text::from("The program around the rack has its instance, or a function of it"));
         }
         if words.is_empty() {
             words.push(Text::from(

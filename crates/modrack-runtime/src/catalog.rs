@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use modrack_core::plan::CatalogSource;
+use modrack_core::plan::{CatalogSource, RackPlan};
 use modrack_core::{BackendName, Description, Error, Origin, Phase, Place, Result};
 use semver::{Version, VersionReq};
 
@@ -46,9 +46,9 @@ impl Catalog {
     ///
     /// # Errors
     /// A folder that is not there or cannot be read.
-    pub(crate) fn index(rack: &RackCore) -> Result<Self> {
+    pub(crate) fn index(rack: &RackCore, plan: &RackPlan) -> Result<Self> {
         let mut entries = Vec::new();
-        for source in &rack.plan().catalog {
+        for source in &plan.catalog {
             match source {
                 CatalogSource::Folder(folder) => {
                     let folder = find::absolute(rack.root(), Path::new(folder));
@@ -57,14 +57,16 @@ impl Catalog {
                     }
                 }
                 CatalogSource::EntryPoints(group) => {
-                    entries.extend(entry_points::find(rack, group).into_iter().map(|point| CatalogEntry {
-                        name: point.name,
-                        version: point.version,
-                        backend: point.origin.backend(),
-                        origin: point.origin,
-                        source: source.clone(),
-                        description: None,
-                        error: point.error,
+                    entries.extend(entry_points::find(rack, plan, group).into_iter().map(|point| {
+                        CatalogEntry {
+                            name: point.name,
+                            version: point.version,
+                            backend: point.origin.backend(),
+                            origin: point.origin,
+                            source: source.clone(),
+                            description: None,
+                            error: point.error,
+                        }
                     }));
                 }
             }

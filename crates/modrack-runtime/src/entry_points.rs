@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use modrack_core::plan::RackPlan;
 use modrack_core::{Error, Origin, Use};
 use semver::Version;
 
@@ -25,9 +26,9 @@ pub(crate) struct EntryPoint {
 }
 
 /// The entry points of `group`, by package, in each package as it lists them.
-pub(crate) fn find(rack: &RackCore, group: &str) -> Vec<EntryPoint> {
+pub(crate) fn find(rack: &RackCore, plan: &RackPlan, group: &str) -> Vec<EntryPoint> {
     let mut points = Vec::new();
-    for folder in folders(rack) {
+    for folder in folders(rack, plan) {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         let mut packages: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         packages.sort();
@@ -51,9 +52,9 @@ pub(crate) fn find(rack: &RackCore, group: &str) -> Vec<EntryPoint> {
 }
 
 /// The folders in which packages are installed: the rack's own environment, and what backends know of.
-fn folders(rack: &RackCore) -> Vec<PathBuf> {
+fn folders(rack: &RackCore, plan: &RackPlan) -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    if let Some(venv) = &rack.plan().python.venv {
+    if let Some(venv) = &plan.python.venv {
         let venv = find::absolute(rack.root(), Path::new(venv));
         let mut versions: Vec<_> = std::fs::read_dir(venv.join("lib"))
             .map(|entries| entries.flatten().map(|entry| entry.path().join("site-packages")).collect())

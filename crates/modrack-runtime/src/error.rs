@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use modrack_core::plan::RackPlan;
 use modrack_core::{BackendName, Chain, Code, Error, Instances, Origin, Phase, Place, SlotName, nearest};
 
 use crate::catalog::CatalogEntry;
@@ -530,4 +531,15 @@ const TRIAL_HINT: &str =
 pub(crate) fn no_state(policy: Instances) -> Error {
     Error::new(Code::Unsupported, format!("No state can be had: the slot has `instances: {policy}`"))
         .hint("State is that of one instance: `instances: one` or `shared`")
+}
+
+/// A key of a new plan that holds for the whole process.
+pub(crate) fn needs_restart(what: &str, plan: &RackPlan) -> Error {
+    let error = Error::new(Code::NeedsRestart, format!("{what} cannot change while the rack runs"))
+        .hint("Undo the change, or stop the rack and start it again; nothing was changed")
+        .phase(Phase::Swap);
+    match &plan.file {
+        Some(file) => error.place(Place::file(file)),
+        None => error,
+    }
 }

@@ -12,6 +12,7 @@ use modrack_core::plan::SlotPlan;
 use modrack_core::{BackendName, Origin, Result, Use};
 
 use crate::catalog::Catalog;
+use crate::configuration::Configuration;
 use crate::error;
 use crate::rack::RackCore;
 use crate::seat::Found;
@@ -23,7 +24,7 @@ const FIRST: u64 = 8 * 1024;
 ///
 /// # Errors
 /// A failure of phase find.
-pub(crate) fn find(rack: &RackCore, plan: &SlotPlan) -> Result<Found> {
+pub(crate) fn find(rack: &RackCore, plan: &SlotPlan, configuration: &Configuration) -> Result<Found> {
     let origin = match &plan.fills {
         Use::Path { path, attr } => {
             Origin::File { path: absolute(rack.root(), Path::new(path)), attr: attr.clone() }
@@ -35,10 +36,10 @@ pub(crate) fn find(rack: &RackCore, plan: &SlotPlan) -> Result<Found> {
             Origin::File { path: path.with_file_name(name), attr: None }
         }
         Use::Import { module, attr } => Origin::Import { module: module.clone(), attr: attr.clone() },
-        Use::Catalog { name, version } => match rack.catalog()?.find(name, version) {
+        Use::Catalog { name, version } => match configuration.catalog(rack)?.find(name, version) {
             Ok(entry) => entry.origin.clone(),
             // It may have been mended, or have come, since the catalog was read.
-            Err(_) => Catalog::index(rack)?.find(name, version)?.origin.clone(),
+            Err(_) => Catalog::index(rack, configuration.plan())?.find(name, version)?.origin.clone(),
         },
         Use::Source { language, text } => {
             Origin::Source { name: plan.name.to_string(), language: *language, text: text.clone() }

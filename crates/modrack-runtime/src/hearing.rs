@@ -79,7 +79,7 @@ impl Hearing {
         }
         let table = rack.cell().pin();
         let mut hearing = Vec::new();
-        for seat in table.seats() {
+        for seat in table.seats().filter(|seat| !seat.is_gone()) {
             let asked = seat.plan().events.iter().filter(|hears| hears.pattern.matches(told.name));
             hearing.extend(asked.map(|hears| (seat.slot().clone(), hears.function.clone())));
         }
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_missed_and_order_is_by_number() {
-        let slot = Arc::new(SlotCore::new(SlotName::parse("a").unwrap(), 0, true));
+        let slot = Arc::new(SlotCore::new(SlotName::parse("a").unwrap(), 0));
         let told = |number| Arc::new(Told { number, ..Told::missed(1, 0) });
         let mut state = State::default();
         let queue = state.queue(slot.clone(), None);

@@ -9,6 +9,7 @@ mod bus;
 mod catalog;
 mod cell;
 mod clock;
+mod configuration;
 mod contracts;
 mod descriptions;
 #[cfg(feature = "doubles")]
@@ -53,5 +54,7 @@ pub use keeper::{Coming, Keeper};
 pub use meter::{Figures, SlotStats};
 pub use rack::{Rack, WeakRack};
 pub use slot::{Pin, Slot};
-pub use swap::{Asked, Before, Held, Kept, Served, Step, Swap, SwapFailed, Swapped};
+pub use swap::{
+    Asked, Before, ConfigureFailed, Configured, Held, Kept, Served, Step, Swap, SwapFailed, Swapped,
+};
 pub use told::Told;

@@ -83,6 +83,9 @@ pub(crate) fn generation(
     seat: &Arc<Seat>,
     until: Option<Instant>,
 ) -> Result<Arc<Generation>> {
+    if seat.is_gone() {
+        return Err(rack.unknown(seat.slot().name().as_str()));
+    }
     if let Some(gate) = seat.gate() {
         let behind = gate.pass(rack, seat.slot(), until)?;
         let given = match behind.generation() {
@@ -158,7 +161,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         let slot = rack.slot_ref(need)?;
         services.push((name.clone(), SlotService::new(rack, slot) as Arc<dyn Service>));
     }
-    let limits = plan.limits.or(&rack.plan().defaults);
+    let limits = plan.limits.or(&seat.configuration().plan().defaults);
     let time = limits.time;
     // A backend that cannot keep a result from growing leaves it to be measured.
     let most = limits.output.filter(|_| backend.guards().output < Guard::Held);
@@ -194,6 +197,11 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
 }
 
 impl Loads {
+    /// Whether somebody loads `seat`.
+    pub(crate) fn is_running(&self, seat: &Seat) -> bool {
+        self.state().running.contains_key(&seat.id())
+    }
+
     /// Decides what the current thread is to do, and notes it.
     fn part(&self, seat: &Arc<Seat>) -> Result<Part> {
         let me = std::thread::current().id();

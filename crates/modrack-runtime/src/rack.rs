@@ -20,6 +20,7 @@ use modrack_core::{
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::configuration::Configuration;
 use crate::descriptions::Descriptions;
 use crate::error;
 use crate::events::{Event, Observer};
@@ -31,7 +32,7 @@ use crate::keeper::Keeper;
 use crate::load::{self, Loads};
 use crate::meter::SlotStats;
 use crate::scope;
-use crate::seat::{Checked, Found, Seat, SlotCore};
+use crate::seat::{Checked, Found, Seat, SlotCore, Standing};
 use crate::slot::Slot;
 #[cfg(feature = "doubles")]
 use crate::swap::Step;
@@ -50,15 +51,12 @@ pub struct WeakRack(Weak<RackCore>);
 
 /// What the handles share.
 pub(crate) struct RackCore {
-    plan: RackPlan,
     root: PathBuf,
-    contracts: Contracts,
     descriptions: Descriptions,
     backends: Arc<[Arc<dyn Backend>]>,
     observer: Arc<Observer>,
     keeper: OnceLock<Arc<dyn Keeper>>,
     cell: Tables,
-    catalog: OnceLock<Catalog>,
     loads: Loads,
     started: Mutex<Vec<Arc<Generation>>>,
     generations: AtomicU64,
@@ -80,22 +78,20 @@ impl Rack {
         let root =
             std::path::absolute(if plan.root.as_os_str().is_empty() { Path::new(".") } else { &plan.root })
                 .map_err(|why| error::unreadable(&plan.root, Path::new(""), &why))?;
-        let contracts = crate::contracts::read(&root, &plan)?;
+        let configuration = Arc::new(Configuration::read(&root, plan)?);
         let mut seats = IndexMap::new();
-        for (name, slot) in &plan.slots {
-            let core = Arc::new(SlotCore::new(name.clone(), seats.len(), true));
-            seats.insert(name.clone(), Arc::new(Seat::new(core, Arc::new(slot.clone()))));
+        for (name, slot) in &configuration.plan().slots {
+            let core = Arc::new(SlotCore::new(name.clone(), seats.len()));
+            let seat = Seat::new(core, Standing::Declared, Arc::new(slot.clone()), configuration.clone());
+            seats.insert(name.clone(), Arc::new(seat));
         }
         Ok(Self(Arc::new(RackCore {
-            plan,
             root,
-            contracts,
             descriptions: Descriptions::default(),
             backends: backends.into(),
             observer: Observer::new(),
             keeper: OnceLock::new(),
-            cell: Tables::new(SlotTable::new(seats)),
-            catalog: OnceLock::new(),
+            cell: Tables::new(SlotTable::new(configuration, seats)),
             loads: Loads::default(),
             started: Mutex::new(Vec::new()),
             generations: AtomicU64::new(1),
@@ -131,9 +127,9 @@ impl Rack {
         *self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some((step, error));
     }
 
-    /// The plan that it was made from.
-    pub fn plan(&self) -> &RackPlan {
-        &self.0.plan
+    /// The plan that is in force, as this thread's calls find it: the one that it was made from, until it is configured anew.
+    pub fn plan(&self) -> Arc<RackPlan> {
+        self.0.configuration().plan().clone()
     }
 
     /// The folder that its paths are relative to, absolute.
@@ -142,8 +138,8 @@ impl Rack {
     }
 
     /// The contracts that it knows: the built-in ones and its own.
-    pub fn contracts(&self) -> &Contracts {
-        &self.0.contracts
+    pub fn contracts(&self) -> Arc<Contracts> {
+        self.0.configuration().contracts().clone()
     }
 
     /// The index of the modules that can be found, made at the first asking. Runs none of them.
@@ -152,7 +148,7 @@ impl Rack {
     ///
     /// # Errors
     /// A folder of the catalog that is not there or cannot be read.
-    pub fn catalog(&self) -> Result<&Catalog> {
+    pub fn catalog(&self) -> Result<Arc<Catalog>> {
         self.0.catalog()
     }
 
@@ -183,10 +179,12 @@ impl Rack {
     /// [`modrack_core::Code::UnknownSlot`].
     pub fn prepare(&self, plan: SlotPlan, origin: Option<Origin>) -> Result<bool> {
         let slot = self.0.slot_named(&plan.name)?;
-        let seat = Arc::new(Seat::meant(slot.clone(), Arc::new(plan), origin));
         Ok(self.0.cell.publish(|table| match table.seat(slot.index()) {
-            Some(old) if old.generation().is_some() || old.gate().is_some() => (None, false),
-            _ => (Some(table.replacing([&seat])), true),
+            Some(old) if old.generation().is_none() && old.gate().is_none() => {
+                let seat = old.planned(Arc::new(plan), table.configuration().clone()).meant_from(origin);
+                (Some(table.replacing([&Arc::new(seat)])), true)
+            }
+            _ => (None, false),
         }))
     }
 
@@ -196,7 +194,7 @@ impl Rack {
     /// # Errors
     /// A failure of phase find.
     pub fn origin_of(&self, plan: &SlotPlan) -> Result<Origin> {
-        Ok(find::find(&self.0, plan)?.origin)
+        Ok(find::find(&self.0, plan, &self.0.configuration())?.origin)
     }
 
     /// What is known of the module that stands at `origin`, read anew. Runs nothing.
@@ -208,15 +206,15 @@ impl Rack {
         self.0.backend(found.backend)?.describe(&found.origin)
     }
 
-    /// The slots that have names of their own, in the order in which they came: declared ones first. Those
-    /// that only stand for a `use` text are left out.
+    /// The slots that have names of their own: declared ones first, in their text's order, then the others in the order in
+    /// which they came. Those that only stand for a `use` text are left out.
     pub fn slots(&self) -> Vec<Slot> {
         let table = self.0.table();
-        table
-            .seats()
-            .filter(|seat| seat.slot().is_named())
-            .map(|seat| Slot::new(self.0.clone(), seat))
-            .collect()
+        let declared = &table.configuration().plan().slots;
+        let first = declared.keys().filter_map(|name| table.named(name));
+        let others = table.seats().filter(|seat| !declared.contains_key(seat.slot().name()));
+        let named = first.chain(others).filter(|seat| seat.is_named());
+        named.map(|seat| Slot::new(self.0.clone(), seat)).collect()
     }
 
     /// Adds a slot that stands in place, as in a pipeline's stage. A slot of the same name that is described
@@ -226,8 +224,10 @@ impl Rack {
     /// [`modrack_core::Code::DuplicateName`] when another slot has the name.
     pub fn declare(&self, plan: SlotPlan) -> Result<Slot> {
         let name = plan.name.clone();
-        let (seat, new) = self.0.add(&name, true, |core| Seat::new(core, Arc::new(plan.clone())));
-        if !new && !alike(seat.plan(), &plan) {
+        let (seat, new) = self.0.add(&name, |core, configuration| {
+            Seat::new(core, Standing::Named, Arc::new(plan.clone()), configuration.clone())
+        });
+        if !new && !seat.plan().means(&plan) {
             return Err(error::taken(&name));
         }
         Ok(Slot::new(self.0.clone(), &seat))
@@ -252,17 +252,20 @@ impl Rack {
         let id = self.0.next_generation();
         let rack = &self.0;
         let fills = Use::Path { path: origin.to_string(), attr: None };
-        let plan = Arc::new(SlotPlan::undeclared(name.as_str(), fills, rack.plan.defaults.clone()));
+        let configuration = rack.configuration();
+        let defaults = &configuration.plan().defaults;
+        let plan = Arc::new(SlotPlan::undeclared(name.as_str(), fills, defaults.clone()));
         // What is known of the object is found out before the table is changed, by a seat of no table.
-        let aside = Seat::new(Arc::new(SlotCore::new(name.clone(), 0, true)), plan.clone());
+        let core = Arc::new(SlotCore::new(name.clone(), 0));
+        let aside = Seat::new(core, Standing::Named, plan.clone(), configuration.clone());
         let checked = Arc::new(verify::examine(rack, &aside, &origin, description));
-        let time = rack.plan.defaults.time;
-        let instance = match rack.plan.defaults.output {
+        let time = defaults.time;
+        let instance = match defaults.output {
             Some(most) => instances::measured(instance, most),
             None => instance,
         };
-        let (seat, new) = rack.add(&name, true, |core| {
-            let seat = Seat::new(core, plan);
+        let (seat, new) = rack.add(&name, |core, _| {
+            let seat = Seat::new(core, Standing::Named, plan, configuration.clone());
             seat.found().set(Some(Arc::new(found)));
             seat.checked().set(Some(checked.clone()));
             let slot = seat.slot().clone();
@@ -313,13 +316,13 @@ impl Rack {
 
     /// What happened to each slot until now, and how long it took; `use` texts where slots are named included.
     pub fn stats(&self) -> Vec<SlotStats> {
-        self.0.table().seats().map(|seat| seat.slot().stats()).collect()
+        self.0.table().seats().filter(|seat| !seat.is_gone()).map(|seat| seat.slot().stats()).collect()
     }
 
     /// Everything that can be known to be wrong without running a module, slots first, in their order.
     pub fn check(&self) -> Vec<Error> {
         let mut errors: Vec<_> = self.slots().iter().flat_map(Slot::check).collect();
-        for slot in self.0.plan.slots.values() {
+        for slot in self.plan().slots.values() {
             for (name, need) in &slot.needs {
                 if let SlotRef::Inline(text) = need {
                     let key = format!("needs.{name}");
@@ -484,13 +487,16 @@ impl RackCore {
         slot: &SlotCore,
         run: impl FnOnce(&Arc<Seat>) -> Result<R>,
     ) -> Result<R> {
-        scope::within(&self.cell, |table| run(&self.seat(table, slot)?))
+        scope::within(&self.cell, |table| {
+            let seat = self.seat(table, slot)?;
+            if seat.is_gone() { Err(self.unknown(slot.name().as_str())) } else { run(&seat) }
+        })
     }
 
     /// The slot called `text`, or filled by it.
     fn named(self: &Arc<Self>, text: &str) -> Result<Arc<Seat>> {
         let name = SlotName::undeclared(text);
-        if let Some(seat) = self.cell.pin().named(&name) {
+        if let Some(seat) = self.cell.pin().named(&name).filter(|seat| !seat.is_gone()) {
             return Ok(seat.clone());
         }
         let fills = match Use::parse(text) {
@@ -505,8 +511,11 @@ impl RackCore {
         {
             return Err(self.unknown(text));
         }
-        let plan = SlotPlan::undeclared(text, fills, self.plan.defaults.clone());
-        Ok(self.add(&name, false, |core| Seat::new(core, Arc::new(plan))).0)
+        let added = self.add(&name, |core, configuration| {
+            let plan = SlotPlan::undeclared(text, fills, configuration.plan().defaults.clone());
+            Seat::new(core, Standing::Text, Arc::new(plan), configuration.clone())
+        });
+        Ok(added.0)
     }
 
     /// The slot that a plan refers to.
@@ -518,28 +527,40 @@ impl RackCore {
         Ok(self.named(text)?.slot().clone())
     }
 
-    fn unknown(&self, text: &str) -> Error {
+    /// That there is no slot `text`.
+    pub(crate) fn unknown(&self, text: &str) -> Error {
         let table = self.cell.pin();
-        let slots =
-            table.seats().filter(|seat| seat.slot().is_named()).map(|seat| seat.slot().name().as_str());
+        let slots = table.seats().filter(|seat| seat.is_named()).map(|seat| seat.slot().name().as_str());
         let is_file = !text.is_empty() && self.root.join(text).is_file();
-        error::unknown_slot(text, slots, self.catalog().into_iter().flat_map(Catalog::names), is_file)
+        let catalog = self.catalog().ok();
+        error::unknown_slot(text, slots, catalog.iter().flat_map(|catalog| catalog.names()), is_file)
     }
 
     /// The slot called `name`, made by `seat` if there is none; and whether it was made.
-    fn add(
+    pub(crate) fn add(
         &self,
         name: &SlotName,
-        named: bool,
-        seat: impl FnOnce(Arc<SlotCore>) -> Seat,
+        seat: impl FnOnce(Arc<SlotCore>, &Arc<Configuration>) -> Seat,
     ) -> (Arc<Seat>, bool) {
-        self.cell.publish(|table| match table.named(name) {
-            Some(seat) => (None, (seat.clone(), false)),
-            None => {
-                let seat = Arc::new(seat(Arc::new(SlotCore::new(name.clone(), table.len(), named))));
-                (Some(table.with(seat.clone())), (seat, true))
-            }
+        self.cell.publish(|table| {
+            let core = match table.named(name) {
+                Some(seat) if !seat.is_gone() => return (None, (seat.clone(), false)),
+                // Who holds the slot since it was there before finds it again.
+                Some(gone) => gone.slot().clone(),
+                None => Arc::new(SlotCore::new(name.clone(), table.len())),
+            };
+            let seat = Arc::new(seat(core, table.configuration()));
+            (Some(table.with(seat.clone())), (seat, true))
         })
+    }
+
+    /// Gives a slot that is not there yet its place in the table, where nobody finds it.
+    pub(crate) fn reserve(&self, name: &SlotName, plan: &SlotPlan, configuration: &Arc<Configuration>) {
+        if self.cell.pin().named(name).is_none() {
+            self.add(name, |core, _| {
+                Seat::new(core, Standing::Gone, Arc::new(plan.clone()), configuration.clone())
+            });
+        }
     }
 
     /// The slot's seat in `table`; a slot that came after the table is taken as it is now.
@@ -573,7 +594,8 @@ impl RackCore {
 
     /// The slot called `name`.
     pub(crate) fn slot_named(&self, name: &SlotName) -> Result<Arc<SlotCore>> {
-        let known = self.cell.pin().named(name).map(|seat| seat.slot().clone());
+        let table = self.cell.pin();
+        let known = table.named(name).filter(|seat| !seat.is_gone()).map(|seat| seat.slot().clone());
         known.ok_or_else(|| self.unknown(name.as_str()))
     }
 
@@ -607,8 +629,9 @@ impl RackCore {
         &self.cell
     }
 
-    pub(crate) fn plan(&self) -> &RackPlan {
-        &self.plan
+    /// What the rack is configured to be, in the table that this thread's calls resolve through.
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
+        self.table().configuration().clone()
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -617,10 +640,6 @@ impl RackCore {
 
     pub(crate) fn descriptions(&self) -> &Descriptions {
         &self.descriptions
-    }
-
-    pub(crate) fn contracts(&self) -> &Contracts {
-        &self.contracts
     }
 
     pub(crate) fn observer(&self) -> &Arc<Observer> {
@@ -643,13 +662,8 @@ impl RackCore {
         &self.loads
     }
 
-    pub(crate) fn catalog(&self) -> Result<&Catalog> {
-        if let Some(catalog) = self.catalog.get() {
-            return Ok(catalog);
-        }
-        // What failed is not kept: the next who asks tries again, somebody may have mended it.
-        let catalog = Catalog::index(self)?;
-        Ok(self.catalog.get_or_init(|| catalog))
+    pub(crate) fn catalog(&self) -> Result<Arc<Catalog>> {
+        self.configuration().catalog(self)
     }
 
     pub(crate) fn backend(&self, name: BackendName) -> Result<&Arc<dyn Backend>> {
@@ -717,7 +731,7 @@ impl RackCore {
         }
         self.janitor.ended(self);
         self.cell.publish(|table| {
-            let renewed = table.map(|seat| Arc::new(Seat::new(seat.slot().clone(), seat.plan().clone())));
+            let renewed = table.map(|seat| Arc::new(seat.empty()));
             (Some(renewed), ())
         });
         self.observer.bus().heard(self);
@@ -747,18 +761,4 @@ pub(crate) fn let_go(backends: &[Arc<dyn Backend>], wait: &mut dyn FnMut()) {
         None => wait(),
         Some((backend, others)) => backend.let_go(&mut || let_go(others, wait)),
     }
-}
-
-/// Whether two plans of a slot mean the same module, started in the same way.
-fn alike(one: &SlotPlan, other: &SlotPlan) -> bool {
-    one.fills == other.fills
-        && one.function == other.function
-        && one.params == other.params
-        && one.contract == other.contract
-        && one.needs == other.needs
-        && one.limits == other.limits
-        && one.allow == other.allow
-        && one.instances == other.instances
-        && one.errors == other.errors
-        && one.events == other.events
 }

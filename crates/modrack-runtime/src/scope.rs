@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn empty() -> SlotTable {
-        SlotTable::new(IndexMap::new())
+        SlotTable::new(Arc::default(), IndexMap::new())
     }
 
     fn tables() -> Tables {

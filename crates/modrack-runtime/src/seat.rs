@@ -10,6 +10,7 @@ use modrack_core::contract::Contract;
 use modrack_core::plan::SlotPlan;
 use modrack_core::{BackendName, CopyMeter, Description, Error, Origin, Place, SlotName};
 
+use crate::configuration::Configuration;
 use crate::functions::FunctionNames;
 use crate::gate::Gate;
 use crate::generation::Generation;
@@ -19,7 +20,6 @@ use crate::meter::{Meters, SlotStats};
 pub(crate) struct SlotCore {
     name: SlotName,
     index: usize,
-    named: bool,
     /// The ids of its functions.
     pub(crate) functions: FunctionNames,
     /// What happened to it, and how long it took.
@@ -28,11 +28,26 @@ pub(crate) struct SlotCore {
     pub(crate) copies: Arc<CopyMeter>,
 }
 
+/// Why there is a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The configuration describes it.
+    Declared,
+    /// The program that holds the rack gave it its name.
+    Named,
+    /// It only stands for a `use` text.
+    Text,
+    /// There is none: it was removed, or is not there yet. Whoever holds it finds nothing until it comes.
+    Gone,
+}
+
 /// One filling of a slot.
 pub(crate) struct Seat {
     id: u64,
     slot: Arc<SlotCore>,
+    standing: Standing,
     plan: Arc<SlotPlan>,
+    configuration: Arc<Configuration>,
     /// Where its module comes from, whatever the plan's `use` leads to by now.
     origin: Option<Origin>,
     /// Whether a swap made it, which tells of it itself.
@@ -75,12 +90,11 @@ pub(crate) struct Checked {
 pub(crate) struct Memo<T>(Mutex<Option<Arc<T>>>);
 
 impl SlotCore {
-    /// A slot that is to stand at `index` of every table; `named` unless it only stands for a `use` text.
-    pub(crate) fn new(name: SlotName, index: usize, named: bool) -> Self {
+    /// A slot that is to stand at `index` of every table.
+    pub(crate) fn new(name: SlotName, index: usize) -> Self {
         Self {
             name,
             index,
-            named,
             functions: FunctionNames::default(),
             meters: Meters::default(),
             copies: Arc::default(),
@@ -90,11 +104,6 @@ impl SlotCore {
     /// The slot's name.
     pub(crate) fn name(&self) -> &SlotName {
         &self.name
-    }
-
-    /// Whether it has a name of its own: whether it is more than a `use` text where a slot is named.
-    pub(crate) fn is_named(&self) -> bool {
-        self.named
     }
 
     /// What happened to it until now.
@@ -111,12 +120,19 @@ impl SlotCore {
 
 impl Seat {
     /// A seat that nothing fills yet.
-    pub(crate) fn new(slot: Arc<SlotCore>, plan: Arc<SlotPlan>) -> Self {
+    pub(crate) fn new(
+        slot: Arc<SlotCore>,
+        standing: Standing,
+        plan: Arc<SlotPlan>,
+        configuration: Arc<Configuration>,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             slot,
+            standing,
             plan,
+            configuration,
             origin: None,
             coming: false,
             found: Memo::default(),
@@ -128,25 +144,48 @@ impl Seat {
         }
     }
 
-    /// A seat that a swap fills, from `origin` if that is given, else from where its plan leads to.
-    pub(crate) fn coming(slot: Arc<SlotCore>, plan: Arc<SlotPlan>, origin: Option<Origin>) -> Self {
-        Self { origin, coming: true, ..Self::new(slot, plan) }
+    /// This seat's slot with another plan, under a configuration, that nothing fills yet.
+    pub(crate) fn planned(&self, plan: Arc<SlotPlan>, configuration: Arc<Configuration>) -> Self {
+        Self::new(self.slot.clone(), self.standing, plan, configuration)
     }
 
-    /// A seat that is filled when it is asked for, from `origin` if that is given, else from where its plan leads to.
-    pub(crate) fn meant(slot: Arc<SlotCore>, plan: Arc<SlotPlan>, origin: Option<Origin>) -> Self {
-        Self { origin, ..Self::new(slot, plan) }
+    /// This seat's slot, that nothing fills yet.
+    pub(crate) fn empty(&self) -> Self {
+        self.planned(self.plan.clone(), self.configuration.clone())
+    }
+
+    /// This seat's slot under another configuration, as that describes it if it does, that nothing fills yet.
+    pub(crate) fn renewed(&self, configuration: &Arc<Configuration>) -> Self {
+        let described =
+            configuration.plan().slots.get(self.slot.name()).filter(|plan| plan.means(&self.plan));
+        let plan = described.map_or_else(|| self.plan.clone(), |plan| Arc::new(plan.clone()));
+        self.planned(plan, configuration.clone()).meant_from(self.origin.clone())
+    }
+
+    /// This seat, of a slot that is there for another reason.
+    pub(crate) fn standing_as(self, standing: Standing) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// This seat, filled by a swap, from `origin` if that is given, else from where its plan leads to.
+    pub(crate) fn coming(self, origin: Option<Origin>) -> Self {
+        Self { origin, coming: true, ..self }
+    }
+
+    /// This seat, filled when it is asked for, from `origin` if that is given, else from where its plan leads to.
+    pub(crate) fn meant_from(self, origin: Option<Origin>) -> Self {
+        Self { origin, ..self }
     }
 
     /// A seat for the same module, from where its content is kept if it is, that nothing fills yet.
     pub(crate) fn again(&self) -> Self {
         let origin = self.kept.get().and_then(|kept| (*kept).clone()).or_else(|| self.origin.clone());
-        Self { origin, ..Self::new(self.slot.clone(), self.plan.clone()) }
+        Self { origin, ..self.empty() }
     }
 
     /// This seat with a gate in front of it, that nothing fills until the gate opens.
     pub(crate) fn gated(&self, gate: Arc<Gate>) -> Self {
-        let seat = Self::new(self.slot.clone(), self.plan.clone());
+        let seat = self.empty();
         seat.found.set(self.found.get());
         seat.checked.set(self.checked.get());
         Self { gate: Some(gate), ..seat }
@@ -195,6 +234,26 @@ impl Seat {
     /// What the slot is meant to be.
     pub(crate) fn plan(&self) -> &Arc<SlotPlan> {
         &self.plan
+    }
+
+    /// What the rack was configured to be when the seat was made.
+    pub(crate) fn configuration(&self) -> &Arc<Configuration> {
+        &self.configuration
+    }
+
+    /// Why there is a slot.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Whether there is no such slot.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.standing == Standing::Gone
+    }
+
+    /// Whether the slot has a name of its own: whether it is more than a `use` text where a slot is named.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self.standing, Standing::Declared | Standing::Named)
     }
 
     /// What its `use` was resolved to.

@@ -7,6 +7,7 @@
 
 mod back;
 mod carry;
+mod configure;
 mod janitor;
 mod left;
 mod matching;
@@ -22,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use modrack_core::plan::SlotPlan;
+use modrack_core::plan::{RackPlan, SlotPlan};
 use modrack_core::{ContentHash, Error, GenerationId, Origin, Result, SlotName};
 
 use crate::error;
@@ -30,6 +31,7 @@ use crate::generation::Generation;
 use crate::rack::Rack;
 use crate::seat::{Seat, SlotCore};
 
+pub use configure::{ConfigureFailed, Configured};
 pub(crate) use janitor::Janitor;
 pub use left::Held;
 pub(crate) use turns::Turns;
@@ -245,6 +247,21 @@ impl Rack {
         make: impl FnOnce() -> Result<Swap, SwapFailed>,
     ) -> Result<Swapped, SwapFailed> {
         transaction::run_when(self.core(), slots, make)
+    }
+
+    /// Has the rack be what `plan` says from now on, while its slots are being called: the difference to the plan in force is
+    /// applied as one swap, together with `more`.
+    ///
+    /// Slots that mean what they meant keep what fills them, a swap that brought something else than the plan said
+    /// included. Slots that mean something else are replaced with all steps, if anything fills them; else, as those that
+    /// are new, they are loaded when they are called, unless `more` names them. Slots that the plan has no more are gone
+    /// with the switch: their calls end, and new ones find no such slot until it is there again.
+    ///
+    /// # Errors
+    /// What cannot change while the rack runs, a contract that cannot be read, or the step that failed. Everything is as
+    /// it was.
+    pub fn configure(&self, plan: RackPlan, more: &Swap) -> Result<Configured, ConfigureFailed> {
+        configure::configure(self.core(), plan, more)
     }
 
     /// Goes back to what filled the slot before its last swap, and those that were replaced with it.

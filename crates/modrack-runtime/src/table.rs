@@ -11,12 +11,14 @@ use indexmap::IndexMap;
 use modrack_core::SlotName;
 
 use crate::cell::Table;
+use crate::configuration::Configuration;
 use crate::grace::Grace;
 use crate::seat::Seat;
 
-/// What fills each slot.
+/// What fills each slot, and the configuration that this is by.
 pub(crate) struct SlotTable {
     version: u64,
+    configuration: Arc<Configuration>,
     seats: IndexMap<SlotName, Arc<Seat>>,
     /// The table that it was made of, where it is one of a swap that is under way: what is pinned of the one is pinned of
     /// the other.
@@ -46,25 +48,26 @@ impl Table for SlotTable {
 
 impl SlotTable {
     /// A table of these seats, each at its slot's index.
-    pub(crate) fn new(seats: IndexMap<SlotName, Arc<Seat>>) -> Self {
+    pub(crate) fn new(configuration: Arc<Configuration>, seats: IndexMap<SlotName, Arc<Seat>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let version = NEXT.fetch_add(1, Ordering::Relaxed);
         for seat in seats.values() {
             seat.is_in(version);
         }
-        Self { version, seats, base: None, grace: OnceLock::new() }
+        Self { version, configuration, seats, base: None, grace: OnceLock::new() }
     }
 
-    /// This table with another seat at its end.
+    /// This table with another seat, at its end unless its slot is here already.
     pub(crate) fn with(&self, seat: Arc<Seat>) -> Self {
         let mut seats = self.seats.clone();
         seats.insert(seat.slot().name().clone(), seat);
-        Self::new(seats)
+        Self::new(self.configuration.clone(), seats)
     }
 
     /// This table with every seat replaced by what `replace` makes of it.
     pub(crate) fn map(&self, replace: impl Fn(&Seat) -> Arc<Seat>) -> Self {
-        Self::new(self.seats.iter().map(|(name, seat)| (name.clone(), replace(seat))).collect())
+        let seats = self.seats.iter().map(|(name, seat)| (name.clone(), replace(seat)));
+        Self::new(self.configuration.clone(), seats.collect())
     }
 
     /// This table with these seats in place of those of their slots.
@@ -73,12 +76,23 @@ impl SlotTable {
         for seat in seats {
             all.insert(seat.slot().name().clone(), seat.clone());
         }
-        Self::new(all)
+        Self::new(self.configuration.clone(), all)
+    }
+
+    /// This table under another configuration.
+    pub(crate) fn under(mut self, configuration: Arc<Configuration>) -> Self {
+        self.configuration = configuration;
+        self
     }
 
     /// `base` with these seats in place of those of their slots, for the calls that the new modules of a swap make.
-    pub(crate) fn over<'a>(base: Arc<Self>, seats: impl IntoIterator<Item = &'a Arc<Seat>>) -> Self {
-        let mut table = base.replacing(seats);
+    pub(crate) fn over<'a>(
+        base: Arc<Self>,
+        seats: impl IntoIterator<Item = &'a Arc<Seat>>,
+        configuration: Option<&Arc<Configuration>>,
+    ) -> Self {
+        let configuration = configuration.unwrap_or(&base.configuration).clone();
+        let mut table = base.replacing(seats).under(configuration);
         table.base = Some(base);
         table
     }
@@ -92,6 +106,11 @@ impl SlotTable {
     #[inline]
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// What the rack is configured to be.
+    pub(crate) fn configuration(&self) -> &Arc<Configuration> {
+        &self.configuration
     }
 
     /// How many slots there are.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cell::{Pinned, TableCell};
+use crate::configuration::Configuration;
 use crate::seat::Seat;
 use crate::table::SlotTable;
 
@@ -16,10 +17,16 @@ use crate::table::SlotTable;
 pub(crate) struct Tables {
     cell: TableCell<SlotTable>,
     /// The seats that swaps under way fill, by the number of the swap.
-    coming: Mutex<Vec<(u64, Seats)>>,
+    coming: Mutex<Vec<(u64, UnderWay)>>,
 }
 
-type Seats = Arc<[Arc<Seat>]>;
+/// What comes with a swap that is under way.
+#[derive(Clone)]
+struct UnderWay {
+    seats: Arc<[Arc<Seat>]>,
+    /// The configuration that comes along, if one does.
+    configuration: Option<Arc<Configuration>>,
+}
 
 /// What a number that a thread has noted stands for.
 pub(crate) enum Noted {
@@ -41,12 +48,16 @@ impl Tables {
         Self { cell: TableCell::new(first), coming: Mutex::default() }
     }
 
-    /// Has the calls of who notes the number of what is given find these seats.
-    pub(crate) fn coming(&self, seats: Seats) -> Coming<'_> {
+    /// Has the calls of who notes the number of what is given find these seats, and this configuration if there is one.
+    pub(crate) fn coming(
+        &self,
+        seats: Arc<[Arc<Seat>]>,
+        configuration: Option<Arc<Configuration>>,
+    ) -> Coming<'_> {
         // No table has such a number.
         static NEXT: AtomicU64 = AtomicU64::new(1 << 63);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.under_way().push((number, seats));
+        self.under_way().push((number, UnderWay { seats, configuration }));
         Coming { tables: self, number }
     }
 
@@ -55,10 +66,13 @@ impl Tables {
         if let Some(table) = self.cell.at(number) {
             return Noted::Table(table);
         }
-        let seats =
-            self.under_way().iter().find(|(known, _)| *known == number).map(|(_, seats)| seats.clone());
-        match seats {
-            Some(seats) => Noted::Over(self.cell.admit(SlotTable::over(now.keep(), seats.iter()))),
+        let coming =
+            self.under_way().iter().find(|(known, _)| *known == number).map(|(_, coming)| coming.clone());
+        match coming {
+            Some(UnderWay { seats, configuration }) => {
+                let table = SlotTable::over(now.keep(), seats.iter(), configuration.as_ref());
+                Noted::Over(self.cell.admit(table))
+            }
             None => Noted::Table(now.keep()),
         }
     }
@@ -69,7 +83,7 @@ impl Tables {
         since.is_some_and(|since| self.cell.is_pinned_between(since, version))
     }
 
-    fn under_way(&self) -> MutexGuard<'_, Vec<(u64, Seats)>> {
+    fn under_way(&self) -> MutexGuard<'_, Vec<(u64, UnderWay)>> {
         self.coming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -93,9 +107,9 @@ impl Drop for Coming<'_> {
     fn drop(&mut self) {
         let mut coming = self.tables.under_way();
         let at = coming.iter().position(|(known, _)| *known == self.number);
-        let seats = at.map(|at| coming.swap_remove(at));
+        let ended = at.map(|at| coming.swap_remove(at));
         drop(coming);
-        // What fills them may be foreign, and its end runs code.
-        drop(seats);
+        // What fills its seats may be foreign, and its end runs code.
+        drop(ended);
     }
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use modrack_core::contract::{Contract, ContractRef};
 use modrack_core::{Code, Description, Error, Origin, Phase, Result, Text};
 
+use crate::configuration::Configuration;
 use crate::error;
 use crate::find;
 use crate::rack::RackCore;
@@ -26,7 +27,7 @@ pub(crate) fn found(rack: &RackCore, seat: &Seat) -> Result<Arc<Found>> {
     let began = Instant::now();
     let found = match seat.origin() {
         Some(origin) => find::at(rack, origin),
-        None => find::find(rack, seat.plan()),
+        None => find::find(rack, seat.plan(), seat.configuration()),
     };
     seat.slot().meters.record(Phase::Find, began.elapsed(), found.is_ok());
     let found = Arc::new(found.map_err(|error| seat.blame(error.phase(Phase::Find), "use"))?);
@@ -94,7 +95,7 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
     let plan = seat.plan();
     let mut faults = Vec::new();
     let blame = |error: Error, key: &str| seat.blame(error.phase(Phase::Check), key);
-    let (contract, declared) = match contract(rack, seat, &description) {
+    let (contract, declared) = match contract(seat, seat.configuration(), &description) {
         Ok(contract) => contract,
         Err(error) => {
             faults.push(error);
@@ -152,14 +153,17 @@ fn blame_params(seat: &Seat, error: Error) -> Error {
 }
 
 /// The contract by which a module is used, and whether somebody asked for it.
-fn contract(
-    rack: &RackCore,
+///
+/// # Errors
+/// A contract that is not known.
+pub(crate) fn contract(
     seat: &Seat,
+    configuration: &Configuration,
     description: &Description,
 ) -> Result<(Option<Arc<Contract>>, bool)> {
     let blame = |error: Error, key: &str| seat.blame(error.phase(Phase::Check), key);
     if let Some(wanted) = &seat.plan().contract {
-        let contract = rack.contracts().find(wanted).map_err(|error| blame(error, "contract"))?;
+        let contract = configuration.contracts().find(wanted).map_err(|error| blame(error, "contract"))?;
         return Ok((Some(Arc::new(contract.clone())), true));
     }
     if let Some(text) = &description.manifest.contract {
@@ -167,10 +171,10 @@ fn contract(
             blame(Error::new(Code::BadManifest, error.message()), "use")
                 .hint("Write its name and version: `transform@1`")
         })?;
-        let contract = rack.contracts().find(&wanted).map_err(|error| blame(error, "use"))?;
+        let contract = configuration.contracts().find(&wanted).map_err(|error| blame(error, "use"))?;
         return Ok((Some(Arc::new(contract.clone())), true));
     }
-    Ok((rack.contracts().by_shape(description).map(|contract| Arc::new(contract.clone())), false))
+    Ok((configuration.contracts().by_shape(description).map(|contract| Arc::new(contract.clone())), false))
 }
 
 impl Checked {

@@ -75,7 +75,7 @@ impl LiveRack {
         let (state, damaged) = open(settings.folder.as_deref())?;
         let declared = match &settings.source {
             Some(source) => Declared::parse(source.read()?, settings.set.clone())?,
-            None => Declared::without_text(rack.plan().clone()),
+            None => Declared::without_text(rack.plan()),
         };
         if let (Some(source), Some(text)) = (&settings.source, &declared.text) {
             state.configure(&source.name(), &String::from_utf8_lossy(&text.bytes))?;

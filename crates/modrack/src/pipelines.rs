@@ -34,12 +34,13 @@ impl Rack {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn run(&self, pipeline: &str, options: RunOptions) -> Result<Summary> {
-        modrack_flow::run(self.runtime(), self.pipeline(pipeline)?, options, &Unwatched)
+        modrack_flow::run(self.runtime(), &self.pipeline(pipeline)?, options, &Unwatched)
     }
 
-    fn pipeline(&self, named: &str) -> Result<&PipelinePlan> {
-        let pipelines = &self.runtime().plan().pipelines;
-        let found = PipelineName::parse(named).ok().and_then(|name| pipelines.get(&name));
+    fn pipeline(&self, named: &str) -> Result<PipelinePlan> {
+        let plan = self.runtime().plan();
+        let pipelines = &plan.pipelines;
+        let found = PipelineName::parse(named).ok().and_then(|name| pipelines.get(&name)).cloned();
         found.ok_or_else(|| {
             let error = Error::new(Code::UnknownPipeline, format!("The rack has no pipeline `{named}`"));
             match nearest(named, pipelines.keys().map(PipelineName::as_str)) {

@@ -12,7 +12,8 @@ pub(crate) struct Readiness(Mutex<IndexMap<SlotName, Option<Error>>>);
 impl Readiness {
     /// Every slot of the rack that is not lazy.
     pub(crate) fn of(rack: &Rack) -> Self {
-        let slots = rack.plan().slots.iter().filter(|(_, slot)| !slot.lazy);
+        let plan = rack.plan();
+        let slots = plan.slots.iter().filter(|(_, slot)| !slot.lazy);
         Self(Mutex::new(slots.map(|(name, _)| (name.clone(), None)).collect()))
     }
 

@@ -25,7 +25,7 @@ pub(crate) fn run(what: &List, session: &mut Session) -> Outcome {
         .collect::<modrack_core::Result<_>>()?;
     let found = catalog(&rack)?;
     if session.output.json {
-        let pipelines: Vec<&str> = rack.plan().pipelines.keys().map(|name| name.as_str()).collect();
+        let pipelines: Vec<String> = rack.plan().pipelines.keys().map(ToString::to_string).collect();
         let document = json!({
             "slots": slots.iter().map(|row| row.document(what.long)).collect::<Vec<_>>(),
             "catalog": found,

@@ -37,7 +37,7 @@ pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
 fn needed(rack: &Rack, slot: &SlotName, to: Option<&str>) -> Result<BTreeSet<BackendName>> {
     let slots = rack.slot(slot.as_str()).map(|slot| vec![slot]).unwrap_or_default();
     let mut needed = rack.backends_needed(&slots).unwrap_or_default();
-    let reader = state(rack.plan()).map(|folder| Reader::open(&folder)).transpose()?.flatten();
+    let reader = state(&rack.plan()).map(|folder| Reader::open(&folder)).transpose()?.flatten();
     let history = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.history(Some(slot), usize::MAX))?;
     let changes = history.into_iter().flat_map(|entry| entry.slots);
     for filling in

@@ -9,7 +9,7 @@ use super::{Contract, ContractRef, wit};
 use crate::{Code, Description, Error, Result, nearest};
 
 /// The contracts that a rack knows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contracts {
     own: Vec<Contract>,
 }

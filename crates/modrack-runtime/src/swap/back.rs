@@ -66,7 +66,7 @@ fn go_back(
         .iter()
         .map(|p| Member::back(p.old.clone(), p.new.clone(), carries && p.carried))
         .collect();
-    let mut transaction = Transaction::new(rack, members, false, asked.clone());
+    let mut transaction = Transaction::new(rack, members, false, asked.clone(), None);
     let (switch, version) = match transaction.until_switch() {
         Ok(done) => done,
         Err(failed) => {

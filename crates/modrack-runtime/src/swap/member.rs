@@ -10,7 +10,20 @@ use crate::error;
 use crate::gate::Gate;
 use crate::load;
 use crate::rack::RackCore;
-use crate::seat::{Seat, SlotCore};
+use crate::seat::{Seat, SlotCore, Standing};
+
+/// What comes to a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comes {
+    /// A module that is started.
+    Module,
+    /// What has served before, and was kept.
+    Back,
+    /// Another plan for what is not loaded.
+    Plan,
+    /// Nothing: the slot goes.
+    End,
+}
 
 /// A slot that is being swapped.
 pub(super) struct Member {
@@ -19,8 +32,7 @@ pub(super) struct Member {
     pub(super) rules: SwapPlan,
     pub(super) old: Arc<Seat>,
     pub(super) new: Arc<Seat>,
-    /// Whether what comes has served before, and was kept.
-    pub(super) is_back: bool,
+    pub(super) comes: Comes,
     /// Whether state is carried over.
     pub(super) carries: bool,
     /// What was carried out of the old module.
@@ -36,25 +48,46 @@ impl Member {
     pub(super) fn coming(rack: &RackCore, slot: Arc<SlotCore>, change: &Change) -> Stepped<Self> {
         let old = seat(rack, &slot)?;
         let plan = change.to.as_ref().map_or_else(|| old.plan().clone(), |plan| Arc::new((**plan).clone()));
-        let rules = plan.swap.clone();
-        let new = Arc::new(Seat::coming(slot.clone(), plan, change.origin.clone()));
-        Ok(Self::new(slot, rules, old, new))
+        let configuration = rack.cell().pin().configuration().clone();
+        let new = old.planned(plan, configuration).coming(change.origin.clone());
+        Ok(Self::filled(old, new))
+    }
+
+    /// The slot that `old` fills, to be filled by a module in `new`.
+    pub(super) fn filled(old: Arc<Seat>, new: Seat) -> Self {
+        let rules = new.plan().swap.clone();
+        Self::new(Comes::Module, rules, old, Arc::new(new))
+    }
+
+    /// The slot that nothing fills and nothing will, to have `new`'s plan.
+    pub(super) fn planned(old: Arc<Seat>, new: Seat) -> Self {
+        let rules = new.plan().swap.clone();
+        // Who still finds the old plan may load by it, and what must not run twice must not run beside that either.
+        let overlap = rules.overlap && old.plan().swap.overlap;
+        Self { carries: false, ..Self::new(Comes::Plan, SwapPlan { overlap, ..rules }, old, Arc::new(new)) }
+    }
+
+    /// The slot that `old` fills, to be gone.
+    pub(super) fn ended(old: Arc<Seat>) -> Self {
+        let new = Arc::new(old.empty().standing_as(Standing::Gone));
+        let rules = old.plan().swap.clone();
+        Self { carries: false, ..Self::new(Comes::End, rules, old, new) }
     }
 
     /// The slot that `new` fills, to be filled by what filled it before.
     pub(super) fn back(old: Arc<Seat>, new: Arc<Seat>, carries: bool) -> Self {
         // State of the newer module's form is not converted back: a migrator knows one direction.
         let rules = SwapPlan { migrate: None, overlap: true, ..new.plan().swap.clone() };
-        Self { is_back: true, carries, ..Self::new(old.slot().clone(), rules, new, old) }
+        Self { carries, ..Self::new(Comes::Back, rules, new, old) }
     }
 
-    fn new(slot: Arc<SlotCore>, rules: SwapPlan, old: Arc<Seat>, new: Arc<Seat>) -> Self {
+    fn new(comes: Comes, rules: SwapPlan, old: Arc<Seat>, new: Arc<Seat>) -> Self {
         Self {
-            slot,
+            slot: new.slot().clone(),
             rules,
             old,
             new,
-            is_back: false,
+            comes,
             carries: true,
             state: None,
             carried: false,
@@ -65,11 +98,25 @@ impl Member {
 
     /// Whether calls are to be held back meanwhile.
     pub(super) fn needs_gate(&self) -> bool {
-        !self.rules.overlap || (self.carries && self.rules.state == Carrying::Exclusive)
+        let alone = !self.rules.overlap || (self.carries && self.rules.state == Carrying::Exclusive);
+        alone && self.comes != Comes::End && !self.old.is_gone()
+    }
+
+    /// Whether what was there may come back when the new modules do not stand their trial.
+    pub(super) fn can_come_back(&self) -> bool {
+        !self.old.is_gone() && self.comes != Comes::Plan
+    }
+
+    /// Whether a module is started for it.
+    pub(super) fn starts(&self) -> bool {
+        self.comes == Comes::Module
     }
 
     /// What serves, once it does.
     pub(super) fn served(&self) -> Option<Served> {
+        if !matches!(self.comes, Comes::Module | Comes::Back) {
+            return None;
+        }
         let replaced = self.old.generation().map(|old| &**old);
         Some(Served::of(&self.new, self.new.generation()?, replaced, self.carried))
     }

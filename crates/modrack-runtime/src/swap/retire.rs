@@ -7,6 +7,7 @@ use modrack_core::Error;
 
 use super::Before;
 use super::janitor::Retiring;
+use super::transaction::Next;
 use crate::events::Event;
 use crate::generation::Generation;
 use crate::grace::Look;
@@ -28,6 +29,43 @@ pub(super) fn publish(rack: &RackCore, seats: &[&Arc<Seat>]) -> Option<u64> {
         let version = next.version();
         (Some(next), Some(version))
     })
+}
+
+/// Publishes a table with these seats under `next`, and gives its version; none when the rack was stopped.
+///
+/// What is not loaded is found and checked under it: such slots get seats of their own, unless somebody loads one and it
+/// means what it meant.
+pub(super) fn publish_under(
+    rack: &Arc<RackCore>,
+    seats: &[&Arc<Seat>],
+    next: &Next,
+    drain: Duration,
+) -> Option<u64> {
+    let configuration = &next.configuration;
+    let is_new = |seat: &Arc<Seat>| seats.iter().any(|new| Arc::ptr_eq(new, seat));
+    let stays = |seat: &Arc<Seat>| {
+        let alone = !seat.plan().swap.overlap || rack.loads().is_running(seat);
+        seat.is_gone()
+            || seat.generation().is_some()
+            || seat.gate().is_some()
+            || is_new(seat)
+            || (alone && !next.renews)
+    };
+    let (version, renewed) = rack.cell().publish(|table| {
+        if rack.is_stopped() {
+            return (None, (None, Vec::new()));
+        }
+        let table = table.replacing(seats.iter().copied());
+        let olds: Vec<_> = table.seats().filter(|seat| !stays(seat)).cloned().collect();
+        let news: Vec<_> = olds.iter().map(|old| Arc::new(old.renewed(configuration))).collect();
+        let table = table.replacing(&news).under(configuration.clone());
+        let version = table.version();
+        (Some(table), (Some(version), olds))
+    });
+    if let Some(version) = version {
+        leave_empty(rack, version, renewed, drain);
+    }
+    version
 }
 
 /// Waits until no call can come to what fills `seats`, which no table has from `version` on; false when one still can when
@@ -86,6 +124,16 @@ pub(super) fn retire(
 pub(super) fn leave(rack: &Arc<RackCore>, version: u64, seats: Vec<Arc<Seat>>, drain: Duration) {
     let until = Some(rack.clock().now() + drain);
     rack.janitor().look_after(rack, Retiring { seats, version, until });
+}
+
+/// Leaves it to the rack to stop what calls that began before `version` was published may still load into these seats.
+pub(super) fn leave_empty(rack: &Arc<RackCore>, version: u64, seats: Vec<Arc<Seat>>, drain: Duration) {
+    let reachable = |seat: &Arc<Seat>| rack.cell().are_pinned(std::slice::from_ref(seat), version);
+    let left: Vec<_> =
+        seats.into_iter().filter(|seat| seat.generation().is_some() || reachable(seat)).collect();
+    if !left.is_empty() {
+        leave(rack, version, left, drain);
+    }
 }
 
 /// Ends calls whose time is up, where their backend can; whether any could be told.

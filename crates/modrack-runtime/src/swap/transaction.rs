@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use modrack_core::{Error, Result, SlotName};
 
 use super::janitor::{Parked, ParkedSlot};
-use super::member::Member;
-use super::retire::{drained, publish, retire, stop};
+use super::member::{Comes, Member};
+use super::retire::{drained, leave_empty, publish, publish_under, retire, stop};
 use super::{Asked, Before, Step, Stepped, Swap, SwapFailed, Swapped, carry, guarded, matching, probe};
+use crate::configuration::Configuration;
 use crate::error;
 use crate::events::Event;
 use crate::gate::Gate;
@@ -31,8 +32,17 @@ pub(super) struct Transaction<'a> {
     pub(super) members: Vec<Member>,
     force: bool,
     asked: Asked,
+    /// What the rack is configured to be from the switch on, if that changes.
+    next: Option<Next>,
     /// How the new modules' own calls find what comes with them, until the switch.
     coming: tables::Coming<'a>,
+}
+
+/// A configuration that comes with a swap.
+pub(super) struct Next {
+    pub(super) configuration: Arc<Configuration>,
+    /// Whether what is not loaded may be found or checked in another way than before.
+    pub(super) renews: bool,
 }
 
 /// Does a swap.
@@ -60,12 +70,7 @@ pub(super) fn run_when(
     }
     let members =
         slots.into_iter().zip(&swap.changes).map(|(slot, change)| Member::coming(rack, slot, change));
-    let members = members.collect::<Result<_, _>>()?;
-    let mut transaction = Transaction::new(rack, members, swap.force, swap.asked.clone());
-    match transaction.until_switch() {
-        Ok((switch, version)) => Ok(transaction.finish(switch, version)),
-        Err(failed) => Err(transaction.undo(failed)),
-    }
+    Transaction::new(rack, members.collect::<Result<_, _>>()?, swap.force, swap.asked.clone(), None).run()
 }
 
 /// The slots that a swap speaks of, each once.
@@ -88,9 +93,24 @@ pub(super) fn slot(rack: &Arc<RackCore>, name: &SlotName) -> Stepped<Arc<SlotCor
 
 impl<'a> Transaction<'a> {
     /// A swap of these slots.
-    pub(super) fn new(rack: &'a Arc<RackCore>, members: Vec<Member>, force: bool, asked: Asked) -> Self {
-        let coming = rack.cell().coming(members.iter().map(|m| m.new.clone()).collect());
-        Self { rack, members, force, asked, coming }
+    pub(super) fn new(
+        rack: &'a Arc<RackCore>,
+        members: Vec<Member>,
+        force: bool,
+        asked: Asked,
+        next: Option<Next>,
+    ) -> Self {
+        let configuration = next.as_ref().map(|next| next.configuration.clone());
+        let coming = rack.cell().coming(members.iter().map(|m| m.new.clone()).collect(), configuration);
+        Self { rack, members, force, asked, next, coming }
+    }
+
+    /// Everything.
+    pub(super) fn run(mut self) -> Stepped<Swapped> {
+        match self.until_switch() {
+            Ok((switch, version)) => Ok(self.finish(switch, version)),
+            Err(failed) => Err(self.undo(failed)),
+        }
     }
 
     /// Everything up to the switch, and that: how long it took, and the version of the table that serves.
@@ -103,7 +123,7 @@ impl<'a> Transaction<'a> {
         self.each(Step::Fetch, Self::fetch)?;
         self.each(Step::Match, |this, m| {
             let old = m.old.generation().map(|old| &**old);
-            if m.is_back { Ok(()) } else { matching::before_start(this.rack, &m.new, old, this.force) }
+            if m.starts() { matching::before_start(this.rack, &m.new, old, this.force) } else { Ok(()) }
         })?;
         self.starting()?;
         self.each(Step::Start, |this, m| if m.rules.overlap { this.start(m) } else { Ok(()) })?;
@@ -113,13 +133,12 @@ impl<'a> Transaction<'a> {
         self.make_room()?;
         self.each_mut(Step::Carry, Self::carry)?;
         self.each(Step::Probe, |this, m| match m.new.generation() {
-            Some(new) if !m.is_back => this.as_coming(|| probe::all(new, &m.rules.probes)),
+            Some(new) if m.starts() => this.as_coming(|| probe::all(new, &m.rules.probes)),
             _ => Ok(()),
         })?;
         self.each(Step::Switch, |_, _| Ok(()))?;
         let began = Instant::now();
-        let seats: Vec<_> = self.members.iter().map(|m| &m.new).collect();
-        let version = publish(self.rack, &seats);
+        let version = self.publish();
         let version = version.ok_or_else(|| self.failed(0, Step::Switch, error::stopped()))?;
         for m in &mut self.members {
             if let Some(gate) = m.gate.take() {
@@ -133,24 +152,45 @@ impl<'a> Transaction<'a> {
     fn finish(self, switch: Duration, version: u64) -> Swapped {
         let Self { rack, members, .. } = &self;
         let slots: Vec<_> = members.iter().filter_map(Member::served).collect();
-        rack.observer().tell(&Event::Swapped { slots: slots.clone(), asked: self.asked.clone() });
+        if !slots.is_empty() {
+            rack.observer().tell(&Event::Swapped { slots: slots.clone(), asked: self.asked.clone() });
+        }
+        for m in members.iter().filter(|m| m.comes == Comes::End) {
+            if let Some(old) = m.old.generation() {
+                rack.observer().tell(&Event::Unloaded {
+                    slot: m.slot.name().clone(),
+                    generation: old.id(),
+                    was: old.checked().description.hash.clone(),
+                    asked: self.asked.clone(),
+                });
+            }
+        }
         // What was parked for these slots is older than what is replaced now.
         for m in members {
             rack.janitor().unpark(rack, m.slot.index());
         }
         let was_any = members.iter().any(|m| m.old.generation().is_some());
-        let can_be_kept = was_any && members.iter().all(|m| m.rules.overlap);
-        let length = members.iter().map(|m| m.rules.trial.length).max().unwrap_or_default();
+        let replaced = members.iter().any(|m| m.starts() && m.old.generation().is_some());
+        let can_be_kept = replaced && members.iter().all(|m| m.rules.overlap || m.comes == Comes::Plan);
+        let trials = members.iter().filter(|m| m.starts()).map(|m| m.rules.trial.length);
+        let length = trials.max().unwrap_or_default();
         if can_be_kept && !length.is_zero() {
             let parked =
                 |m: &Member| ParkedSlot { old: m.old.clone(), new: m.new.clone(), carried: m.carried };
             let until = rack.clock().now() + length;
-            let slots_parked = members.iter().map(parked).collect();
+            let (kept, rest): (Vec<_>, Vec<_>) = members.iter().partition(|m| m.can_come_back());
+            let slots_parked = kept.into_iter().map(parked).collect();
+            leave_empty(rack, version, rest.iter().map(|m| m.old.clone()).collect(), self.drain());
             rack.janitor().park(rack, Parked { number: version, slots: slots_parked, until });
             return Swapped { slots, switch, before: Before::Parked, stopped: Vec::new() };
         }
-        rack.observer().tell(&Event::Settled { slots: slots.clone() });
-        let olds: Vec<_> = members.iter().filter(|m| !m.stopped).map(|m| m.old.clone()).collect();
+        if !slots.is_empty() {
+            rack.observer().tell(&Event::Settled { slots: slots.clone() });
+        }
+        let olds = members.iter().filter(|m| !m.stopped).map(|m| m.old.clone());
+        let (olds, empty): (Vec<_>, Vec<_>) = olds.partition(|old| old.generation().is_some());
+        // Nobody need wait for what was not loaded; a call that began before may still load it.
+        leave_empty(rack, version, empty, self.drain());
         let (before, stopped) = retire(rack, version, &olds, self.drain());
         let before = if before == Before::Nothing && was_any { Before::Stopped } else { before };
         Swapped { slots, switch, before, stopped }
@@ -163,7 +203,7 @@ impl<'a> Transaction<'a> {
 
     /// Finds and reads a module, and has its content kept.
     fn fetch(&self, m: &Member) -> Result<()> {
-        if m.is_back {
+        if !m.starts() {
             return Ok(());
         }
         verify::found(self.rack, &m.new)?;
@@ -176,7 +216,7 @@ impl<'a> Transaction<'a> {
 
     /// What is to be started.
     fn coming_to(&self) -> impl Iterator<Item = Coming> {
-        self.members.iter().filter(|m| !m.is_back).map(|m| Coming::of(&m.new, Some(&m.old)))
+        self.members.iter().filter(|m| m.starts()).map(|m| Coming::of(&m.new, Some(&m.old)))
     }
 
     /// Has it noted what is about to be started.
@@ -190,7 +230,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn start(&self, m: &Member) -> Result<()> {
-        if m.is_back {
+        if !m.starts() {
             return Ok(());
         }
         let new = self.as_coming(|| load::generation(self.rack, &m.new, None))?;
@@ -240,7 +280,7 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         self.each_mut(Step::Carry, |this, m| {
-            if !m.rules.overlap {
+            if !m.rules.overlap && m.carries {
                 m.state = carry::out(&m.old, &m.rules, this.force)?;
             }
             Ok(())
@@ -264,7 +304,7 @@ impl<'a> Transaction<'a> {
     /// failure, which is told.
     pub(super) fn undo(&mut self, failed: SwapFailed) -> SwapFailed {
         let mut failed = failed;
-        for m in self.members.iter().filter(|m| !m.is_back) {
+        for m in self.members.iter().filter(|m| m.starts()) {
             if let Some(new) = m.new.generation() {
                 // It never served: nobody asks how it went.
                 drop(self.rack.retire(new));
@@ -294,6 +334,13 @@ impl<'a> Transaction<'a> {
             asked: self.asked.clone(),
         });
         failed
+    }
+
+    /// Publishes what comes, and gives the version of its table; none when the rack was stopped.
+    fn publish(&self) -> Option<u64> {
+        let seats: Vec<_> = self.members.iter().map(|m| &m.new).collect();
+        let Some(next) = &self.next else { return publish(self.rack, &seats) };
+        publish_under(self.rack, &seats, next, self.drain())
     }
 
     /// Runs `run` with calls finding what comes with this swap.

@@ -12,7 +12,6 @@ use crate::events::Event;
 use crate::gate::Gate;
 use crate::rack::RackCore;
 use crate::scope;
-use crate::seat::Seat;
 
 /// Empties a slot, and stops what filled it once its calls have ended.
 pub(super) fn unload(
@@ -28,7 +27,8 @@ pub(super) fn unload(
     let stopped = || failed(Step::Switch, error::stopped());
     // What comes from kept content comes from there again.
     let origin = origin.or_else(|| old.origin().cloned());
-    let empty = Arc::new(Seat::meant(slot.clone(), old.plan().clone(), origin));
+    let configuration = rack.cell().pin().configuration().clone();
+    let empty = Arc::new(old.planned(old.plan().clone(), configuration).meant_from(origin));
     let drain = old.plan().swap.drain;
     let was = old.generation().map(|old| (old.id(), old.checked().description.hash.clone()));
     let (before, errors) = if old.plan().swap.overlap {

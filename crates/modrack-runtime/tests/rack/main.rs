@@ -3,6 +3,7 @@
 
 mod calls;
 mod catalog;
+mod configure;
 mod events;
 mod find;
 mod guards;
@@ -23,8 +24,8 @@ use modrack_core::{Backend, BackendName, Error, Value};
 use modrack_runtime::Rack;
 use modrack_runtime::doubles::ScriptedBackend;
 
-/// A rack of this text, in this folder, with one scripted backend.
-fn rack_in(folder: &Path, yaml: &str) -> (Rack, Arc<ScriptedBackend>) {
+/// What this text says, in this folder.
+fn plan_in(folder: &Path, yaml: &str) -> RackPlan {
     let text = RackText {
         file: "rack.yaml".into(),
         root: folder.to_owned(),
@@ -32,9 +33,18 @@ fn rack_in(folder: &Path, yaml: &str) -> (Rack, Arc<ScriptedBackend>) {
         bytes: format!("rack: 1\n{yaml}").into(),
     };
     let ask = Ask { env: &|_| None, read: &|_| Err("no files in tests".into()) };
-    let plan = RackPlan::parse(&text, &[], &ask).unwrap();
+    RackPlan::parse(&text, &[], &ask).unwrap()
+}
+
+/// What this text says where no folder is needed.
+fn plan(yaml: &str) -> RackPlan {
+    plan_in(Path::new("/nowhere"), yaml)
+}
+
+/// A rack of this text, in this folder, with one scripted backend.
+fn rack_in(folder: &Path, yaml: &str) -> (Rack, Arc<ScriptedBackend>) {
     let backend = ScriptedBackend::new(BackendName::Python);
-    let rack = Rack::open(plan, vec![backend.clone() as Arc<dyn Backend>]).unwrap();
+    let rack = Rack::open(plan_in(folder, yaml), vec![backend.clone() as Arc<dyn Backend>]).unwrap();
     (rack, backend)
 }
 

@@ -568,12 +568,12 @@ fn a_trial_that_failed_goes_back_without_state_where_some_may_be_lost() {
             .imports(|_, _| Ok(()));
         backend.module("a", bad);
         reload(&rack).unwrap();
-        for _ in 0..16 {
-            let _ = f(&rack, "a");
-        }
+        // The rack may have gone back before the last of them: what served before counts those.
+        let counted = (0..16).filter(|_| f(&rack, "a").is_ok()).count();
         if goes_back {
             until(&told, |event| matches!(event, Event::RolledBack { why: Some(_), .. }));
-            assert_eq!(f(&rack, "a").unwrap(), Value::Int(2), "with the state that it had");
+            let next = 2 + i64::try_from(counted).unwrap();
+            assert_eq!(f(&rack, "a").unwrap(), Value::Int(next), "with the state that it had");
         } else {
             until(&told, |event| matches!(event, Event::SwapFailed { step: Step::Carry, .. }));
             assert!(f(&rack, "a").is_err());

@@ -36,8 +36,8 @@ impl Declared {
     }
 
     /// A rack without a text.
-    pub(super) fn without_text(plan: RackPlan) -> Self {
-        Self { text: None, set: Vec::new(), plan: Arc::new(plan), hash: None }
+    pub(super) fn without_text(plan: Arc<RackPlan>) -> Self {
+        Self { text: None, set: Vec::new(), plan, hash: None }
     }
 
     /// The slot as it is declared.

@@ -82,7 +82,7 @@ impl LiveRack {
 pub fn status_of(rack: &Rack, settings: &LiveSettings) -> Result<Status> {
     let declared = match &settings.source {
         Some(source) => Declared::parse(source.read()?, settings.set.clone())?,
-        None => Declared::without_text(rack.plan().clone()),
+        None => Declared::without_text(rack.plan()),
     };
     let reader = settings.folder.as_deref().map(Reader::open).transpose()?.flatten();
     let mut overrides = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.overrides())?;
