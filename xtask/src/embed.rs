@@ -26,6 +26,16 @@ const FEATURES: &[(&str, &str)] = &[
 /// The line that it prints first when it embeds Python: what a rack says that is opened too early.
 const EARLY: &str = "python: The program has not initialised the Python interpreter";
 
+/// What `src/bin/under_load.rs` prints.
+const UNDER_LOAD: &str = "\
+serves 1
+swapped: yes
+broken: refused in step match, serves Ok(2)
+rolled back: yes, serves Ok(1)
+failed calls: 0
+in order: yes
+";
+
 /// The line that it prints with any features.
 const ALWAYS: &str = "closure: HELLO";
 
@@ -84,6 +94,12 @@ pub(crate) fn check(features: &str) -> Result<bool> {
             let output = run().args(["--bin", program]).output()?;
             ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         }
+    }
+    if features == "wasm" {
+        let output = run().args(["--bin", "under_load"]).output()?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "under_load: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(printed == UNDER_LOAD, "under_load printed\n{printed}and not\n{UNDER_LOAD}");
     }
     Ok(true)
 }
