@@ -70,6 +70,15 @@ impl From<Error> for Refused {
     }
 }
 
+/// What is heard of a stream of events.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Whatever happens from now on is heard.
+    Begun,
+    /// An event.
+    Told(Told),
+}
+
 /// One event of a stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
@@ -137,7 +146,7 @@ impl Client {
         self,
         path: &str,
         cancel: &Cancel,
-        mut each: impl FnMut(Told) -> Result<ControlFlow<()>, E>,
+        mut each: impl FnMut(Heard) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
         let runtime = runtime()?;
         runtime.block_on(async {
@@ -151,11 +160,14 @@ impl Client {
                     || Error::new(Code::ServerGone, format!("The server of the rack answered `{status}`"));
                 return Err(wire::error_of(&document).unwrap_or_else(other).into());
             }
+            if each(Heard::Begun)?.is_break() {
+                return Ok(());
+            }
             let mut lines = Lines::default();
             while let Some(frame) = unless(cancel, body.frame()).await? {
                 let Ok(data) = frame.map_err(|why| gone(&why))?.into_data() else { continue };
                 for told in lines.take(&data) {
-                    if each(told)?.is_break() {
+                    if each(Heard::Told(told))?.is_break() {
                         return Ok(());
                     }
                 }

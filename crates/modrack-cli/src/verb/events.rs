@@ -6,9 +6,9 @@ use modrack_core::Code;
 use serde_json::Value as Json;
 
 use crate::args::Events;
-use crate::client::{Told, escaped};
+use crate::client::{Heard, Told, escaped};
 use crate::live_words;
-use crate::output::{Failure, Outcome};
+use crate::output::{Failure, Level, Outcome};
 use crate::session::Session;
 use crate::there;
 
@@ -16,10 +16,16 @@ use crate::there;
 pub(crate) fn run(what: &Events, session: &mut Session) -> Outcome {
     let client = there::server_there(session)?;
     let interrupt = session.watch_there();
+    let pattern = Json::from(what.pattern.as_str());
     let path = format!("/v1/events?pattern={}", escaped(&what.pattern));
-    let heard = client.listen(&path, &interrupt.cancel(), |told| -> Result<_, Failure> {
-        let line = line(&told, session);
-        session.output.print(&line)?;
+    let heard = client.listen(&path, &interrupt.cancel(), |heard| -> Result<_, Failure> {
+        match heard {
+            Heard::Begun => session.output.event(Level::Info, "listening", &[("pattern", pattern.clone())]),
+            Heard::Told(told) => {
+                let line = line(&told, session);
+                session.output.print(&line)?;
+            }
+        }
         Ok(ControlFlow::Continue(()))
     });
     match heard {
