@@ -8,7 +8,7 @@ use modrack_core::{Call, Code, Error, Map, Result, SlotName, Value};
 use modrack_runtime::doubles::{Gate, Running, Script, ScriptedBackend};
 use modrack_runtime::{Asked, Pattern, Rack, Swap};
 
-use crate::rack;
+use crate::{plan, rack};
 
 fn name(slot: &str) -> SlotName {
     SlotName::parse(slot).unwrap()
@@ -247,6 +247,16 @@ fn a_slot_that_was_swapped_hears_as_it_is_now() {
     backend.module("ear", hears("new", &tell, |_| Ok(())));
     rack.swap(&Swap::reload(name("ear"))).unwrap();
     assert_eq!(until_warned(&rack, &told, 1), "new: \"warning\" of null\n");
+}
+
+#[test]
+fn what_a_slot_hears_follows_the_configuration() {
+    let (rack, backend, tell, told) = with_ear("events: { 'module.unloaded': hear }");
+    backend.module("ear", hears("ear", &tell, |_| Ok(())));
+    warn(&rack);
+    let text = "slots: { ear: { use: 'python:ear', events: { warning: hear } } }";
+    rack.configure(plan(text), &Swap::default()).unwrap();
+    assert_eq!(until_warned(&rack, &told, 1), "ear: \"warning\" of null\n");
 }
 
 #[test]
