@@ -8,11 +8,14 @@ A page under docs/errors must show its own code. `UPDATE_EXPECT=1` writes what i
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +77,14 @@ def blocks(text: str) -> list[Block]:
             opened = Block(words[0] if words else "", words[1] if len(words) > 1 else None, [], number + 1)
     assert opened is None, f"a block that opens in line {opened.first} is not closed" if opened else ""
     return found
+
+
+@pytest.fixture(autouse=True)
+def _servers_end(modrack: Modrack) -> Iterator[None]:
+    """No server of a page whose test failed is left."""
+    yield
+    for about in modrack.folder.rglob("serve.json"):
+        os.kill(json.loads(about.read_text(encoding="utf-8"))["pid"], signal.SIGKILL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -340,6 +340,9 @@ pub(crate) struct Serve {
     /// How long calls under way have to end when the server stops
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) grace: Duration,
+    /// Serve what the rack's text says, and forget what was swapped in before
+    #[arg(long)]
+    pub(crate) from_config: bool,
 }
 
 /// `completions`.

@@ -23,7 +23,6 @@ pub(crate) fn swapped(swapped: &Swapped) -> Json {
 }
 
 /// What became of what filled a slot that nothing fills now.
-#[expect(dead_code, reason = "a server tells it")]
 pub(crate) fn unloaded(slot: &str, was: Before) -> Json {
     json!({ "slot": slot, "before": before(was) })
 }

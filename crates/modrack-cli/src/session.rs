@@ -186,11 +186,25 @@ impl Session {
         }
     }
 
-    /// Opens a rack with the backends that this process has.
+    /// Opens a rack with the backends that this process has, and puts in force what was swapped into it before.
     ///
     /// # Errors
     /// What the Python backend or the rack cannot be made of.
     pub(crate) fn open(&self, plan: RackPlan) -> Result<Rack> {
+        let rack = self.open_as_written(plan)?;
+        if let Some(live) = self.host.live {
+            let in_force = (live.in_force)(&rack, &self.live_settings(&rack.plan()))?;
+            self.remembers.set(in_force.any);
+            in_force.warnings.iter().for_each(|warning| self.output.warn(warning));
+        }
+        Ok(rack)
+    }
+
+    /// Opens a rack likewise, as its text has it.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub(crate) fn open_as_written(&self, plan: RackPlan) -> Result<Rack> {
         let begun = Instant::now();
         let native = NativeBackend::new(NativeSettings {
             root: plan.root.clone(),
@@ -214,11 +228,6 @@ impl Session {
         }));
         let file = plan.file.clone();
         let rack = Rack::open(plan, backends)?;
-        if let Some(live) = self.host.live {
-            let in_force = (live.in_force)(&rack, &self.live_settings(&rack.plan()))?;
-            self.remembers.set(in_force.any);
-            in_force.warnings.iter().for_each(|warning| self.output.warn(warning));
-        }
         if let Some(file) = file {
             let fields = [
                 ("rack", Json::from(near(&file).display().to_string())),

@@ -1,7 +1,6 @@
 //! What every request is answered from, and the routes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -9,29 +8,36 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use modrack::live::LiveRack;
 use modrack_core::{Code, Error, SlotName, nearest};
 use modrack_runtime::{Rack, Slot};
+use tokio::sync::watch;
 
 use crate::serve::access::{Access, Via};
 use crate::serve::answer::{Answer, Refusal};
+use crate::serve::metrics::Swaps;
 use crate::serve::pool::Pool;
-use crate::serve::readiness::Readiness;
-use crate::serve::{calls, health, slots};
+use crate::serve::{calls, changes, events, health, metrics, remembered, slots};
 
 /// What is served, and what the server knows of itself.
 pub(crate) struct App {
-    pub(crate) rack: Rack,
+    pub(crate) live: LiveRack,
     pub(crate) pool: Pool,
     pub(crate) access: Access,
-    pub(crate) readiness: Readiness,
-    stopping: AtomicBool,
+    pub(crate) swaps: Arc<Swaps>,
+    stopping: watch::Sender<bool>,
 }
 
 impl App {
     /// Nothing of the rack has started yet.
-    pub(crate) fn new(rack: Rack, access: Access) -> Arc<Self> {
-        let (pool, readiness) = (Pool::new(&rack), Readiness::of(&rack));
-        Arc::new(Self { rack, pool, access, readiness, stopping: AtomicBool::new(false) })
+    pub(crate) fn new(live: LiveRack, access: Access) -> Arc<Self> {
+        let (pool, swaps) = (Pool::new(live.rack()), Swaps::of(live.rack()));
+        Arc::new(Self { live, pool, access, swaps, stopping: watch::channel(false).0 })
+    }
+
+    /// The rack.
+    pub(crate) fn rack(&self) -> &Rack {
+        self.live.rack()
     }
 
     /// The slot that the rack declares by this name. No other text is understood over HTTP: a `use` would run what it names.
@@ -39,9 +45,9 @@ impl App {
     /// # Errors
     /// [`Code::UnknownSlot`].
     pub(crate) fn slot(&self, name: &str) -> modrack_core::Result<Slot> {
-        let plan = self.rack.plan();
+        let plan = self.rack().plan();
         match SlotName::parse(name) {
-            Ok(known) if plan.slots.contains_key(&known) => self.rack.slot(name),
+            Ok(known) if plan.slots.contains_key(&known) => self.rack().slot(name),
             _ => {
                 let error = Error::new(Code::UnknownSlot, format!("The rack has no slot `{name}`"));
                 Err(match nearest(name, plan.slots.keys().map(SlotName::as_str)) {
@@ -54,25 +60,55 @@ impl App {
 
     /// Answers nothing new from now on.
     pub(crate) fn begin_to_stop(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.send_replace(true);
     }
 
     /// Whether the server stops.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        *self.stopping.borrow()
+    }
+
+    /// Tells when the server stops.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Whether every slot that is not lazy serves, and the server goes on.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_stopping() && self.live.readiness().is_ready()
     }
 }
 
 /// The routes, for requests that come this way.
 pub(crate) fn routes(app: &Arc<App>, via: Via) -> Router {
-    let about = Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready));
+    let about = Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::all));
     let asking = Router::new()
         .route("/v1/slots", get(slots::all))
+        .route("/v1/slots/{slot}", get(slots::one))
+        .route("/v1/catalog", get(slots::catalog))
+        .route("/v1/status", get(remembered::status))
+        .route("/v1/stats", get(remembered::stats))
+        .route("/v1/history", get(remembered::history))
+        .route("/v1/configurations", get(remembered::configurations))
+        .route("/v1/configurations/{hash}", get(remembered::configuration))
+        .route("/v1/events", get(events::listen))
         .route("/v1/slots/{slot}/call/{function}", post(calls::call))
         .route("/v1/slots/{slot}/attribute/{name}", get(calls::attribute))
         .route_layer(from_fn_with_state(app.clone(), not_when_stopping));
+    let changing = Router::new()
+        .route("/v1/slots/{slot}/swap", post(changes::swap))
+        .route("/v1/swap", post(changes::swap_all))
+        .route("/v1/reload", post(changes::reload))
+        .route("/v1/slots/{slot}/rollback", post(changes::rollback))
+        .route("/v1/slots/{slot}/unload", post(changes::unload))
+        .route_layer(from_fn_with_state(app.clone(), not_when_stopping))
+        .route_layer(from_fn_with_state(app.clone(), permit));
     about
         .merge(asking)
+        .merge(changing)
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(app.clone(), admit))
@@ -85,6 +121,13 @@ pub(crate) fn routes(app: &Arc<App>, via: Via) -> Router {
 async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Answer {
     let via = request.extensions().get().copied().unwrap_or(Via::Tcp);
     app.access.admit(via, request.method(), request.uri(), request.headers())?;
+    Ok(next.run(request).await)
+}
+
+/// Holds that whoever asks may change the rack.
+async fn permit(State(app): State<Arc<App>>, request: Request, next: Next) -> Answer {
+    let via = request.extensions().get().copied().unwrap_or(Via::Tcp);
+    app.access.permit(via, request.headers())?;
     Ok(next.run(request).await)
 }
 

@@ -49,6 +49,14 @@ impl Asked {
             return Ok(Self(Map::new()));
         }
         let parsed = json::read(text).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error))?;
+        Self::of(parsed, known)
+    }
+
+    /// A part of a request, likewise.
+    ///
+    /// # Errors
+    /// What is no mapping with keys among `known`.
+    pub(crate) fn of(parsed: Json, known: &[&str]) -> Result<Self, Refusal> {
         let Json::Object(keys) = parsed else {
             return Err(Refusal::bad("The body must be a JSON mapping"));
         };
@@ -66,7 +74,6 @@ impl Asked {
     }
 
     /// Takes a text.
-    #[cfg_attr(not(test), expect(dead_code, reason = "changes come with the state"))]
     ///
     /// # Errors
     /// Something else.
@@ -78,7 +85,6 @@ impl Asked {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "changes come with the state"))]
     /// Takes a flag; one that is left out is down.
     ///
     /// # Errors
@@ -103,7 +109,6 @@ impl Asked {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "changes come with the state"))]
     /// Takes a list of texts; one that is left out is empty.
     ///
     /// # Errors

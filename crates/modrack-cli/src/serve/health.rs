@@ -21,17 +21,19 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.is_stopping() {
         return json_with(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "stopping", "slots": [] }));
     }
-    let missing = app.readiness.missing();
-    if missing.is_empty() {
+    let readiness = app.live.readiness();
+    if readiness.is_ready() {
         return json_of(&json!({ "status": "ready", "slots": [] }));
     }
-    let each = missing.iter().map(|(slot, why)| {
-        json!({
-            "slot": slot.as_str(),
-            "state": if why.is_some() { "failed" } else { "starting" },
-            "error": why.as_ref().map(wire::record),
-        })
-    });
+    let waiting = readiness
+        .waiting
+        .iter()
+        .map(|slot| json!({ "slot": slot.as_str(), "state": "starting", "error": null }));
+    let failed = readiness
+        .failed
+        .iter()
+        .map(|(slot, why)| json!({ "slot": slot.as_str(), "state": "failed", "error": wire::record(why) }));
+    let each = failed.chain(waiting);
     let document = json!({ "status": "not-ready", "slots": each.collect::<Vec<_>>() });
     json_with(StatusCode::SERVICE_UNAVAILABLE, &document)
 }

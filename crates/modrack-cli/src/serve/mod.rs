@@ -9,12 +9,16 @@ mod answer;
 mod app;
 mod body;
 mod calls;
+mod changes;
 mod connections;
+mod events;
 mod health;
 mod listen;
+mod metrics;
 mod pool;
 mod presence;
-mod readiness;
+mod reload;
+mod remembered;
 mod signals;
 mod slots;
 mod socket;
@@ -27,12 +31,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use modrack::live::{LiveRack, LiveSettings};
 use modrack_core::{Call, Chain, Code, Error, Result};
-use modrack_runtime::Rack;
+use modrack_runtime::Asked;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args;
-use crate::output::Outcome;
+use crate::output::{Failure, Outcome};
 use crate::serve::access::{Access, Via};
 use crate::serve::app::App;
 use crate::serve::connections::Connections;
@@ -42,6 +47,8 @@ use crate::session::{self, Session};
 
 /// How long what was told to end has to do so, beyond the time that calls have by themselves.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last answers may take to be sent.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How deep calls may be nested on the threads that make them, as on the first thread of a process.
 const STACK: usize = 8 << 20;
 
@@ -49,23 +56,7 @@ const STACK: usize = 8 << 20;
 pub(crate) fn run(what: &args::Serve, session: &mut Session) -> Outcome {
     let plan = session.plan_there()?;
     let folder = session::state(&plan);
-    let rack = session.open(plan)?;
-    session.needs_python_for_any(&rack)?;
     let address = SocketAddr::new(what.listen.ip(), what.port.unwrap_or(what.listen.port()));
-    rack.measure(true);
-    let signals = Signals::watch()?;
-    let done = serve(&rack, folder.as_deref(), address, what, &signals, session);
-    session.close(&rack, done)
-}
-
-fn serve(
-    rack: &Rack,
-    folder: Option<&Path>,
-    address: SocketAddr,
-    what: &args::Serve,
-    signals: &Signals,
-    session: &mut Session,
-) -> Outcome {
     if folder.is_none() && !address.ip().is_loopback() {
         let message = format!(
             "`{address}` can be reached from elsewhere, and the rack has no state folder for a token"
@@ -74,6 +65,29 @@ fn serve(
             .hint("Listen on `127.0.0.1`, or name a folder with `state:` or `MODRACK_STATE`")
             .into());
     }
+    let settings = session.live_settings(&plan);
+    let settings = LiveSettings { from_config: what.from_config, ..settings };
+    let rack = if what.from_config { session.open_as_written(plan)? } else { session.open(plan)? };
+    session.needs_python_for_any(&rack)?;
+    rack.measure(true);
+    let signals = Signals::watch()?;
+    // From here on nobody else has the state.
+    let (live, warnings) = LiveRack::attach(rack, settings)?;
+    warnings.iter().for_each(|warning| session.output.warn(warning));
+    let done = serve(&live, folder.as_deref(), address, what, &signals, session);
+    let done = session.close(live.rack(), done);
+    live.stop();
+    done
+}
+
+fn serve(
+    live: &LiveRack,
+    folder: Option<&Path>,
+    address: SocketAddr,
+    what: &args::Serve,
+    signals: &Signals,
+    session: &mut Session,
+) -> Outcome {
     let runtime = runtime()?;
     let tcp = listen::tcp(&runtime, address)?;
     let address = tcp.address;
@@ -83,20 +97,24 @@ fn serve(
         signals.before_leaving(move || files.clear());
     }
     let token = presence.as_ref().map(|presence| presence.token.clone());
-    let app = App::new(rack.clone(), Access::new(address, &what.host, token));
+    let app = App::new(live.clone(), Access::new(address, &what.host, token));
     let socket = match &presence {
         Some(presence) => Some((listen::socket(&runtime, &presence.folder)?, app::routes(&app, Via::Socket))),
         None => None,
     };
     let connections = Connections::begin(&runtime, (tcp.listener, app::routes(&app, Via::Tcp)), socket);
     if let Some(presence) = &presence {
-        presence.tell(address, rack.plan().file.as_deref())?;
+        presence.tell(address, live.rack().plan().file.as_deref())?;
     }
-    words::listening(session, rack, address, presence.as_ref())?;
+    words::listening(session, live.rack(), address, presence.as_ref())?;
     start(&app, signals, session)?;
-    while signals.next() != Wish::Stop {}
-    stop(&app, runtime, connections, what.grace, session)?;
-    drop(presence);
+    let told = words::tell_events(session, live.rack());
+    while signals.next() == Wish::Reload {
+        reload_aside(live, session);
+    }
+    let stopped = stop(&app, runtime, connections, what.grace, session);
+    drop((told, presence));
+    stopped?;
     words::stopped(session)?;
     Ok(0)
 }
@@ -112,28 +130,37 @@ fn runtime() -> Result<Runtime> {
         .map_err(|why| Error::new(Code::Internal, format!("The server's threads cannot be made: {why}")))
 }
 
-/// Starts every slot that is not lazy, one after the other, on the thread that signals are for in an interpreter. A slot that fails
-/// does not keep the others from starting.
-fn start(
-    app: &App,
-    signals: &Signals,
-    session: &mut Session,
-) -> std::result::Result<(), crate::output::Failure> {
+/// Starts every slot that is not lazy, on the thread that signals are for in an interpreter. What fails does not keep the others from
+/// starting.
+fn start(app: &App, signals: &Signals, session: &mut Session) -> std::result::Result<(), Failure> {
     let cancel = signals.cancel();
     let given_up = Call { cancel: Some(&cancel), ..Call::default() };
-    for (slot, _) in app.readiness.missing() {
-        if signals.is_stopping() {
-            return Ok(());
-        }
-        let started = Chain::bounded(&given_up, || app.slot(slot.as_str()).and_then(|slot| slot.pin()));
-        if let Err(error) = &started
-            && !signals.is_stopping()
-        {
-            session.output.report(error);
-        }
-        app.readiness.note(&slot, started.err());
+    let started = Chain::bounded(&given_up, || app.live.start());
+    if signals.is_stopping() {
+        return Ok(());
     }
-    words::started(session, app)
+    for slot in &started {
+        if let Some(why) = &slot.why {
+            match slot.served {
+                Some(_) => session.output.warn(why),
+                None => session.output.report_more(why),
+            }
+        }
+    }
+    app.live.take_warnings().iter().for_each(|warning| session.output.warn(warning));
+    words::started(session, app, &started)
+}
+
+/// Reads again what changed, on a thread of its own: a signal to stop does not wait for it. What comes of it is told as an event.
+fn reload_aside(live: &LiveRack, session: &Session) {
+    let (live, say) = (live.clone(), words::of_reload(session));
+    let asked = Asked { who: "signal".to_owned(), why: String::new() };
+    let begun = thread::Builder::new().name("modrack-reload".to_owned()).spawn(move || {
+        say(reload::reload(&live, asked));
+    });
+    if begun.is_err() {
+        session.output.say("warning: no thread could be had to read the rack again\n");
+    }
 }
 
 /// Ends the server: no connection comes any more, the calls under way end by themselves or are given up, and the modules stop.
@@ -143,7 +170,7 @@ fn stop(
     mut connections: Connections,
     grace: Duration,
     session: &mut Session,
-) -> std::result::Result<(), crate::output::Failure> {
+) -> std::result::Result<(), Failure> {
     app.begin_to_stop();
     connections.close();
     words::stopping(session, app.pool.under_way(), grace)?;
@@ -156,16 +183,21 @@ fn stop(
     });
     if !drained {
         app.pool.give_up();
-        let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, app.pool.idle()).await.is_ok() });
+        let ended = runtime.block_on(async {
+            let ended = tokio::time::timeout(PATIENCE, app.pool.idle()).await.is_ok();
+            // Whoever still listens hears what became of its call.
+            let _ = tokio::time::timeout(LAST_WORDS, connections.ended()).await;
+            ended
+        });
         words::given_up(session, if ended { 0 } else { app.pool.under_way() });
     }
     runtime.shutdown_background();
     let (stopped, has_stopped) = mpsc::channel();
-    let rack = app.rack.clone();
+    let live = app.live.clone();
     // In an interpreter the first thread would hear the signal in the middle of a module's own end.
     let stopping = thread::Builder::new().name("modrack-stop".to_owned()).spawn(move || {
         // Nobody waits any more when it took too long.
-        let _ = stopped.send(rack.stop());
+        let _ = stopped.send(live.stop());
     });
     if stopping.is_ok()
         && let Ok(failed) = has_stopped.recv_timeout(PATIENCE)

@@ -20,11 +20,13 @@ const QUEUE: usize = 1024;
 const CHANGES: usize = 8;
 /// How many may wait to be made.
 const CHANGES_QUEUE: usize = 64;
-/// How many threads may look into things that take little time.
-const SMALL: usize = 8;
+/// How much is looked up at once.
+const LOOKS: usize = 8;
+/// How much may wait to be looked up.
+const LOOKS_QUEUE: usize = 256;
 
 /// How many threads the runtime may have for all of it.
-pub(crate) const THREADS: usize = CALLS + CHANGES + SMALL;
+pub(crate) const THREADS: usize = CALLS + CHANGES + LOOKS;
 
 /// What sort of work it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +34,16 @@ pub(crate) enum Work {
     /// Modules are called.
     Call,
     /// The rack is changed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "changes come with the state"))]
     Change,
+    /// Something is looked up, and no module runs.
+    Look,
 }
 
 /// The places.
 pub(crate) struct Pool {
     calls: Lane,
     changes: Lane,
+    looks: Lane,
     under_way: Arc<UnderWay>,
     backends: Arc<[Arc<dyn Backend>]>,
 }
@@ -79,6 +83,7 @@ impl Pool {
         Self {
             calls: Lane::new(CALLS, QUEUE),
             changes: Lane::new(CHANGES, CHANGES_QUEUE),
+            looks: Lane::new(LOOKS, LOOKS_QUEUE),
             under_way: Arc::default(),
             backends: told.into_iter().collect(),
         }
@@ -100,6 +105,7 @@ impl Pool {
         let lane = match what {
             Work::Call => &self.calls,
             Work::Change => &self.changes,
+            Work::Look => &self.looks,
         };
         let queued = lane.all.clone().try_acquire_owned().map_err(|_| busy(lane.most))?;
         let place = lane.places.clone().acquire_owned().await.map_err(|_| ended())?;
@@ -123,7 +129,7 @@ impl Pool {
 
     /// Waits until nothing is under way.
     pub(crate) async fn idle(&self) {
-        for lane in [&self.calls, &self.changes] {
+        for lane in [&self.calls, &self.changes, &self.looks] {
             // All places at once: nobody has one. The number is small.
             let _ = lane.all.acquire_many(u32::try_from(lane.most).unwrap_or(u32::MAX)).await;
         }
@@ -205,7 +211,13 @@ mod tests {
 
     fn pool(places: usize, queue: usize) -> Arc<Pool> {
         let lane = || Lane::new(places, queue);
-        Arc::new(Pool { calls: lane(), changes: lane(), under_way: Arc::default(), backends: Arc::new([]) })
+        Arc::new(Pool {
+            calls: lane(),
+            changes: lane(),
+            looks: lane(),
+            under_way: Arc::default(),
+            backends: Arc::new([]),
+        })
     }
 
     fn runtime() -> tokio::runtime::Runtime {

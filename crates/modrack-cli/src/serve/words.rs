@@ -3,18 +3,26 @@
 //! With `--json` each of these is a line of JSON on standard output; else they are words, or events, on standard error. The
 //! token is never printed, only where it is.
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use modrack_runtime::Rack;
+use modrack::live::Started;
+use modrack_runtime::{Pattern, Rack, Subscription, SwapFailed, Swapped};
 use serde_json::{Value as Json, json};
 
+use crate::live_words;
 use crate::output::{Failure, Level};
 use crate::report::near;
 use crate::serve::app::App;
+use crate::serve::events;
 use crate::serve::presence::{Presence, TOKEN};
 use crate::session::Session;
 use crate::style::{counted, span};
+
+/// What is told of what happens, where nobody asked for more.
+const CHANGES: &str = "swap.swapped,swap.failed,swap.rolled-back,swap.lingering,module.unloaded,module.lost,module.stop-failed,\
+     configuration.*,warning";
 
 type Said = Result<(), Failure>;
 
@@ -57,29 +65,71 @@ pub(crate) fn listening(
 }
 
 /// Every slot that is not lazy has started, or has failed to.
-pub(crate) fn started(session: &mut Session, app: &App) -> Said {
-    let missing = app.readiness.missing();
-    let plan = app.rack.plan();
-    let names = |lazy: bool| plan.slots.values().filter(move |slot| slot.lazy == lazy);
-    let failed = |name: &str| missing.iter().any(|(slot, _)| slot.as_str() == name);
-    let started: Vec<&str> =
-        names(false).map(|slot| slot.name.as_str()).filter(|name| !failed(name)).collect();
-    let lazy: Vec<&str> = names(true).map(|slot| slot.name.as_str()).collect();
-    let failed: Vec<&str> = missing.iter().map(|(slot, _)| slot.as_str()).collect();
-    let fields = [("started", json!(started)), ("lazy", json!(lazy)), ("failed", json!(failed))];
+pub(crate) fn started(session: &mut Session, app: &App, started: &[Started]) -> Said {
+    let names = |of: &dyn Fn(&Started) -> bool| -> Vec<&str> {
+        started.iter().filter(|started| of(started)).map(|started| started.slot.as_str()).collect()
+    };
+    let serving = names(&|started| started.served.is_some());
+    let before = names(&|started| started.served.is_some() && started.why.is_some());
+    let failed = names(&|started| started.served.is_none());
+    let plan = app.rack().plan();
+    let lazy: Vec<&str> =
+        plan.slots.values().filter(|slot| slot.lazy).map(|slot| slot.name.as_str()).collect();
+    let fields = [
+        ("started", json!(serving)),
+        ("as_before", json!(before)),
+        ("lazy", json!(lazy)),
+        ("failed", json!(failed)),
+    ];
     let paint = session.output.paint;
-    let mut text = format!("  {} {}\n", paint.faint("slots  "), {
-        let mut parts = vec![format!("{} started", started.len())];
-        if !lazy.is_empty() {
-            parts.push(format!("{} lazy", lazy.len()));
-        }
-        if !failed.is_empty() {
-            parts.push(paint.error(&format!("{} failed: {}", failed.len(), failed.join(", "))));
-        }
-        parts.join(", ")
-    });
-    text.push_str(if failed.is_empty() { "Ready\n" } else { "Not ready: `/readyz` says why\n" });
+    let mut parts = vec![format!("{} started", serving.len())];
+    if !before.is_empty() {
+        let text = format!("{} of them as they were known to be good: {}", before.len(), before.join(", "));
+        parts.push(paint.warning(&text));
+    }
+    if !lazy.is_empty() {
+        parts.push(format!("{} lazy", lazy.len()));
+    }
+    if !failed.is_empty() {
+        parts.push(paint.error(&format!("{} failed: {}", failed.len(), failed.join(", "))));
+    }
+    let end =
+        if failed.is_empty() { paint.good("Ready") } else { "Not ready: `/readyz` says why".to_owned() };
+    let text = format!("  {} {}\n{end}\n", paint.faint("slots  "), parts.join(", "));
     say(session, if failed.is_empty() { "ready" } else { "not-ready" }, &fields, &text)
+}
+
+/// Tells what changes from now on, until what this gives is dropped.
+pub(crate) fn tell_events(session: &Session, rack: &Rack) -> Option<Subscription> {
+    let output = &session.output;
+    if output.level == Level::Quiet {
+        return None;
+    }
+    let pattern = if output.level >= Level::Info { "*" } else { CHANGES };
+    let pattern = Pattern::parse(pattern).ok()?;
+    let (is_json, paint) = (output.log_json, output.paint);
+    Some(rack.subscribe(&pattern, move |told| {
+        let document = events::document(told);
+        let line = match is_json {
+            true => format!("{document}\n"),
+            false => live_words::event(told.name, &document, paint),
+        };
+        // Who closed standard error does not read it.
+        let _ = io::stderr().lock().write_all(line.as_bytes());
+    }))
+}
+
+/// Says that there was nothing to read again; what was done, or failed, is told as an event.
+pub(crate) fn of_reload(
+    session: &Session,
+) -> impl FnOnce(Result<Option<Swapped>, SwapFailed>) + Send + use<> {
+    let is_quiet = session.output.level == Level::Quiet;
+    move |done| {
+        if !is_quiet && matches!(done, Ok(None)) {
+            // Who closed standard error does not read it.
+            let _ = io::stderr().lock().write_all(b"No file of a module has changed\n");
+        }
+    }
 }
 
 /// It stops.

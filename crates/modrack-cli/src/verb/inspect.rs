@@ -1,5 +1,7 @@
 //! `modrack inspect`: all that can be known of a slot or a file without running it.
 
+use std::sync::Arc;
+
 use modrack_core::contract::Contract;
 use modrack_core::{
     AttributeInfo, BackendName, Description, Entry, Error, FunctionInfo, Manifest, Param, ParamKind,
@@ -19,17 +21,8 @@ use crate::style::Paint;
 pub(crate) fn run(what: &Inspect, session: &mut Session) -> Outcome {
     let rack = session.rack_or_none()?;
     let slot = rack.slot(&session.meant(rack.root(), &what.slot))?;
-    let about = slot.describe()?;
-    let contract = slot.contract()?;
-    let misfits: Vec<Error> = contract.as_ref().map_or_else(Vec::new, |contract| contract.fit(&about));
-    let seen = Seen {
-        origin: slot.origin()?.to_string(),
-        main: slot.main_function().ok(),
-        contract: contract.as_deref(),
-        misfits: &misfits,
-        about: &about,
-        slot: &slot,
-    };
+    let about = Known::of(&slot)?;
+    let seen = about.seen(&slot)?;
     if session.output.json {
         let document = seen.document();
         session.output.print_json(&document)?;
@@ -38,6 +31,41 @@ pub(crate) fn run(what: &Inspect, session: &mut Session) -> Outcome {
         session.output.print(&text)?;
     }
     Ok(0)
+}
+
+/// All that can be known of a slot without running it, as JSON.
+///
+/// # Errors
+/// A failure of phase find or check.
+pub(crate) fn document(slot: &Slot) -> modrack_core::Result<Json> {
+    Ok(Known::of(slot)?.seen(slot)?.document())
+}
+
+/// What was read of a slot's module.
+struct Known {
+    about: Arc<Description>,
+    contract: Option<Arc<Contract>>,
+    misfits: Vec<Error>,
+}
+
+impl Known {
+    fn of(slot: &Slot) -> modrack_core::Result<Self> {
+        let about = slot.describe()?;
+        let contract = slot.contract()?;
+        let misfits = contract.as_ref().map_or_else(Vec::new, |contract| contract.fit(&about));
+        Ok(Self { about, contract, misfits })
+    }
+
+    fn seen<'a>(&'a self, slot: &'a Slot) -> modrack_core::Result<Seen<'a>> {
+        Ok(Seen {
+            origin: slot.origin()?.to_string(),
+            main: slot.main_function().ok(),
+            contract: self.contract.as_deref(),
+            misfits: &self.misfits,
+            about: &self.about,
+            slot,
+        })
+    }
 }
 
 /// What is shown.

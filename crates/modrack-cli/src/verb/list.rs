@@ -155,7 +155,7 @@ pub(crate) fn backend_by_text(fills: &Use) -> Option<BackendName> {
 }
 
 /// The modules of the catalog, as JSON; the table picks from it.
-fn catalog(rack: &Rack) -> modrack_core::Result<Vec<Json>> {
+pub(crate) fn catalog(rack: &Rack) -> modrack_core::Result<Vec<Json>> {
     let each = |entry: &CatalogEntry| {
         let about = entry.description.as_ref();
         let doc = about.and_then(|about| about.manifest.description.clone().or_else(|| about.doc.clone()));

@@ -1,0 +1,200 @@
+//! Changes of the rack: swaps, going back, unloading. Who may ask for them is known by now.
+//!
+//! Over the socket a `use` is any text, for who has it may do all that the server's user may. Over TCP it names a module of the catalog, and
+//! what is set is a parameter's value as it stands: a token lets nobody run or read a file of the machine.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, Request, State};
+use modrack::live::{LiveRack, SwapRequest, SwapSlot};
+use modrack_core::plan::SlotPlan;
+use modrack_core::{Code, Error, SlotName, Use};
+use modrack_runtime::{Asked as Who, SwapFailed};
+use serde_json::{Value as Json, json};
+
+use crate::live_json;
+use crate::serve::access::Via;
+use crate::serve::answer::{Answer, Refusal, json_of};
+use crate::serve::app::App;
+use crate::serve::body::Asked;
+use crate::serve::pool::Work;
+use crate::serve::reload;
+
+/// `POST /v1/slots/{slot}/swap`.
+pub(crate) async fn swap(
+    State(app): State<Arc<App>>,
+    Extension(via): Extension<Via>,
+    Path(slot): Path<String>,
+    request: Request,
+) -> Answer {
+    let known = ["use", "set", "force", "save", "who", "why"];
+    let mut asked = Asked::read(request.into_body(), &known).await?;
+    let slot = swap_slot(&app, via, slot, &mut asked)?;
+    make(app, via, vec![slot], asked).await
+}
+
+/// `POST /v1/swap`: several slots, all of them or none.
+pub(crate) async fn swap_all(
+    State(app): State<Arc<App>>,
+    Extension(via): Extension<Via>,
+    request: Request,
+) -> Answer {
+    let known = ["slots", "force", "save", "who", "why"];
+    let mut asked = Asked::read(request.into_body(), &known).await?;
+    let each = asked.list("slots")?.into_iter().map(|slot| {
+        let mut slot = Asked::of(slot, &["slot", "use", "set"])?;
+        let name = slot.text("slot")?.ok_or_else(|| Refusal::bad("Each of `slots` must name its `slot`"))?;
+        swap_slot(&app, via, name, &mut slot)
+    });
+    let slots = each.collect::<Result<Vec<_>, _>>()?;
+    if slots.is_empty() {
+        return Err(Refusal::bad("`slots` must name at least one slot"));
+    }
+    make(app, via, slots, asked).await
+}
+
+/// `POST /v1/slots/{slot}/rollback`.
+pub(crate) async fn rollback(
+    State(app): State<Arc<App>>,
+    Extension(via): Extension<Via>,
+    Path(slot): Path<String>,
+    request: Request,
+) -> Answer {
+    let mut asked = Asked::read(request.into_body(), &["to", "who", "why"]).await?;
+    let (to, who) = (asked.text("to")?, who(via, &mut asked)?);
+    let slot = app.slot(&slot)?.name().clone();
+    change(&app, move |live| {
+        live.rollback(&slot, to.as_deref(), who).map(|swapped| live_json::swapped(&swapped))
+    })
+    .await
+}
+
+/// `POST /v1/slots/{slot}/unload`.
+pub(crate) async fn unload(
+    State(app): State<Arc<App>>,
+    Extension(via): Extension<Via>,
+    Path(slot): Path<String>,
+    request: Request,
+) -> Answer {
+    let mut asked = Asked::read(request.into_body(), &["who", "why"]).await?;
+    let who = who(via, &mut asked)?;
+    let slot = app.slot(&slot)?.name().clone();
+    change(&app, move |live| live.unload(&slot, who).map(|before| live_json::unloaded(slot.as_str(), before)))
+        .await
+}
+
+/// `POST /v1/reload`: all slots whose modules' files changed.
+pub(crate) async fn reload(
+    State(app): State<Arc<App>>,
+    Extension(via): Extension<Via>,
+    request: Request,
+) -> Answer {
+    let mut asked = Asked::read(request.into_body(), &["who", "why"]).await?;
+    let who = who(via, &mut asked)?;
+    change(&app, move |live| {
+        let swapped = reload::reload(live, who)?;
+        Ok(swapped.map_or_else(|| json!({ "slots": [] }), |swapped| live_json::swapped(&swapped)))
+    })
+    .await
+}
+
+async fn make(app: Arc<App>, via: Via, slots: Vec<SwapSlot>, mut asked: Asked) -> Answer {
+    let (force, save) = (asked.flag("force")?, asked.flag("save")?);
+    let request = SwapRequest { slots, force, save, asked: who(via, &mut asked)? };
+    change(&app, move |live| live.swap(&request).map(|swapped| live_json::swapped(&swapped))).await
+}
+
+/// Makes a change to its end, whoever went away meanwhile: half a change there is none, and the history tells of it.
+async fn change(
+    app: &Arc<App>,
+    change: impl FnOnce(&LiveRack) -> Result<Json, SwapFailed> + Send + 'static,
+) -> Answer {
+    let live = app.live.clone();
+    app.pool.run(Work::Change, move |_| change(&live).map_err(Refusal::from)).await.map(|done| json_of(&done))
+}
+
+/// What one slot is to be.
+fn swap_slot(app: &App, via: Via, slot: String, asked: &mut Asked) -> Result<SwapSlot, Refusal> {
+    let slot = app.slot(&slot)?.name().clone();
+    let (to, set) = (asked.text("use")?, asked.texts("set")?);
+    if via == Via::Tcp {
+        if let Some(to) = &to {
+            is_of_the_catalog(to)?;
+        }
+        set.iter().try_for_each(|set| sets_a_param(&slot, set))?;
+    }
+    Ok(SwapSlot { slot, to, set })
+}
+
+/// Who asks, and why, as far as they say.
+fn who(via: Via, asked: &mut Asked) -> Result<Who, Refusal> {
+    let (who, why) = (asked.text("who")?, asked.text("why")?);
+    let unsaid = || match via {
+        Via::Tcp => "http".to_owned(),
+        Via::Socket => String::new(),
+    };
+    Ok(Who { who: who.unwrap_or_else(unsaid), why: why.unwrap_or_default() })
+}
+
+fn is_of_the_catalog(to: &str) -> Result<(), Refusal> {
+    match Use::parse(to)? {
+        Use::Catalog { .. } => Ok(()),
+        _ => Err(only_here(&format!(
+            "`{to}` is no name of the catalog, and others cannot be swapped in over TCP"
+        ))),
+    }
+}
+
+fn sets_a_param(slot: &SlotName, set: &str) -> Result<(), Refusal> {
+    let sets = SlotPlan::setting(slot, set);
+    let below = sets.as_ref().and_then(|sets| sets.strip_prefix(&format!("slots.{slot}.params")));
+    if below.is_some_and(|rest| rest.starts_with(['.', '[', '='])) && !set.contains("${") {
+        return Ok(());
+    }
+    Err(only_here(&format!("`{set}` is no plain value of a parameter, and nothing else can be set over TCP")))
+}
+
+fn only_here(message: &str) -> Refusal {
+    let error = Error::new(Code::RequestRefused, message);
+    Refusal::new(axum::http::StatusCode::FORBIDDEN, error)
+        .hint("Use the socket in the state folder, or `modrack swap` on the machine itself")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_tcp_a_swap_names_modules_of_the_catalog() {
+        for (to, wanted) in [
+            ("upper", true),
+            ("upper@^1.2", true),
+            ("./upper.py", false),
+            ("/srv/upper.so", false),
+            ("native:./upper", false),
+            ("python:os", false),
+            ("upper.py:Upper", false),
+        ] {
+            assert_eq!(is_of_the_catalog(to).is_ok(), wanted, "{to}");
+        }
+    }
+
+    #[test]
+    fn over_tcp_a_swap_sets_plain_params() {
+        let slot = SlotName::parse("upper").unwrap();
+        for (set, wanted) in [
+            ("width=3", true),
+            ("params.width=3", true),
+            ("params={}", true),
+            ("deep.a[0]=x", true),
+            ("use=./evil.py", false),
+            ("needs.rates=./evil.py", false),
+            ("allow.read=/", false),
+            ("params.width=${file:/etc/passwd}", false),
+            ("width", false),
+        ] {
+            assert_eq!(sets_a_param(&slot, set).is_ok(), wanted, "{set}");
+        }
+    }
+}
