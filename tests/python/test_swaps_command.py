@@ -189,7 +189,7 @@ def test_a_step_that_fails_is_told_and_changes_nothing(
         assert (document["error"]["code"], document["slot"], document["step"]) == (code, "lab", step)
         assert add(rack) == 3
         assert add(rack, "other") == 3
-    newest = rack("history", "lab", "--json").json["entries"][-1]
+    newest = rack("history", "lab", "--json").json["entries"][0]
     assert newest["failed"]["step"] == step
     assert newest["failed"]["code"] == code
     assert f"failed at {step} [{code}]" in rack("history").stdout
