@@ -12,10 +12,10 @@ use std::thread::ThreadId;
 use std::time::{Duration, SystemTime};
 
 use modrack_core::events::Pattern;
-use modrack_core::{Map, SlotName};
+use modrack_core::{Error, Map, SlotName};
 
 use crate::rack::{Rack, RackCore};
-use crate::told::Told;
+use crate::told::{self, Told};
 
 /// How many events are kept, and how many may wait for one subscriber.
 pub(crate) const MOST: usize = 1_024;
@@ -99,6 +99,11 @@ impl Rack {
     /// Tells something on the bus that the rack itself does not see: `name` is one of [`EVENTS`](crate::EVENTS).
     pub fn announce(&self, name: &'static str, slot: Option<SlotName>, fields: Map) {
         self.core().observer().announce(name, slot, fields);
+    }
+
+    /// Tells on the bus of something that went wrong and stops nobody.
+    pub fn warn(&self, warning: &Error) {
+        self.announce("warning", warning.slot_name().cloned(), told::warning(warning));
     }
 }
 

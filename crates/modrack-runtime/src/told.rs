@@ -72,6 +72,13 @@ pub(crate) fn of_load(load: &Load<'_>) -> (&'static str, Option<SlotName>, Map) 
     (name, Some(slot.clone()), fields.0)
 }
 
+/// What is told of something that went wrong and stops nobody.
+pub(crate) fn warning(warning: &Error) -> Map {
+    let mut fields = Fields::default();
+    fields.error(warning);
+    fields.0
+}
+
 /// What an event is on the bus: its name, its slot, and its fields.
 pub(crate) fn of(event: &Event) -> (&'static str, Option<SlotName>, Map) {
     let mut fields = Fields::default();

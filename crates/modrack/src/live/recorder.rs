@@ -109,6 +109,9 @@ impl Recorder {
 
     /// Notes what went wrong and stops nobody.
     pub(super) fn warn(&self, warning: Error) {
+        if let Some(rack) = self.rack.upgrade() {
+            rack.warn(&warning);
+        }
         let mut notes = self.notes();
         if notes.warnings.len() == WARNINGS {
             notes.warnings.remove(0);
@@ -253,7 +256,11 @@ impl Recorder {
                 self.serves(slots);
                 let changes = slots.iter().map(|served| self.filled(served, false)).collect();
                 let action = self.action(slots.first().map(|served| &served.slot));
-                self.end(action, asked, changes, &Outcome::Done);
+                let begun = slots.iter().any(|served| self.notes().begun.contains_key(&served.slot));
+                // What is loaded as it was known to be good is no news.
+                if action != Action::Load || begun {
+                    self.end(action, asked, changes, &Outcome::Done);
+                }
             }
             Event::SwapFailed { slots, coming, slot, step, why, asked } => {
                 let failed = Failed::new(Some(slot.clone()), step.as_str(), why);

@@ -2,5 +2,7 @@
 //! gone back to. Over shared libraries and components, edited on disk.
 #![cfg(all(feature = "state", feature = "native", feature = "wasm"))]
 
+mod killed;
 mod lab;
 mod remembers;
+mod starts;
