@@ -42,8 +42,10 @@ pub struct Description {
     pub open: bool,
     /// The hash of its content; none for what the interpreter imports by itself.
     pub hash: Option<ContentHash>,
-    /// The files that belong to it, its own first.
+    /// The files that belong to it, its own first: their content is what the hash is of.
     pub files: Vec<PathBuf>,
+    /// Files beside those that it may read when it runs. They are kept with it; that one changes makes it no other module.
+    pub data: Vec<PathBuf>,
 }
 
 /// How an instance of a module comes to be.

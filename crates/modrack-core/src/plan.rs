@@ -4,6 +4,8 @@
 //! Files are named as they are written; making them absolute is the runtime's.
 
 mod check;
+mod edit;
+mod edit_toml;
 mod fill;
 mod json;
 mod keys;

@@ -11,19 +11,37 @@ use modrack_core::{Manifest, Place, Result};
 use crate::error;
 use crate::facts::{Facts, Literal, ValueFact};
 
+/// The file that has the manifest of the one at `path`, where one has.
+pub(crate) fn beside(path: &Path, package: &[String]) -> Option<PathBuf> {
+    let found = found(path, package).ok()??;
+    // What a project says of everything else is not the module's.
+    let is_project = found.is_project && !found.file.text.contains("tool.modrack");
+    (!is_project).then_some(found.file.path)
+}
+
 /// Reads the manifest of the file at `path`: the nearest file that has one.
 ///
 /// # Errors
 /// [`modrack_core::Code::BadManifest`] with the line.
 pub(crate) fn of_file(path: &Path, package: &[String]) -> Result<Manifest> {
+    let Some(Found { file, is_project, section }) = found(path, package)? else {
+        return Ok(Manifest::default());
+    };
+    let keys: &[&str] = if is_project { &["tool", "modrack"] } else { &[] };
+    Document::new(&file.path, &file.text).manifest(keys, section.as_deref())
+}
+
+/// The nearest file that may have the manifest of the one at `path`.
+fn found(path: &Path, package: &[String]) -> Result<Option<Found>> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let is_init = stem == "__init__";
     if !is_init && let Some(file) = read(folder.join(format!("{stem}.modrack.toml")))? {
-        return Document::new(&file.path, &file.text).manifest(&[], None);
+        return Ok(Some(Found { file, is_project: false, section: None }));
     }
+    let section = (!is_init).then_some(stem);
     if let Some(file) = read(folder.join("modrack.toml"))? {
-        return Document::new(&file.path, &file.text).manifest(&[], (!is_init).then_some(stem.as_str()));
+        return Ok(Some(Found { file, is_project: false, section }));
     }
     // A file in a package speaks for itself alone; a package's project may be one folder above, or two.
     let mut folders = vec![folder];
@@ -34,11 +52,10 @@ pub(crate) fn of_file(path: &Path, package: &[String]) -> Result<Manifest> {
     }
     for folder in folders {
         if let Some(file) = read(folder.join("pyproject.toml"))? {
-            return Document::new(&file.path, &file.text)
-                .manifest(&["tool", "modrack"], (!is_init).then_some(stem.as_str()));
+            return Ok(Some(Found { file, is_project: true, section }));
         }
     }
-    Ok(Manifest::default())
+    Ok(None)
 }
 
 /// Adds what the source says where no file said it: the class first, then the module.
@@ -116,6 +133,13 @@ pub(crate) fn add_source(manifest: &mut Manifest, class: &[(&str, &ValueFact)], 
 struct File {
     path: PathBuf,
     text: String,
+}
+
+/// A file that may have a manifest, and which part of it.
+struct Found {
+    file: File,
+    is_project: bool,
+    section: Option<String>,
 }
 
 fn read(path: PathBuf) -> Result<Option<File>> {

@@ -57,13 +57,14 @@ impl Reader {
         }
         let world = World::round(&path, &self.root, &self.path);
         let unit = world.read(&path)?;
-        let (files, hash) = world.content(&unit)?;
+        let (files, hash) = world.content(&unit, manifest::beside(&path, &unit.package))?;
         let filling = entry::filling(&world, &unit, origin.attr(), false, &self.root)?;
         let manifest = manifest::of_file(&path, &unit.package)?;
         let mut described = describe(&world, &unit, filling, manifest)?;
         if described.name.is_empty() {
             described.name = own_name(&path);
         }
+        described.data = world.data(&unit, &files);
         described.files = files;
         described.hash = Some(hash);
         Ok(described)
@@ -184,6 +185,7 @@ fn describe(world: &World<'_>, unit: &Rc<Unit>, filling: Filling, manifest: Mani
         open: filling.open,
         hash: None,
         files: Vec::new(),
+        data: Vec::new(),
     })
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Found {
 
 /// How far imports of imports are followed.
 const MAX_HOPS: usize = 16;
+/// How many bytes of a package's data are kept with it.
+const MAX_DATA_BYTES: u64 = 256 << 20;
 /// How many files of a package are hashed.
 const MAX_FILES: usize = 10_000;
 
@@ -199,11 +201,15 @@ impl<'a> World<'a> {
         path.starts_with(&self.private_root)
     }
 
-    /// The files that belong to the module, `unit`'s own first, and the hash of their content.
+    /// The files that belong to the module, `unit`'s own first, its manifest with them, and the hash of their content.
     ///
     /// # Errors
     /// A file that loading the module certainly loads, too, has a syntax error or is not Python.
-    pub(crate) fn content(&self, unit: &Rc<Unit>) -> Result<(Vec<PathBuf>, ContentHash)> {
+    pub(crate) fn content(
+        &self,
+        unit: &Rc<Unit>,
+        manifest: Option<PathBuf>,
+    ) -> Result<(Vec<PathBuf>, ContentHash)> {
         let mut files: BTreeMap<PathBuf, Rc<Unit>> = BTreeMap::new();
         let mut seen: HashSet<(PathBuf, bool)> = HashSet::new();
         let mut others = BTreeMap::new();
@@ -236,12 +242,20 @@ impl<'a> World<'a> {
         if unit.is_package && unit.path.parent() == Some(&self.private_root) {
             gather(&self.private_root, &mut others);
         }
+        if let Some(path) = manifest
+            && let Ok(bytes) = read_regular(&path)
+        {
+            others.insert(path, bytes);
+        }
         others.retain(|path, _| !files.contains_key(path));
         let mut hasher = blake3::Hasher::new();
         let mut all: Vec<&PathBuf> = files.keys().chain(others.keys()).collect();
         all.sort_unstable();
         for path in &all {
-            let name = path.strip_prefix(&self.private_root).unwrap_or(path).as_os_str().as_encoded_bytes();
+            // A project's file, which has a package's manifest, stands above it.
+            let above = || Path::new(path.file_name().unwrap_or_default());
+            let name = path.strip_prefix(&self.private_root).unwrap_or_else(|_| above());
+            let name = name.as_os_str().as_encoded_bytes();
             let bytes = files.get(*path).map(|unit| &unit.bytes).or_else(|| others.get(*path));
             let Some(bytes) = bytes else { continue };
             hasher.update(&(name.len() as u64).to_le_bytes());
@@ -252,6 +266,17 @@ impl<'a> World<'a> {
         let mut listed = vec![unit.path.clone()];
         listed.extend(all.into_iter().filter(|path| **path != unit.path).cloned());
         Ok((listed, ContentHash::from_hex(&hasher.finalize().to_hex())))
+    }
+
+    /// The files of the module's package that are no source of it, which it may read when it runs; those that are too large to
+    /// be copied now and then are left out.
+    pub(crate) fn data(&self, unit: &Unit, source: &[PathBuf]) -> Vec<PathBuf> {
+        let mut data = Vec::new();
+        if !unit.package.is_empty() {
+            let mut left = MAX_DATA_BYTES;
+            gather_data(&self.private_root, source, &mut left, &mut data);
+        }
+        data
     }
 
     /// The files of the module that one import may load.
@@ -345,6 +370,32 @@ fn gather(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
             && let Ok(bytes) = read_regular(&path)
         {
             into.insert(path, bytes);
+        }
+    }
+}
+
+/// Every file below `folder` that is neither source nor made of it, in order, without following links to folders.
+fn gather_data(folder: &Path, source: &[PathBuf], left: &mut u64, into: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort_unstable();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') || name == "__pycache__" || name.ends_with(".py") || name.ends_with(".pyc") {
+            continue;
+        }
+        let Ok(about) = path.symlink_metadata() else { continue };
+        if about.is_dir() {
+            gather_data(&path, source, left, into);
+            continue;
+        }
+        let Some(size) = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len())
+        else {
+            continue;
+        };
+        if into.len() < MAX_FILES && size <= *left && !source.contains(&path) {
+            *left -= size;
+            into.push(path);
         }
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct Found {
 pub(crate) struct Checked {
     /// Where it comes from.
     pub(crate) origin: Origin,
+    /// What messages call it.
+    pub(crate) called: String,
     /// What was read of it.
     pub(crate) description: Arc<Description>,
     /// The contract that it is used by.

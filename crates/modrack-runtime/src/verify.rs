@@ -137,7 +137,13 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
         faults.extend(backend.check_requires(&description).into_iter().map(|error| blame(error, "use")));
     }
     let description = rack.descriptions().share(description);
-    let mut checked = Checked { origin: origin.clone(), description, contract, declared, faults };
+    let called = match (description.name.is_empty(), seat.origin()) {
+        (false, _) => description.name.clone(),
+        // Where it is kept says nothing to anybody.
+        (true, Some(_)) => plan.use_text.clone(),
+        (true, None) => origin.to_string(),
+    };
+    let mut checked = Checked { origin: origin.clone(), called, description, contract, declared, faults };
     let module = checked.module();
     checked.faults = checked.faults.into_iter().map(|error| error.module(module.clone())).collect();
     checked
@@ -180,6 +186,6 @@ pub(crate) fn contract(
 impl Checked {
     /// What messages call the module: its own name, else where it comes from.
     pub(crate) fn module(&self) -> String {
-        if self.description.name.is_empty() { self.origin.to_string() } else { self.description.name.clone() }
+        self.called.clone()
     }
 }

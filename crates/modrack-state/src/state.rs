@@ -135,6 +135,12 @@ impl RackState {
             let content = store.put(&bytes)?;
             parts.push(Part { path: path.clone(), content, size: bytes.len() as u64 });
         }
+        for path in &description.data {
+            // It may come and go as the module runs, which is for the module to bear.
+            let Ok(bytes) = fs::read(path) else { continue };
+            let content = store.put(&bytes)?;
+            parts.push(Part { path: path.clone(), content, size: bytes.len() as u64 });
+        }
         // Under a name of its own until it is known to be what was described.
         let kept = self.note(wanted, first, &parts)?;
         let place = store.lay_out(&kept.to_string(), &parts)?.ok_or_else(|| error::content_gone(wanted))?;

@@ -92,6 +92,7 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<Described> {
         open: false,
         hash: Some(source.hash.clone()),
         files: if source.is_file { vec![source.path.clone()] } else { Vec::new() },
+        data: Vec::new(),
     };
     let least = least_memory(&source.bytes).map_err(|why| bad(&why.to_string()))?;
     Ok(Described { description, plans, wasi, least })

@@ -11,6 +11,7 @@ mod error;
 mod force;
 mod meant;
 mod recorder;
+mod save;
 mod start;
 mod status;
 

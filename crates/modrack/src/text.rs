@@ -35,6 +35,55 @@ impl Source {
             Self::File(file) => file.display().to_string(),
         }
     }
+
+    /// Writes a text beside the one that is there, to take its place when it is [finished](Written::finish).
+    ///
+    /// # Errors
+    /// [`Code::ConfigUnreadable`] when the system refuses.
+    #[cfg(feature = "state")]
+    pub fn write(&self, bytes: &[u8]) -> Result<Written> {
+        match self {
+            Self::File(file) => Written::beside(file, bytes).map_err(|why| unwritable(file, &why)),
+        }
+    }
+}
+
+/// A text that waits beside the one whose place it takes; it is gone when this goes.
+#[cfg(feature = "state")]
+#[derive(Debug)]
+pub struct Written {
+    there: PathBuf,
+    file: tempfile::NamedTempFile,
+}
+
+#[cfg(feature = "state")]
+impl Written {
+    fn beside(file: &Path, bytes: &[u8]) -> std::io::Result<Self> {
+        use std::io::Write;
+
+        // What a link leads to is written, and the link stays.
+        let there = file.canonicalize()?;
+        let permissions = there.metadata()?.permissions();
+        let mut beside = tempfile::Builder::new()
+            .prefix(".rack-")
+            .tempfile_in(there.parent().unwrap_or(Path::new("/")))?;
+        beside.write_all(bytes)?;
+        beside.as_file().set_permissions(permissions)?;
+        beside.as_file().sync_all()?;
+        Ok(Self { there, file: beside })
+    }
+
+    /// Has the text take its place, at once or not at all.
+    ///
+    /// # Errors
+    /// [`Code::ConfigUnreadable`] when the system refuses.
+    pub fn finish(self) -> Result<()> {
+        let done = self.file.persist(&self.there).map_err(|why| why.error).and_then(|_| {
+            let folder = self.there.parent().unwrap_or(Path::new("/"));
+            std::fs::File::open(folder)?.sync_all()
+        });
+        done.map_err(|why| unwritable(&self.there, &why))
+    }
 }
 
 /// A file larger than this is not read on: the parser refuses far less, and says so.
@@ -125,6 +174,13 @@ fn in_folder(folder: &Path) -> Result<Option<PathBuf>> {
 fn missing(file: &Path) -> Error {
     Error::new(Code::NoRack, format!("There is no rack `{}`", file.display()))
         .hint("Name a file, or a folder that has a `rack.yaml`, `rack.toml` or `rack.json`")
+}
+
+#[cfg(feature = "state")]
+fn unwritable(file: &Path, why: &std::io::Error) -> Error {
+    Error::new(Code::ConfigUnreadable, format!("`{}` cannot be written: {why}", file.display()))
+        .hint("Check that the file and its folder are writable for you")
+        .place(Place::file(file))
 }
 
 fn unreadable(file: &Path, why: &std::io::Error) -> Error {

@@ -87,7 +87,7 @@ impl TextFormat {
     }
 }
 
-fn tree(text: &RackText, report: &mut Report<'_>) -> Result<Node> {
+pub(crate) fn tree(text: &RackText, report: &mut Report<'_>) -> Result<Node> {
     let whole = Place::file(&text.file);
     if text.bytes.len() > TEXT_BYTES {
         let error = Error::new(

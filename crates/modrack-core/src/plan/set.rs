@@ -77,7 +77,7 @@ pub(crate) fn steps(path: &str) -> Option<Vec<Step>> {
 }
 
 /// Splits at the first `=` that is not within a quoted key.
-fn split(set: &str) -> Option<(&str, &str)> {
+pub(crate) fn split(set: &str) -> Option<(&str, &str)> {
     let mut quoted = false;
     let at = set.char_indices().find_map(|(at, letter)| {
         quoted ^= letter == '"';

@@ -5,6 +5,7 @@
 mod belongs;
 mod broken;
 mod entry;
+mod kept;
 mod manifest;
 mod params;
 mod show;

@@ -131,6 +131,7 @@ size = 0x10
             takes Batch
             formats csv
             other {"icon": Text("star"), "limits": Map({"size": Int(16)})}
+            files x.py x.modrack.toml
         "#]],
     );
     check_files(
@@ -152,6 +153,7 @@ name = "why"
             new ?
             def run() @1
             author Ann
+            files x.py modrack.toml
         "#]],
     );
     check_files(
@@ -169,6 +171,7 @@ instances = "one""##,
             new ?
             def run() @1
             instances One
+            files pkg/__init__.py pkg/modrack.toml
         "#]],
     );
     check_files(
@@ -189,6 +192,7 @@ instances = "per-call""##,
             new ?
             def run() @1
             instances PerCall
+            files pkg/__init__.py pyproject.toml
         "#]],
     );
     check_files(

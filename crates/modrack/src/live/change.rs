@@ -44,22 +44,29 @@ impl LiveRack {
     /// The step that failed, and why: what served before serves still.
     pub fn swap(&self, request: &SwapRequest) -> Result<Swapped, SwapFailed> {
         let slots: Vec<_> = request.slots.iter().map(|slot| slot.slot.clone()).collect();
-        if request.save
-            && let Some(slot) = slots.first()
-        {
-            return Err(failed(slot, error::not_saved(self.0.source.as_ref())));
-        }
-        let mut intended = None;
-        self.0.rack.swap_when(&slots, || {
-            let mut all = Swap::default();
+        let (mut intended, mut saving) = (None, None);
+        let swapped = self.0.rack.swap_when(&slots, || {
+            let mut plans = Vec::new();
             for wanted in &request.slots {
-                let plan = self.wanted(wanted).map_err(|error| failed(&wanted.slot, error))?;
-                all = all.and(Swap::to(plan));
+                plans.push(self.wanted(wanted).map_err(|error| failed(&wanted.slot, error))?);
             }
+            if request.save
+                && let Some(slot) = slots.first()
+            {
+                saving = Some(self.saving(&plans).map_err(|error| failed(slot, error))?);
+            }
+            let all = plans.into_iter().map(Swap::to).fold(Swap::default(), Swap::and);
             let intent = Intent { action: Action::Swap, keeps_standing: false };
             intended = Some(self.0.recorder.intend(slots.clone(), intent));
             Ok(all.force(request.force).asked(self.asked(&request.asked)))
-        })
+        })?;
+        if let (Some(saving), Some(source)) = (saving, &self.0.source)
+            && let Err(why) = saving.finish(&self.0.recorder, &source.name())
+        {
+            // It serves, and outlives the process all the same.
+            self.0.recorder.warn(why);
+        }
+        Ok(swapped)
     }
 
     /// What a slot is to be.

@@ -2,8 +2,6 @@
 
 use modrack_core::{Code, ContentHash, Error, SlotName};
 
-use crate::text::Source;
-
 /// The rack was stopped, and its state given back.
 pub(super) fn stopped() -> Error {
     Error::new(Code::RackStopped, "The rack was stopped").hint("Open the rack again")
@@ -33,11 +31,16 @@ pub(super) fn ambiguous(slot: &SlotName, prefix: &str, kept: &[ContentHash]) -> 
     Error::new(Code::UnknownEntry, message).hint(format!("Write more of one of {}", listed(kept))).slot(slot)
 }
 
-/// The rack's text cannot be written.
-pub(super) fn not_saved(source: Option<&Source>) -> Error {
-    let what = source
-        .map_or_else(|| "The rack has no text that".to_owned(), |source| format!("`{}`", source.name()));
-    Error::new(Code::Unsupported, format!("{what} cannot be written")).hint("Write it into the rack yourself")
+/// There is no text that could be written.
+pub(super) fn no_text() -> Error {
+    Error::new(Code::Unsupported, "The rack has no text that could be written")
+        .hint("Put the rack into a file, or swap without saving")
+}
+
+/// The text is not the one that is in force.
+pub(super) fn changed_since(name: &str) -> Error {
+    Error::new(Code::Unsupported, format!("`{name}` was changed since it was read, and is not written over"))
+        .hint("Have it read again first, or take the change back")
 }
 
 /// There is nothing to go back to.

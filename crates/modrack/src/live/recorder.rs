@@ -96,6 +96,11 @@ impl Recorder {
         self.declared.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Has another configuration in force from now on.
+    pub(super) fn declare(&self, declared: Arc<Declared>) {
+        *self.declared.write().unwrap_or_else(PoisonError::into_inner) = declared;
+    }
+
     /// Says what the next change of these slots is. It is said under their turn.
     pub(super) fn intend(&self, slots: Vec<SlotName>, intent: Intent) -> Intended<'_> {
         let mut notes = self.notes();
@@ -146,7 +151,7 @@ impl Recorder {
         let declared = self.declared();
         let standing = match declared.slot(&served.slot) {
             Some(slot) if !keeps => {
-                if served.plan.over.is_empty() && served.plan.text == slot.text && pin.is_none() {
+                if slot.means(&served.plan) && pin.is_none() {
                     Standing::Declared
                 } else {
                     Standing::Override { declared: text_hash(slot) }
@@ -344,7 +349,13 @@ pub(super) fn leads_to(rack: &Rack, plan: &modrack_core::plan::SlotPlan) -> Opti
 fn are_good(state: &RackState, changes: &[SlotChange]) -> Result<bool> {
     let good = state.read().last_good()?;
     let is_good = |change: &SlotChange| {
-        good.iter().any(|good| good.slot == change.slot && Some(&good.filling) == change.to.as_ref())
+        let is_it = |good: &Filling, to: &Filling| {
+            (&good.hash, &good.use_text, &good.plan) == (&to.hash, &to.use_text, &to.plan)
+        };
+        change
+            .to
+            .as_ref()
+            .is_some_and(|to| good.iter().any(|good| good.slot == change.slot && is_it(&good.filling, to)))
     };
     Ok(changes.iter().all(is_good))
 }
