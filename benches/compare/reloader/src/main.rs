@@ -162,8 +162,11 @@ fn answer(case: &str, folder: &str) -> String {
         }
         "memory" => {
             let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-            let mut files: Vec<&str> =
-                maps.lines().filter(|line| line.contains("edited")).filter_map(|line| line.split_whitespace().nth(5)).collect();
+            let mut files: Vec<&str> = maps
+                .lines()
+                .filter(|line| line.contains("edited"))
+                .filter_map(|line| line.split_whitespace().nth(5))
+                .collect();
             files.dedup();
             match files.len().saturating_sub(1) {
                 0 => "freed".to_owned(),

@@ -28,7 +28,10 @@ fn main() -> Result<()> {
 fn replace(folder: &Path) -> Result<()> {
     let module = folder.join("version.wat");
     write(&module, &component(1));
-    write(&folder.join("rack.yaml"), "rack: 1\nslots: { version: { use: ./version.wat, instances: pool(4) } }\n");
+    write(
+        &folder.join("rack.yaml"),
+        "rack: 1\nslots: { version: { use: ./version.wat, instances: pool(4) } }\n",
+    );
     let rack = Rack::open(folder)?;
     // Bound once: it calls whatever fills the slot.
     let version = rack.slot("version")?.function::<(), i64>("version")?;
