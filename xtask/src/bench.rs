@@ -10,10 +10,14 @@ use anyhow::{Result, ensure};
 
 use crate::cargo::{Product, root, target};
 use crate::python::Interpreter;
-use crate::{flights, guests};
+use crate::{embed, flights, guests};
 
-/// Builds what is measured, in release, and measures it. Words after `bench` go to `drive.py`.
+/// Builds what is measured, in release, and measures it. Words after `bench` go to `drive.py`;
+/// `--only swap-memory` runs the program of that name in `examples/embed`, which says what swaps leave in memory.
 pub(crate) fn run(more: &[String]) -> Result<bool> {
+    if more == ["--only", "swap-memory"] {
+        return embed::measure("swap-memory");
+    }
     flights::full()?;
     let product = Product::build("release")?;
     let benches = root().join("benches");

@@ -104,6 +104,20 @@ pub(crate) fn check(features: &str) -> Result<bool> {
     Ok(true)
 }
 
+/// Builds a program of `examples/embed` with Python and components, in release, and runs it.
+///
+/// # Errors
+/// A program that does not run to its end.
+pub(crate) fn measure(program: &str) -> Result<bool> {
+    let folder = root().join("examples").join("embed");
+    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
+    let mut run = cargo();
+    run.current_dir(&folder).args(["run", "--quiet", "--release", "--no-default-features"]);
+    run.args(["--features", "python,wasm", "--bin", program]).arg("--target-dir").arg(target()?);
+    run.env("PYO3_PYTHON", Interpreter::default()?.path);
+    Ok(run.status()?.success())
+}
+
 fn job(name: &str, features: &[(&str, &str)]) -> Result<Job> {
     let names: Vec<&str> = features.iter().map(|(name, _)| *name).collect();
     let mut command = Command::new(std::env::current_exe()?);

@@ -210,6 +210,7 @@ impl Session {
             root: plan.root.clone(),
             store: state(&plan).map(|folder| folder.join("native")),
             log: crate::log::of(&self.output),
+            kept: Some(plan.native.kept),
         });
         let mut backends: Vec<Arc<dyn Backend>> = match &self.host.python {
             Some(python) => vec![python(settings(&plan))?],

@@ -11,7 +11,8 @@ use std::time::Duration;
 use crate::plan::{Allow, Limits};
 use crate::{
     BackendName, Call, Code, ContentHash, CopyMeter, Description, Error, GenerationId, Guards, Map, Origin,
-    Phase, Remains, Result, Signature, SlotName, StageRun, StageSeat, TableCopies, Text, Value, nearest,
+    Phase, Remains, Result, Signature, SlotName, StageRun, StageSeat, Stays, TableCopies, Text, Value,
+    nearest,
 };
 
 /// What loads one kind of module.
@@ -86,6 +87,16 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// A failure of phase load or start, with the module's own traceback.
     fn start(&self, start: Start<'_>) -> Result<Started>;
+
+    /// What stays in the process of all modules that were ever loaded in it, whatever becomes of their instances.
+    fn stays(&self) -> Vec<Stays> {
+        Vec::new()
+    }
+
+    /// What it has to warn of by now, each once. Asked after each load.
+    fn warnings(&self) -> Vec<Error> {
+        Vec::new()
+    }
 
     /// Prepares neighbouring stages of a pipeline, all of this backend's instances, to be run as one.
     ///

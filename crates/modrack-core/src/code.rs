@@ -181,6 +181,7 @@ codes! {
     TrialFailed = "M0417", Mismatch, "The new module did not stand its trial";
     ChangedMeanwhile = "M0418", Broken, "The module's files changed while it was loaded";
     NeedsRestart = "M0419", Config, "A key that cannot change while the rack runs";
+    LibrariesStay = "M0420", Limit, "Libraries that nothing uses any more take much memory";
 
     // Calling it.
     UnknownFunction = "M0501", NotFound, "The module has no such function";

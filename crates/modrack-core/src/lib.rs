@@ -50,7 +50,7 @@ pub use log::{Log, LogLevel, LogLine};
 pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};
 pub use origin::{Attr, Language, Origin, Use};
 pub use params::check_params;
-pub use remains::{Effort, Left, Remains};
+pub use remains::{Effort, Left, Remains, Stays};
 pub use signature::{Field, Param, ParamKind, Signature, Type};
 pub use stage::{
     Fed, OnError, OnErrors, Rejected, RowPlace, StageCounts, StageRun, StageSeat, StageSpec, Takes,

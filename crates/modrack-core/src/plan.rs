@@ -58,6 +58,8 @@ pub struct RackPlan {
     pub contracts: Vec<String>,
     /// Which Python, and what it can import.
     pub python: PythonPlan,
+    /// What holds for shared libraries together.
+    pub native: NativePlan,
     /// What holds for every slot that does not say otherwise.
     pub defaults: Limits,
     /// The slots, in the order of the text.
@@ -97,6 +99,19 @@ pub struct PythonPlan {
     pub path: Option<Vec<String>>,
     /// Where the venv was named.
     pub place: Option<Place>,
+}
+
+/// What holds for shared libraries together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NativePlan {
+    /// How many bytes of libraries that nothing uses any more may stay in the process before that is warned of.
+    pub kept: u64,
+}
+
+impl Default for NativePlan {
+    fn default() -> Self {
+        Self { kept: 512 << 20 }
+    }
 }
 
 /// Bounds on calls.

@@ -2,7 +2,7 @@
 //!
 //! A backend says how that is looked for; when is the runtime's. Nothing here frees anything.
 
-use crate::Text;
+use crate::{ContentHash, Text};
 
 /// What was left of an instance when it was stopped.
 ///
@@ -32,4 +32,17 @@ pub enum Left {
     Unknown,
     /// Something is left because it is held, by these: words for people.
     Held(Vec<Text>),
+}
+
+/// What stays in the process for good, as a library does that is never unloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stays {
+    /// What it is, for people.
+    pub name: String,
+    /// The hash of its content.
+    pub hash: ContentHash,
+    /// How many bytes it takes, at least.
+    pub bytes: u64,
+    /// Whether an instance uses it.
+    pub is_used: bool,
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use modrack_core::elf::MAGIC;
 use modrack_core::{
     Backend, BackendName, ContentHash, Description, Error, Guards, Log, Map, Origin, Result, Start, Started,
-    Text, check_params,
+    Stays, Text, check_params,
 };
 
 use crate::instance::{Made, NativeInstance};
@@ -26,6 +27,9 @@ pub struct NativeSettings {
     pub store: Option<PathBuf>,
     /// Where the lines go that modules write to the log.
     pub log: Log,
+    /// How many bytes of libraries that nothing uses any more may stay in the process before that is warned of, once; none warns
+    /// of nothing.
+    pub kept: Option<u64>,
 }
 
 /// Loads shared libraries.
@@ -33,6 +37,8 @@ pub struct NativeBackend {
     settings: NativeSettings,
     /// What was found out about libraries by reading them, by the hashes of their content.
     known: Mutex<HashMap<ContentHash, Known>>,
+    /// Whether it was warned of what stays.
+    warned: AtomicBool,
 }
 
 /// What counts when a library is loaded beside others.
@@ -53,7 +59,7 @@ struct Named {
 impl NativeBackend {
     /// A backend for a rack.
     pub fn new(settings: NativeSettings) -> Self {
-        Self { settings, known: Mutex::default() }
+        Self { settings, known: Mutex::default(), warned: AtomicBool::new(false) }
     }
 
     /// Keeps what counts when the library is loaded beside others, if anything does.
@@ -154,6 +160,19 @@ impl Backend for NativeBackend {
 
     fn guards(&self) -> Guards {
         Guards::LATE
+    }
+
+    fn stays(&self) -> Vec<Stays> {
+        Library::all()
+    }
+
+    fn warnings(&self) -> Vec<Error> {
+        let Some(most) = self.settings.kept else { return Vec::new() };
+        let unused = Library::unused();
+        if unused <= most || self.warned.swap(true, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        vec![error::much_stays(unused, most)]
     }
 
     fn start(&self, start: Start<'_>) -> Result<Started> {

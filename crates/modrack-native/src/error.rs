@@ -11,6 +11,16 @@ pub(crate) fn shown(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
+/// That libraries stay of which nothing is used: `unused` bytes, more than the `most` that were to.
+pub(crate) fn much_stays(unused: u64, most: u64) -> Error {
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    let what =
+        format!("Libraries that nothing uses any more take {}, and {} were to", mib(unused), mib(most));
+    Error::new(Code::LibrariesStay, what)
+        .hint("A library is never unloaded: start the process anew, or have more of them stay: `native: { kept: 1GiB }`")
+        .phase(Phase::Load)
+}
+
 pub(crate) fn unreadable(path: &Path, root: &Path, why: &std::io::Error) -> Error {
     let code = match why.kind() {
         std::io::ErrorKind::NotFound => Code::ModuleNotFound,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use modrack_core::{ContentHash, Error, FunctionInfo, Map, Result};
+use modrack_core::{ContentHash, Error, FunctionInfo, Map, Result, Stays};
 
 use crate::names::{Conflict, Taken};
 use crate::read::Read;
@@ -20,6 +20,8 @@ pub(crate) struct Library {
     /// How many bytes its files have: they stay.
     pub(crate) bytes: u64,
     pub(crate) is_thread_safe: bool,
+    /// Where it was, as messages show it.
+    shown: String,
     /// What it says of its functions.
     pub(crate) functions: Vec<FunctionInfo>,
     /// What parameters that are not given are.
@@ -84,6 +86,25 @@ impl Library {
         process().by_hash.get(hash.as_str()).cloned()
     }
 
+    /// Every library that the process has by our doing, and whether an instance uses it.
+    pub(crate) fn all() -> Vec<Stays> {
+        let stays = |library: &Arc<Self>| Stays {
+            name: library.shown.clone(),
+            hash: library.hash.clone(),
+            bytes: library.bytes,
+            is_used: Arc::strong_count(library) > 1,
+        };
+        let mut all: Vec<_> = process().by_hash.values().map(stays).collect();
+        all.sort_by(|one, other| (&one.name, one.hash.as_str()).cmp(&(&other.name, other.hash.as_str())));
+        all
+    }
+
+    /// How many bytes the libraries take that nothing uses any more.
+    pub(crate) fn unused() -> u64 {
+        let unused = |library: &&Arc<Self>| Arc::strong_count(library) == 1;
+        process().by_hash.values().filter(unused).map(|library| library.bytes).sum()
+    }
+
     /// The library, loaded now unless the process has it.
     ///
     /// # Errors
@@ -133,6 +154,7 @@ impl Library {
             table,
             hash: read.hash,
             bytes: read.parts.iter().map(|part| part.size).sum(),
+            shown: error::shown(path, root),
             is_thread_safe: read.is_thread_safe,
             functions,
             defaults: read.said.defaults,

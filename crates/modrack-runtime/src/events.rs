@@ -116,6 +116,13 @@ pub enum Event {
         /// The generation.
         generation: GenerationId,
     },
+    /// Something may be wrong, though all was done as it was asked.
+    Warning {
+        /// The slot at which it was noticed.
+        slot: SlotName,
+        /// What.
+        why: Error,
+    },
     /// The memory of a generation that was stopped does not go, because somebody holds it.
     Held {
         /// The slot that it filled.

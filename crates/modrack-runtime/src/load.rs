@@ -193,6 +193,9 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         let _ = generation.instance().stop(instances::STOP_WITHIN);
         return Err(error::stopped());
     }
+    for why in backend.warnings() {
+        rack.observer().tell(&Event::Warning { slot: seat.slot().name().clone(), why });
+    }
     Ok(generation)
 }
 

@@ -15,7 +15,7 @@ use modrack_core::contract::Contracts;
 use modrack_core::plan::{RackPlan, SlotPlan, SlotRef};
 use modrack_core::{
     Backend, BackendName, Call, Chain, Description, Error, GenerationId, Instance, Origin, Phase, Result,
-    SlotName, Use, Value,
+    SlotName, Stays, Use, Value,
 };
 
 use crate::catalog::Catalog;
@@ -307,6 +307,11 @@ impl Rack {
             }
         }
         Ok(needed)
+    }
+
+    /// What stays in the process of all modules that were ever loaded in it, by this rack or another.
+    pub fn stays(&self) -> Vec<Stays> {
+        self.0.backends.iter().flat_map(|backend| backend.stays()).collect()
     }
 
     /// Whether calls are measured from now on: finding, checking, loading and starting always are.

@@ -139,6 +139,10 @@ pub(crate) fn of(event: &Event) -> (&'static str, Option<SlotName>, Map) {
             fields.set("generation", number(generation.0)).set("holders", holders);
             ("swap.held", Some(slot))
         }
+        Event::Warning { slot, why } => {
+            fields.error(why);
+            ("warning", Some(slot))
+        }
     };
     (name, slot.cloned(), fields.0)
 }

@@ -31,6 +31,7 @@ impl Lab {
             log: Log::new(move |line| {
                 heard.lock().unwrap().push(format!("{}: {}", line.level.as_str(), line.message));
             }),
+            kept: None,
         });
         Self { folder, backend, said }
     }

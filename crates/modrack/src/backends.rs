@@ -42,7 +42,12 @@ fn native(plan: &RackPlan) -> Arc<dyn Backend> {
 
     let root = std::path::absolute(&plan.root).unwrap_or_else(|_| plan.root.clone());
     let store = state(plan, &root).map(|folder| folder.join("native"));
-    Arc::new(NativeBackend::new(NativeSettings { root, store, ..NativeSettings::default() }))
+    Arc::new(NativeBackend::new(NativeSettings {
+        root,
+        store,
+        kept: Some(plan.native.kept),
+        ..NativeSettings::default()
+    }))
 }
 
 /// Components' lines go nowhere: a program that wants them gives the backend itself.

@@ -95,6 +95,7 @@ pub(crate) static RACK: Object = Object {
         ),
         key("contracts", Many(&Text), "WIT files with contracts of your own"),
         key("python", Fields(&PYTHON), "Which Python runs the modules, and what they can import"),
+        key("native", Fields(&NATIVE), "What holds for shared libraries together"),
         key("defaults", Fields(&DEFAULTS), "What holds for every slot that does not say otherwise"),
         key(
             "slots",
@@ -129,6 +130,16 @@ static PYTHON: Object = Object {
         key("venv", Text, "The virtual environment whose interpreter runs"),
         key("path", Many(&Text), "Folders that modules import from; without it the rack's own folder"),
     ]],
+};
+
+static NATIVE: Object = Object {
+    name: "native",
+    shown: "`native`",
+    keys: &[&[key(
+        "kept",
+        Bytes,
+        "How much of libraries that nothing uses any more may stay in the process before that is warned of; `512MiB` unless said",
+    )]],
 };
 
 static DEFAULTS: Object = Object {

@@ -11,7 +11,7 @@ use super::node::{At, Node, NodeValue, Trail};
 use super::refs::{self, Names};
 use super::report::Report;
 use super::written::written;
-use super::{CatalogSource, PythonPlan, RackPlan, StatePlace, check, pipeline, slot, yaml};
+use super::{CatalogSource, NativePlan, PythonPlan, RackPlan, StatePlace, check, pipeline, slot, yaml};
 use crate::{Code, Error, PipelineName, Place, Result, SlotName, Text};
 
 /// The text of a rack, and where it came from.
@@ -139,6 +139,7 @@ fn plan(root: &Node, report: &mut Report<'_>) -> RackPlan {
         catalog: catalog(root),
         contracts: texts(root.get("contracts")),
         python: python(root, report),
+        native: native(root, report),
         state: root.get("state").and_then(Node::as_text).map(|text| match &**text {
             "memory" => StatePlace::Memory,
             folder => StatePlace::Folder(folder.to_owned()),
@@ -234,6 +235,16 @@ fn catalog(root: &Node) -> Vec<CatalogSource> {
         _ => Some(CatalogSource::EntryPoints(item.get("entry-points")?.as_text()?.to_string())),
     });
     read.collect()
+}
+
+fn native(root: &Node, report: &mut Report<'_>) -> NativePlan {
+    let (top, mut plan) = (Trail::Root, NativePlan::default());
+    if let Some(kept) = root.get("native").and_then(|native| native.get("kept"))
+        && let Some(kept) = slot::bytes_of(kept, &top.key("native").key("kept"), report)
+    {
+        plan.kept = kept;
+    }
+    plan
 }
 
 fn python(root: &Node, report: &Report<'_>) -> PythonPlan {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use modrack_core::Value;
+use modrack_core::{Backend, Code, Value};
 use modrack_native::{NativeBackend, NativeSettings};
 
 use crate::{BEGIN, Lab, call, failed, show};
@@ -27,6 +27,31 @@ fn what_is_loaded_is_a_copy_and_stays_as_it_was() {
     assert!(one.kept > 0 && one.kept == one.bytes.unwrap());
     for hash in [one.hash.unwrap(), two.hash.unwrap()] {
         assert!(lab.path(".modrack/native").join(hash.as_str()).join("x.so").is_file());
+    }
+}
+
+#[test]
+fn what_stays_is_listed_and_is_warned_of_once() {
+    let mut lab = Lab::new();
+    let path = answer(&lab, "stays.so", 51);
+    let first = lab.start(&path).unwrap();
+    let (hash, bytes) = (first.footprint().hash.unwrap(), first.footprint().kept);
+    let of = |lab: &Lab| {
+        let mut all = lab.backend.stays().into_iter().filter(|stays| stays.hash == hash);
+        (all.next().map(|stays| (stays.name, stays.bytes, stays.is_used)), all.count())
+    };
+    assert_eq!(of(&lab), (Some(("stays.so".to_owned(), bytes, true)), 0));
+    drop(first);
+    // Of the same content there is one, however often it is started.
+    drop(lab.start(&path).unwrap());
+    assert_eq!(of(&lab), (Some(("stays.so".to_owned(), bytes, false)), 0));
+    assert!(lab.backend.warnings().is_empty());
+    for (kept, warns) in [(u64::MAX, false), (bytes - 1, true)] {
+        lab.backend = NativeBackend::new(NativeSettings { kept: Some(kept), ..NativeSettings::default() });
+        let warned = lab.backend.warnings();
+        assert_eq!(warned.len(), usize::from(warns));
+        assert!(warned.iter().all(|error| error.code() == Code::LibrariesStay));
+        assert!(lab.backend.warnings().is_empty());
     }
 }
 
@@ -61,6 +86,7 @@ fn without_a_store_nothing_is_left_behind() {
         root: lab.folder.path().to_owned(),
         store: None,
         log: modrack_core::Log::default(),
+        kept: None,
     });
     let path = answer(&lab, "x.so", 41);
     let instance = lab.start(&path).unwrap();

@@ -50,6 +50,7 @@ impl Lab {
                 let slot = line.slot.map_or("", SlotName::as_str);
                 heard.lock().unwrap().push(format!("{slot} {}: {}", line.level.as_str(), line.message));
             }),
+            kept: None,
         });
         Self { folder, backend, said }
     }
