@@ -13,10 +13,13 @@ use crate::python::Interpreter;
 use crate::{embed, flights, guests};
 
 /// Builds what is measured, in release, and measures it. Words after `bench` go to `drive.py`;
-/// `--only swap-memory` runs the program of that name in `examples/embed`, which says what swaps leave in memory.
+/// `--only swap-memory` and `--only swap-pauses` run the programs of these names in `examples/embed`, which say what swaps of
+/// Python modules and components leave in memory, and for how long a call waits for one.
 pub(crate) fn run(more: &[String]) -> Result<bool> {
-    if more == ["--only", "swap-memory"] {
-        return embed::measure("swap-memory");
+    if let [only, program @ ("swap-memory" | "swap-pauses")] = &more.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        && *only == "--only"
+    {
+        return embed::measure(program);
     }
     flights::full()?;
     let product = Product::build("release")?;

@@ -90,7 +90,7 @@ pub(crate) fn check(features: &str) -> Result<bool> {
         expected.join("\n")
     );
     if features == "python" {
-        for program in ["swaps", "held"] {
+        for program in ["swaps", "held", "edits"] {
             let output = run().args(["--bin", program]).output()?;
             ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         }

@@ -191,6 +191,7 @@ impl Generation {
     pub(crate) fn forget(&self, py: Python<'_>) {
         self.forgotten.store(true, Ordering::Release);
         living().remove(&self.prefix);
+        importing::forget_handlers(py, &self.prefix);
         let Ok(modules) = modules::all(py) else { return };
         let inside = format!("{}.", self.prefix);
         let gone = PyDict::new(py);

@@ -275,6 +275,14 @@ fn is_missing(py: Python<'_>, error: &PyErr, top: &str) -> bool {
         && names::text(error.value(py).as_any(), intern!(py, "name")).is_some_and(|name| name == top)
 }
 
+/// Has loggers let go of what the generation of this name hung on them, where its successor did so too.
+pub(super) fn forget_handlers(py: Python<'_>, prefix: &str) {
+    if LOGGING.load(Ordering::Relaxed) {
+        // A handler that does not close keeps nothing from going.
+        let _ = LOGGERS.get(py, "forget").and_then(|forget| forget.call1((prefix,)));
+    }
+}
+
 /// What is to be done once code of a generation has got hold of a library that knows modules by name.
 fn after(py: Python<'_>) -> PyResult<()> {
     if LOGGING.load(Ordering::Relaxed) && IMPORT_MODULE.get(py).is_some() {
