@@ -62,7 +62,7 @@ impl Tables {
     }
 
     /// What `number` stands for; `now`, the current table, when it stands for nothing any more.
-    pub(crate) fn noted(&self, number: u64, now: Pinned<SlotTable>) -> Noted {
+    pub(crate) fn noted(&self, number: u64, now: Pinned<'_, SlotTable>) -> Noted {
         if let Some(table) = self.cell.at(number) {
             return Noted::Table(table);
         }

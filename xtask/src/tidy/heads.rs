@@ -10,6 +10,8 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "crates/modrack-abi",
     "crates/modrack-native",
     "crates/modrack-python",
+    "crates/modrack-runtime/src/cell.rs",
+    "crates/modrack-runtime/tests/cell/sync.rs",
     "crates/modrack-sdk",
     "crates/modrack-sdk-macros",
     "crates/modrack-wasm/src/cache.rs",

@@ -1,21 +1,24 @@
-//! The cell of the slot table and its grace periods, in every order in which threads can go through them.
+//! The cell of the slot table, its pins and its grace periods, in every order in which threads can go through them.
 //!
 //! The files are those of the crate; what they are made of is the model checker's (`sync`). What this does not look at is
-//! the inside of the atomic pointer, which is another crate's: here it is a lock with the same promises.
+//! the system's call by which a publisher has all threads stand at a fence: here both sides have a fence of their own.
 
 #[path = "../../src/cell.rs"]
 mod cell;
 #[path = "../../src/grace.rs"]
 mod grace;
+#[path = "../../src/pins.rs"]
+mod pins;
 mod sync;
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use cell::{Table, TableCell};
 use grace::{Grace, Look};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use sync::Arc;
+use sync::{Arc, Watched};
 
 /// A table that holds only what tables tell each other apart by.
 struct Numbered {
@@ -23,16 +26,25 @@ struct Numbered {
     /// What it was made of, as the tables of swaps that are under way have it.
     _base: Option<Arc<Numbered>>,
     grace: OnceLock<Arc<Grace>>,
+    end: Watched,
+    has_ended: AtomicBool,
 }
 
 impl Numbered {
     fn new(version: u64) -> Self {
-        Self { version, _base: None, grace: OnceLock::new() }
+        Self::over(version, None)
+    }
+
+    fn over(version: u64, base: Option<Arc<Numbered>>) -> Self {
+        let (end, has_ended) = (Watched::default(), AtomicBool::new(false));
+        Self { version, _base: base, grace: OnceLock::new(), end, has_ended }
     }
 }
 
 impl Table for Numbered {
     fn version(&self) -> u64 {
+        self.end.look();
+        assert!(!self.has_ended.load(Ordering::Relaxed), "{} has ended", self.version);
         self.version
     }
 
@@ -43,6 +55,8 @@ impl Table for Numbered {
 
 impl Drop for Numbered {
     fn drop(&mut self) {
+        self.end.change();
+        assert!(!self.has_ended.swap(true, Ordering::Relaxed), "it ends twice");
         if let Some(grace) = self.grace.get() {
             grace.tell();
         }
@@ -65,7 +79,7 @@ impl Rack {
     /// Publishes the next table, waits for the calls of those from `since` on, and stops what they had.
     fn swap(&self, since: u64) {
         let version = self.cell.publish(|table| {
-            let next = Numbered::new(table.version + 1);
+            let next = Numbered::new(table.version() + 1);
             let version = next.version;
             (Some(next), version)
         });
@@ -90,8 +104,12 @@ impl Rack {
 
 /// Runs `run` in every order that takes a thread off at most three times where it would have gone on.
 fn check(run: impl Fn() + Send + Sync + 'static) {
+    check_within(3, run);
+}
+
+fn check_within(times: usize, run: impl Fn() + Send + Sync + 'static) {
     let mut checker = loom::model::Builder::new();
-    checker.preemption_bound = Some(3);
+    checker.preemption_bound = Some(times);
     checker.check(run);
 }
 
@@ -102,14 +120,14 @@ fn what_a_call_has_pinned_is_not_stopped_before_it_ends() {
         let caller = rack.clone();
         let call = thread::spawn(move || {
             let pinned = caller.cell.pin();
-            let version = pinned.version;
+            let version = pinned.version();
             caller.runs(version);
             thread::yield_now();
-            caller.runs(version);
+            caller.runs(pinned.version());
         });
         rack.swap(1);
         // Whoever comes from here on finds the new one.
-        assert_eq!(rack.cell.pin().version, 2);
+        assert_eq!(rack.cell.pin().version(), 2);
         call.join().expect("the call ends");
     });
 }
@@ -121,12 +139,12 @@ fn a_call_within_a_call_finds_the_table_of_the_outer_one() {
         let caller = rack.clone();
         let call = thread::spawn(move || {
             let pinned = caller.cell.pin();
-            let outer = pinned.version;
+            let outer = pinned.version();
             let now = caller.cell.pin();
-            let inner = if now.version == outer {
+            let inner = if now.version() == outer {
                 outer
             } else {
-                caller.cell.at(outer).expect("it is pinned by the outer call").version
+                caller.cell.at(outer).expect("it is pinned by the outer call").version()
             };
             assert_eq!(inner, outer);
             caller.runs(inner);
@@ -138,17 +156,18 @@ fn a_call_within_a_call_finds_the_table_of_the_outer_one() {
 
 #[test]
 fn swaps_that_follow_each_other_stop_what_they_replaced_and_nothing_later() {
-    check(|| {
+    // Three threads and two swaps: at most two times, of which there are many thousands.
+    check_within(2, || {
         let rack = Rack::new();
         let caller = rack.clone();
         let call = thread::spawn(move || {
             let pinned = caller.cell.pin();
-            caller.runs(pinned.version);
+            caller.runs(pinned.version());
         });
         let swapper = rack.clone();
         let other = thread::spawn(move || {
             let kept = swapper.cell.pin().keep();
-            swapper.runs(kept.version);
+            swapper.runs(kept.version());
         });
         rack.swap(1);
         rack.swap(2);
@@ -166,8 +185,8 @@ fn a_table_of_a_swap_under_way_keeps_what_it_was_made_of() {
         // What a new module calls while it starts: a table over what is current then, with a number of its own.
         let start = thread::spawn(move || {
             let base = starter.cell.pin().keep();
-            let version = base.version;
-            let over = Numbered { version: 7, _base: Some(base), grace: OnceLock::new() };
+            let version = base.version();
+            let over = Numbered::over(7, Some(base));
             let table = starter.cell.admit(over);
             assert!(starter.cell.at(7).is_some());
             starter.runs(version);
@@ -187,5 +206,28 @@ fn who_waits_is_told_however_late_the_last_call_ends() {
         let ending = thread::spawn(move || drop(pinned));
         rack.swap(1);
         ending.join().expect("it ends");
+    });
+}
+
+#[test]
+fn pins_end_in_any_order_and_one_more_than_there_is_room_for_is_a_pin_too() {
+    check(|| {
+        let rack = Rack::new();
+        let other = TableCell::new(Numbered::new(9));
+        let caller = rack.clone();
+        let call = thread::spawn(move || {
+            let outer = caller.cell.pin();
+            let again = caller.cell.pin();
+            let elsewhere = other.pin();
+            // A thread has two places here: in a third table, the pin is counted.
+            let last = [TableCell::new(Numbered::new(11)).pin().keep().version(), other.pin().version()];
+            drop(outer);
+            caller.runs(again.version());
+            drop(elsewhere);
+            caller.runs(again.version());
+            last
+        });
+        rack.swap(1);
+        assert_eq!(call.join().expect("the call ends"), [11, 9]);
     });
 }

@@ -1,38 +1,136 @@
-//! What the cell and its grace periods are made of, as the model checker sees it: every lock, every wait, and every count
-//! of what is shared is a point at which another thread may go on.
+//! What the cell, its pins and its grace periods are made of, as the model checker sees it: every atomic, every lock, every
+//! wait, and every count of what is shared is a point at which another thread may go on.
+#![expect(
+    unsafe_code,
+    reason = "a count of what is shared that the checker sees, with weak references, which it has none of"
+)]
 
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
+use std::ptr;
 
-use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::fence;
 
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::sync::PoisonError;
 
-/// What is shared, and counted where the checker sees it.
-pub(crate) struct Arc<T> {
-    value: std::sync::Arc<T>,
-    count: std::sync::Arc<AtomicUsize>,
+/// The end of a thread is no point at which the checker lets others go on.
+pub(crate) const HANDED_ON: bool = false;
+
+/// A variable of each thread.
+macro_rules! local {
+    (static $name:ident: $of:ty = $first:expr) => {
+        loom::thread_local! { static $name: $of = $first }
+    };
 }
+
+/// A variable of all threads.
+macro_rules! shared {
+    (static $name:ident: $of:ty = $first:expr) => {
+        loom::lazy_static! { static ref $name: $of = $first; }
+    };
+}
+
+pub(crate) use {local, shared};
+
+/// Ordinary fences on both sides: the checker does not know of the system's call, which has every other thread stand at
+/// one in place of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Fences;
+
+impl Fences {
+    pub(crate) fn of_process() -> Self {
+        Self
+    }
+
+    pub(crate) fn light(self) {
+        fence(Ordering::SeqCst);
+    }
+
+    pub(crate) fn heavy(self) -> bool {
+        fence(Ordering::SeqCst);
+        true
+    }
+}
+
+/// Looked at by who has a table, and changed by its end: the checker finds it where the one does not come before the other.
+#[derive(Default)]
+pub(crate) struct Watched(UnsafeCell<()>);
+
+// SAFETY: there is nothing in it; that it is changed while it is looked at is what the checker is to find.
+unsafe impl Sync for Watched {}
+
+impl Watched {
+    pub(crate) fn look(&self) {
+        self.0.with(|_| ());
+    }
+
+    pub(crate) fn change(&self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+/// What is shared, and counted where the checker sees it.
+pub(crate) struct Arc<T>(*const Shared<T>);
 
 /// What does not keep what is shared.
-pub(crate) struct Weak<T> {
-    value: std::sync::Weak<T>,
-    count: std::sync::Arc<AtomicUsize>,
+pub(crate) struct Weak<T>(*const Shared<T>);
+
+/// Its memory is never given back: what is used after its end is found by what it says, and not by a crash.
+#[repr(C)]
+struct Shared<T> {
+    value: ManuallyDrop<T>,
+    count: AtomicUsize,
 }
 
-/// The pointer, as a lock.
-pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
-
-/// What the pointer pointed at.
-pub(crate) struct Guard<T>(T);
+// SAFETY: as of `std::sync::Arc`: what is shared is reached by reference from any thread, and dropped on any.
+unsafe impl<T: Send + Sync> Send for Arc<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Arc<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Send for Weak<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Weak<T> {}
 
 impl<T> Arc<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self { value: std::sync::Arc::new(value), count: std::sync::Arc::new(AtomicUsize::new(1)) }
+        let shared = Shared { value: ManuallyDrop::new(value), count: AtomicUsize::new(1) };
+        Self(Box::into_raw(Box::new(shared)))
     }
 
     pub(crate) fn downgrade(this: &Self) -> Weak<T> {
-        Weak { value: std::sync::Arc::downgrade(&this.value), count: this.count.clone() }
+        Weak(this.0)
+    }
+
+    pub(crate) fn strong_count(this: &Self) -> usize {
+        this.shared().count.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn as_ptr(this: &Self) -> *const T {
+        this.0.cast()
+    }
+
+    pub(crate) fn into_raw(this: Self) -> *const T {
+        ManuallyDrop::new(this).0.cast()
+    }
+
+    /// As of `std::sync::Arc`.
+    pub(crate) unsafe fn from_raw(value: *const T) -> Self {
+        Self(value.cast())
+    }
+
+    /// As of `std::sync::Arc`.
+    pub(crate) unsafe fn increment_strong_count(value: *const T) {
+        // SAFETY: the caller has a count, which this leaves alone.
+        let this = ManuallyDrop::new(unsafe { Self::from_raw(value) });
+        let _ = ManuallyDrop::new((*this).clone());
+    }
+
+    fn shared(&self) -> &Shared<T> {
+        // SAFETY: the memory is never given back.
+        unsafe { &*self.0 }
     }
 }
 
@@ -44,15 +142,18 @@ impl<T: Default> Default for Arc<T> {
 
 impl<T> Clone for Arc<T> {
     fn clone(&self) -> Self {
-        self.count.fetch_add(1, Ordering::AcqRel);
-        Self { value: self.value.clone(), count: self.count.clone() }
+        let before = self.shared().count.fetch_add(1, Ordering::Relaxed);
+        assert_ne!(before, 0, "what has gone is shared again");
+        Self(self.0)
     }
 }
 
 impl<T> Drop for Arc<T> {
     fn drop(&mut self) {
-        // What is shared goes after this, with the last of these.
-        self.count.fetch_sub(1, Ordering::AcqRel);
+        if self.shared().count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: this was the last count, and nobody takes one of what has none.
+            unsafe { ptr::drop_in_place(self.0.cast_mut().cast::<T>()) };
+        }
     }
 }
 
@@ -60,53 +161,23 @@ impl<T> Deref for Arc<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.value
+        &self.shared().value
     }
 }
 
 impl<T> Weak<T> {
     pub(crate) fn upgrade(&self) -> Option<Arc<T>> {
-        // A point at which others may go on; whether it is there is decided after it, at once with counting it.
-        self.count.load(Ordering::Acquire);
-        let value = self.value.upgrade()?;
-        self.count.fetch_add(1, Ordering::AcqRel);
-        Some(Arc { value, count: self.count.clone() })
+        let more = |count| if count == 0 { None } else { Some(count + 1) };
+        self.shared().count.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Arc(self.0))
     }
 
     pub(crate) fn strong_count(&self) -> usize {
-        self.count.load(Ordering::Acquire);
-        self.value.strong_count()
-    }
-}
-
-impl<T> ArcSwap<T> {
-    pub(crate) fn from_pointee(value: T) -> Self {
-        Self(Mutex::new(Arc::new(value)))
+        self.shared().count.load(Ordering::Acquire)
     }
 
-    pub(crate) fn load(&self) -> Guard<Arc<T>> {
-        Guard(self.load_full())
-    }
-
-    pub(crate) fn load_full(&self) -> Arc<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn swap(&self, value: Arc<T>) -> Arc<T> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), value)
-    }
-}
-
-impl<T> Guard<T> {
-    pub(crate) fn into_inner(this: Self) -> T {
-        this.0
-    }
-}
-
-impl<T> Deref for Guard<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
+    fn shared(&self) -> &Shared<T> {
+        // SAFETY: the memory is never given back.
+        unsafe { &*self.0 }
     }
 }

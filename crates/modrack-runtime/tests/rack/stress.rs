@@ -1,4 +1,5 @@
-//! Many threads call while slots are swapped, to good modules and to broken ones, in an order that a seed decides.
+//! A million calls of many threads while slots are swapped, rolled back, unloaded and tried, to good modules and to broken
+//! ones, in an order that a seed decides.
 //! `MODRACK_SEED` replays one; what fails says which it was.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -12,6 +13,18 @@ use modrack_runtime::{Asked, Event, Rack, Swap};
 use crate::rack;
 
 const SWAPS: u64 = 200;
+
+/// Of modules, those that modules make included; the swaps are spread over them.
+const CALLS: u64 = 1_000_000;
+
+/// Says that something has ended, however it did.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Numbers that a seed decides (splitmix64).
 struct Dice(u64);
@@ -81,9 +94,12 @@ fn broken(dice: &mut Dice, good: Script) -> Script {
     }
 }
 
+/// The sides of the die; those under 4 are for what belongs together.
+const SIDES: u64 = 12;
+
 /// One swap, or something like it, of what a die says.
 fn change(rack: &Rack, backend: &ScriptedBackend, dice: &mut Dice, version: i64) {
-    match dice.roll(8) {
+    match dice.roll(SIDES) {
         // Both that belong together.
         0..=2 => {
             backend.module("outer", outer(version));
@@ -111,10 +127,24 @@ fn change(rack: &Rack, backend: &ScriptedBackend, dice: &mut Dice, version: i64)
             backend.module("count", script);
             assert!(rack.swap(&Swap::reload(name("count"))).is_err());
         }
-        5 => {
-            if let Err(failed) = rack.rollback(&name("count"), Asked::default()) {
+        5 | 6 => {
+            let slot = name(if dice.roll(2) == 0 { "count" } else { "tried" });
+            if let Err(failed) = rack.rollback(&slot, Asked::default()) {
                 assert_eq!(failed.error.code(), Code::NothingBefore);
             }
+        }
+        // It does not stand its trial, if that many call it before the next swap.
+        7 => {
+            backend.module("tried", Script::new().function("f", |_, _| Err(no(Code::Raised))));
+            rack.swap(&Swap::reload(name("tried"))).unwrap();
+            backend.module("tried", inner(version));
+        }
+        8 => {
+            rack.unload(&name("tried"), Asked::default()).unwrap();
+        }
+        9 => {
+            backend.module("tried", inner(version));
+            rack.swap(&Swap::reload(name("tried"))).unwrap();
         }
         _ => {
             backend.module("count", counter());
@@ -125,11 +155,12 @@ fn change(rack: &Rack, backend: &ScriptedBackend, dice: &mut Dice, version: i64)
 
 fn run(seed: u64) {
     let (rack, backend) = rack(
-        "slots:\n  outer: { use: 'python:outer', needs: { inner: inner } }\n  inner: { use: 'python:inner' }\n  count: { use: 'python:count', swap: { state: exclusive, drain: 1m } }\n",
+        "slots:\n  outer: { use: 'python:outer', needs: { inner: inner } }\n  inner: { use: 'python:inner' }\n  count: { use: 'python:count', swap: { state: exclusive, drain: 1m } }\n  tried: { use: 'python:tried', swap: { trial: { for: 1h, min-calls: 4, errors: 5% } } }\n",
     );
     backend.module("outer", outer(0));
     backend.module("inner", inner(0));
     backend.module("count", counter());
+    backend.module("tried", inner(0));
     let stopped_badly = Arc::new(Mutex::new(Vec::new()));
     let tell = stopped_badly.clone();
     rack.observe(move |event| {
@@ -138,20 +169,34 @@ fn run(seed: u64) {
         }
     });
     // What is loaded first is what its script is at that moment: all of it is loaded before any is changed.
-    for slot in ["outer", "inner", "count"] {
+    for slot in ["outer", "inner", "count", "tried"] {
         rack.slot(slot).unwrap().pin().unwrap();
     }
-    let done = AtomicBool::new(false);
-    let counted = AtomicU64::new(0);
+    // Nobody waits for those who ended by a panic.
+    let (done, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (counted, made) = (AtomicU64::new(0), AtomicU64::new(0));
+    let until_made = |calls: u64| {
+        while made.load(Ordering::Relaxed) < calls && !ended.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+    };
     std::thread::scope(|scope| {
+        let _done = Ends(&done);
         for thread in 0..6 {
-            let (rack, done, counted) = (&rack, &done, &counted);
+            let (rack, done, ended, counted, made) = (&rack, &done, &ended, &counted, &made);
             scope.spawn(move || {
+                let _ended = Ends(ended);
                 let outer = rack.slot("outer").unwrap().function(Some("f")).unwrap();
                 let count = rack.slot("count").unwrap().function(Some("f")).unwrap();
+                let tried = rack.slot("tried").unwrap().function(Some("f")).unwrap();
                 let mut highest = 0;
                 while !done.load(Ordering::Relaxed) {
-                    if thread % 2 == 0 {
+                    made.fetch_add(if thread % 2 == 0 { 3 } else { 1 }, Ordering::Relaxed);
+                    if thread == 5 {
+                        // What it fails with is its own, and nothing of the rack's.
+                        let failed = tried.call(Call::new(&[])).err().map(|error| error.code());
+                        assert!(matches!(failed, None | Some(Code::Raised)), "{failed:?}");
+                    } else if thread % 2 == 0 {
                         let seen = outer.call(Call::new(&[])).unwrap();
                         let Value::List(versions) = &seen else { panic!("{seen}") };
                         assert!(versions.iter().all(|version| *version == versions[0]), "a mixture: {seen}");
@@ -167,15 +212,16 @@ fn run(seed: u64) {
         // Two threads swap: of one slot in turn, of several at once.
         std::thread::scope(|swapping| {
             for half in 0..2 {
-                let (rack, backend) = (&rack, &backend);
+                let (rack, backend, until_made) = (&rack, &backend, &until_made);
                 swapping.spawn(move || {
                     let mut dice = Dice(seed ^ half);
                     for version in 0..SWAPS / 2 {
+                        until_made(version * (CALLS / (SWAPS / 2)));
                         // One thread has the counter, the other those that belong together.
                         let version = i64::try_from(2 * version + half + 1).unwrap();
                         loop {
                             let mut next = Dice(dice.roll(u64::MAX));
-                            if (Dice(next.0).roll(8) < 4) == (half == 0) {
+                            if (Dice(next.0).roll(SIDES) < 4) == (half == 0) {
                                 change(rack, backend, &mut next, version);
                                 break;
                             }
@@ -184,7 +230,7 @@ fn run(seed: u64) {
                 });
             }
         });
-        done.store(true, Ordering::Relaxed);
+        until_made(CALLS);
     });
     let count = rack.slot("count").unwrap().function(Some("f")).unwrap();
     let counted = i64::try_from(counted.load(Ordering::Relaxed)).unwrap();
@@ -202,7 +248,7 @@ fn run(seed: u64) {
 }
 
 #[test]
-fn no_call_fails_or_sees_a_mixture_and_none_is_lost_while_200_swaps_are_made() {
+fn no_call_of_a_million_fails_or_sees_a_mixture_and_none_is_lost_while_200_swaps_are_made() {
     let seed = seed();
     let run = std::panic::catch_unwind(|| run(seed));
     assert!(run.is_ok(), "replay it with MODRACK_SEED={seed}");
