@@ -534,6 +534,26 @@ def inside(setting: Setting) -> list[Row]:
     ]
 
 
+def swaps(setting: Setting) -> Row:
+    """The switch, going back to what is parked, and calls in an open loop while modules are swapped without a break."""
+    program = setting.command.parent / "examples" / "swap_cost"
+    modules = [setting.modules / "liblittle.so", setting.modules / "little.wasm"]
+    done = subprocess.run([program, *modules], capture_output=True, text=True, check=True, env=setting.env)
+    figures = [json.loads(line) for line in done.stdout.splitlines()]
+    each = [[figure[key] / 1e9 for figure in figures] for key in ("switch", "back", "steady_p99", "swaps_p99")]
+    switch, back, steady, swapped = each
+    times = " / ".join(f"{now / before:.2f}x" for before, now in zip(steady, swapped, strict=True))
+    longest = " / ".join(shown(figure["swaps_longest"] / 1e9) for figure in figures)
+    return Row(
+        "swap of a native module / of a component: the switch; rollback; p99 of calls during swaps",
+        "calls due each 100 µs with no swap",
+        "under 50 µs; under 1 ms; at most 2x",
+        f"{' / '.join(map(shown, switch))}; {' / '.join(map(shown, back))}; {times}",
+        f"p99 {' / '.join(map(shown, swapped))} against {' / '.join(map(shown, steady))}, longest {longest}, during "
+        f"{' / '.join(str(figure['swaps']) for figure in figures)} swaps in 5 s",
+    )
+
+
 def machine(setting: Setting) -> str:
     """What machine and what versions the figures are of."""
     version = subprocess.run([str(setting.python), "-V"], capture_output=True, text=True, check=True).stdout.strip()
@@ -557,6 +577,7 @@ EVERY: dict[str, Callable[[Setting], Row]] = {
     "start-rust": start_rust,
     "list": listing,
     "memory": memory,
+    "swap": swaps,
 }
 
 

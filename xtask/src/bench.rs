@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::cargo::{Product, root, target};
+use crate::cargo::{Product, cargo, root, target};
 use crate::python::Interpreter;
 use crate::{embed, flights, guests};
 
@@ -38,6 +38,9 @@ pub(crate) fn run(more: &[String]) -> Result<bool> {
             ensure!(inside.status()?.success(), "the benchmarks in {} do not run", folder.display());
         }
     }
+    let mut example = cargo();
+    example.args(["build", "--release", "-p", "modrack", "--features", "native,wasm", "--example", "swap_cost"]);
+    ensure!(example.status()?.success(), "`swap_cost` does not build");
     let mut processes = venv.python();
     processes.current_dir(&benches).arg("drive.py").arg("--command").arg(&product.command);
     processes.arg("--python").arg(&python).arg("--modules").arg(&modules);

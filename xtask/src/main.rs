@@ -15,6 +15,7 @@ mod guests;
 mod header;
 mod job;
 mod python;
+mod sanitize;
 mod test;
 mod tidy;
 
@@ -28,6 +29,7 @@ Usage: cargo xtask CHORE
   demo           builds modrack, runs the flights pipeline, shows what it did
   test           runs every test and ends with how many passed, failed and were skipped
   bench          runs the benchmarks and writes benches/RESULTS.md
+  sanitize       runs the runtime's tests under ThreadSanitizer, and its cell under Miri, with a nightly toolchain
   tidy           holds the tree against the project's own rules
   codegen        writes what is made from other files; with --check, says what is out of date
   embed FEATURES builds examples/embed with these features and holds what it prints
@@ -65,6 +67,7 @@ fn chore(args: &[String]) -> Result<bool> {
         "test" => test::run(),
         "bench" => bench::run(rest),
         "guests" => guests::run(rest),
+        "sanitize" => sanitize::run(),
         "tidy" => tidy::run(),
         "codegen" => codegen::run(check),
         "flights-data" => flights::run(),

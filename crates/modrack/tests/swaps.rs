@@ -206,27 +206,39 @@ impl Kind {
     }
 }
 
+/// Puts a module in place as editors and build tools do: written beside, and renamed.
+fn put(kind: Kind, folder: &Path, slot: &str, bytes: &[u8]) {
+    let beside = folder.join("new");
+    std::fs::write(&beside, bytes).expect("it can be written");
+    std::fs::rename(&beside, folder.join(format!("{slot}.{}", kind.ending()))).expect("it can be renamed");
+}
+
 fn name(slot: &str) -> SlotName {
     SlotName::parse(slot).expect("a name")
 }
 
-/// Writes a module as editors and build tools do: beside, and renamed.
+/// Writes a module.
 fn write(kind: Kind, folder: &Path, slot: &str, version: i64, fault: Fault) {
+    put(kind, folder, slot, &made(kind, folder, version, fault));
+}
+
+/// What a module's file is.
+fn made(kind: Kind, folder: &Path, version: i64, fault: Fault) -> Vec<u8> {
     let flag = |is: Fault| if fault == is { "1" } else { "0" };
-    let (beside, there) = (folder.join("new"), folder.join(format!("{slot}.{}", kind.ending())));
-    match kind {
+    let mut bytes = match kind {
         Kind::Library => {
-            let source = folder.join("new.c");
+            let (source, library) = (folder.join("new.c"), folder.join("new.so"));
             std::fs::write(&source, LIBRARY).expect("it can be written");
             let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include");
             let mut compiler = Command::new("cc");
-            compiler.args(["-shared", "-fPIC", "-I"]).arg(include).arg("-o").arg(&beside).arg(&source);
+            compiler.args(["-shared", "-fPIC", "-I"]).arg(include).arg("-o").arg(&library).arg(&source);
             compiler.arg(format!("-DVERSION={version}")).arg(format!("-DFOLDER=\"{}\"", folder.display()));
             compiler.arg(format!("-DSTART_FAILS={}", flag(Fault::Start)));
             compiler.arg(format!("-DIMPORT_FAILS={}", flag(Fault::Import)));
             compiler.arg(format!("-DSHUTDOWN_FAILS={}", flag(Fault::Shutdown)));
             compiler.arg(format!("-DLACKS={}", flag(Fault::Lacks)));
             assert!(compiler.status().expect("Rust links with it").success());
+            std::fs::read(&library).expect("it was made")
         }
         Kind::Component => {
             let text = COMPONENT
@@ -235,14 +247,13 @@ fn write(kind: Kind, folder: &Path, slot: &str, version: i64, fault: Fault) {
                 .replace("START_FAILS", flag(Fault::Start))
                 .replace("IMPORT_FAILS", flag(Fault::Import))
                 .replace("SHUTDOWN_FAILS", flag(Fault::Shutdown));
-            std::fs::write(&beside, text).expect("it can be written");
+            text.into_bytes()
         }
-    }
+    };
     if fault == Fault::Cut {
-        let bytes = std::fs::read(&beside).expect("it was written");
-        std::fs::write(&beside, &bytes[..bytes.len() / 2]).expect("it can be written");
+        bytes.truncate(bytes.len() / 2);
     }
-    std::fs::rename(&beside, &there).expect("it can be renamed");
+    bytes
 }
 
 /// Runs a case on each kind, each way to swap given.
@@ -406,31 +417,75 @@ fn a_call_past_the_drain_is_ended_in_a_component_and_waited_for_in_a_library() {
     });
 }
 
+/// Calls of many threads that are made while modules are swapped, over which the swaps are spread.
+const CALLS: i64 = 1_000_000;
+const SWAPS: i64 = 200;
+
+/// Says that something has ended, however it did.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
-fn no_count_is_lost_while_modules_are_swapped_under_load() {
-    each(&["state: exclusive"], |lab| {
-        let (done, counted) = (AtomicBool::new(false), AtomicI64::new(1));
+fn a_million_calls_and_200_swaps_lose_no_count_and_show_no_mixture() {
+    each(&["state: exclusive, drain: 1m"], |lab| {
+        let folder = lab.folder.path();
+        let good = [2, 3, 4].map(|version| made(lab.kind, folder, version, Fault::Nothing));
+        let broken = [Fault::Cut, Fault::Lacks, Fault::Start, Fault::Import];
+        let broken = broken.map(|fault| made(lab.kind, folder, 5, fault));
+        let (done, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (calls, counted) = (AtomicI64::new(0), AtomicI64::new(1));
+        let until_made = |wanted: i64| {
+            while calls.load(Ordering::Relaxed) < wanted && !ended.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+        };
         std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    let slot = lab.rack.slot("a").expect("it is declared");
-                    let count = slot.function::<(), i64>("count").expect("it is there");
+            let _done = Ends(&done);
+            for thread in 0..4 {
+                let (lab, done, ended, calls, counted) = (&lab, &done, &ended, &calls, &counted);
+                scope.spawn(move || {
+                    let _ended = Ends(ended);
+                    let slots = ["a", "b"].map(|slot| lab.rack.slot(slot).expect("it is declared"));
+                    let count = slots[0].function::<(), i64>("count").expect("it is there");
+                    let versions =
+                        slots.clone().map(|slot| slot.function::<(), i64>("version").expect("it is there"));
                     while !done.load(Ordering::Relaxed) {
-                        count.call(()).expect("no call fails");
-                        counted.fetch_add(1, Ordering::Relaxed);
+                        if thread % 2 == 0 {
+                            count.call(()).expect("no call fails");
+                            counted.fetch_add(1, Ordering::Relaxed);
+                            calls.fetch_add(1, Ordering::Relaxed);
+                        } else {
+                            // As calls within one call: all of them find the same table.
+                            let pin = slots[0].runtime().pin().expect("it is loaded");
+                            let seen = pin
+                                .within(|| versions.each_ref().map(|v| v.call(()).expect("no call fails")));
+                            assert_eq!(seen[0], seen[1], "a mixture");
+                            calls.fetch_add(2, Ordering::Relaxed);
+                        }
                     }
                 });
             }
-            for version in 2..8 {
-                let fault = if version % 3 == 0 { Fault::Start } else { Fault::Nothing };
-                lab.write("a", version, fault);
-                assert_eq!(lab.swap(&["a"]).is_ok(), fault == Fault::Nothing);
-                if version % 2 == 0 {
-                    let _ = lab.rollback("a");
+            for at in 0..SWAPS {
+                until_made(at * (CALLS / SWAPS));
+                let turn = usize::try_from(at).expect("it is small");
+                let is_good = at % 4 != 3;
+                for slot in ["a", "b"] {
+                    let bytes = if is_good || slot == "a" { &good[turn % 3] } else { &broken[turn / 4 % 4] };
+                    put(lab.kind, folder, slot, bytes);
+                }
+                assert_eq!(lab.swap(&["a", "b"]).is_ok(), is_good, "swap {at}");
+                if at % 10 == 0 {
+                    lab.rollback("a").expect("it is parked");
                 }
             }
-            done.store(true, Ordering::Relaxed);
+            until_made(CALLS);
         });
         assert_eq!(lab.call("a", "count"), Ok(counted.load(Ordering::Relaxed) + 1));
+        assert!(lab.rack.stop().is_empty());
     });
 }
