@@ -39,7 +39,16 @@ pub(crate) fn run(more: &[String]) -> Result<bool> {
         }
     }
     let mut example = cargo();
-    example.args(["build", "--release", "-p", "modrack", "--features", "native,wasm", "--example", "swap_cost"]);
+    example.args([
+        "build",
+        "--release",
+        "-p",
+        "modrack",
+        "--features",
+        "native,wasm",
+        "--example",
+        "swap_cost",
+    ]);
     ensure!(example.status()?.success(), "`swap_cost` does not build");
     let mut processes = venv.python();
     processes.current_dir(&benches).arg("drive.py").arg("--command").arg(&product.command);

@@ -15,7 +15,8 @@ const TOOLCHAIN: &str = "nightly";
 
 /// What is run by each: its words after `cargo +nightly`.
 const THREAD: &[&str] = &["test", "-p", "modrack-runtime", "--lib", "--test", "rack", "-Zbuild-std"];
-const MIRI: &[&str] = &["miri", "test", "-p", "modrack-runtime", "--lib", "--", "scope::", "pins::", "fences::"];
+const MIRI: &[&str] =
+    &["miri", "test", "-p", "modrack-runtime", "--lib", "--", "scope::", "pins::", "fences::"];
 
 /// Runs both; false when one found something.
 pub(crate) fn run() -> Result<bool> {
@@ -55,7 +56,10 @@ fn host() -> Result<String> {
         let mut rustc = Command::new("rustc");
         rustc.env_remove("RUSTUP_TOOLCHAIN").arg(format!("+{TOOLCHAIN}")).args(what);
         let said = rustc.output()?;
-        ensure!(said.status.success(), "there is no nightly toolchain: `rustup toolchain install {TOOLCHAIN}`");
+        ensure!(
+            said.status.success(),
+            "there is no nightly toolchain: `rustup toolchain install {TOOLCHAIN}`"
+        );
         Ok(String::from_utf8(said.stdout)?)
     };
     let sysroot = rustc(&["--print", "sysroot"])?;

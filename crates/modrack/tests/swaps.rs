@@ -29,6 +29,8 @@ enum Fault {
     Shutdown,
     /// It has no `version`.
     Lacks,
+    /// Each `count` fails.
+    Count,
 }
 
 /// A counter in C: it carries its count, says its version, and `hold` goes on until the file `held` is gone.
@@ -48,7 +50,11 @@ static int32_t make(const modrack_context *c, const modrack_value *params, void 
     *instance = calloc(1, sizeof(int64_t));
     return MODRACK_OK;
 }
-F(count) { UNUSED; GIVE(modrack_int(__atomic_add_fetch((int64_t *)s, 1, __ATOMIC_SEQ_CST))); }
+F(count) {
+    UNUSED;
+    if (COUNT_FAILS) return modrack_fail(out, MODRACK_FAILED, "it does not count");
+    GIVE(modrack_int(__atomic_add_fetch((int64_t *)s, 1, __ATOMIC_SEQ_CST)));
+}
 F(version) { UNUSED; GIVE(modrack_int(VERSION)); }
 F(hold) {
     UNUSED;
@@ -100,6 +106,7 @@ const COMPONENT: &str = r#"(component
     (start $begin)
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
     (func (export "count") (result i64)
+      (if (i32.const COUNT_FAILS) (then unreachable))
       (global.set $kept (i64.add (global.get $kept) (i64.const 1))) (global.get $kept))
     (func (export "version") (result i64) (i64.const VERSION))
     (func (export "hold") (result i64) (loop (br 0)) (i64.const 0))
@@ -237,6 +244,7 @@ fn made(kind: Kind, folder: &Path, version: i64, fault: Fault) -> Vec<u8> {
             compiler.arg(format!("-DIMPORT_FAILS={}", flag(Fault::Import)));
             compiler.arg(format!("-DSHUTDOWN_FAILS={}", flag(Fault::Shutdown)));
             compiler.arg(format!("-DLACKS={}", flag(Fault::Lacks)));
+            compiler.arg(format!("-DCOUNT_FAILS={}", flag(Fault::Count)));
             assert!(compiler.status().expect("Rust links with it").success());
             std::fs::read(&library).expect("it was made")
         }
@@ -246,7 +254,8 @@ fn made(kind: Kind, folder: &Path, version: i64, fault: Fault) -> Vec<u8> {
                 .replace("VERSION", &version.to_string())
                 .replace("START_FAILS", flag(Fault::Start))
                 .replace("IMPORT_FAILS", flag(Fault::Import))
-                .replace("SHUTDOWN_FAILS", flag(Fault::Shutdown));
+                .replace("SHUTDOWN_FAILS", flag(Fault::Shutdown))
+                .replace("COUNT_FAILS", flag(Fault::Count));
             text.into_bytes()
         }
     };
@@ -414,6 +423,57 @@ fn a_call_past_the_drain_is_ended_in_a_component_and_waited_for_in_a_library() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn what_fails_its_trial_is_taken_back_by_itself() {
+    each(&["trial: { for: 1h, min-calls: 8, errors: 5% }"], |lab| {
+        let (send, told) = mpsc::channel();
+        let send = Mutex::new(send);
+        lab.rack.observe(move |event| {
+            if let Event::RolledBack { why: Some(why), .. } = event {
+                let _ = send.lock().expect("nobody panics").send(why.code());
+            }
+        });
+        lab.write("a", 2, Fault::Count);
+        lab.swap(&["a"]).expect("it does all that is asked of it before it serves");
+        for _ in 0..8 {
+            lab.call("a", "count").expect_err("it fails");
+        }
+        assert_eq!(told.recv(), Ok(Code::TrialFailed));
+        assert_eq!(lab.call("a", "version"), Ok(1));
+        lab.call("a", "count").expect("it serves again");
+    });
+}
+
+#[test]
+fn slots_are_swapped_side_by_side_and_a_rack_that_is_stopped_meanwhile_starts_nothing() {
+    each(WAYS, |lab| {
+        std::thread::scope(|scope| {
+            for slot in ["a", "b"] {
+                let lab = &lab;
+                scope.spawn(move || {
+                    for turn in 2..6 {
+                        assert_eq!(lab.swap(&[slot]).expect("it swaps").slots[0].slot.as_str(), slot);
+                        assert_eq!(lab.call(slot, "count"), Ok(turn));
+                    }
+                });
+            }
+        });
+        std::thread::scope(|scope| {
+            let swapping = scope.spawn(|| {
+                std::iter::repeat_with(|| lab.swap(&["a"])).find_map(Result::err).expect("it is stopped")
+            });
+            while lab.call("a", "count") != Ok(8) && !swapping.is_finished() {
+                std::thread::yield_now();
+            }
+            lab.rack.stop();
+            let failed = swapping.join().expect("no panic");
+            assert_eq!(failed.error.code(), Code::RackStopped, "{failed}");
+        });
+        assert_eq!(lab.call("a", "count"), Err(Code::RackStopped));
+        assert!(lab.rack.kept().is_empty());
     });
 }
 

@@ -279,7 +279,9 @@ impl State {
 /// Sees to it that there is a thread that looks after what is there now.
 fn begin(rack: &Arc<RackCore>, mut state: MutexGuard<'_, State>) {
     if rack.is_stopped() {
-        // Who stops the rack stops everything that was started.
+        // Who stops the rack stops everything that was started, and may have forgotten what was there before this came.
+        drop(state);
+        rack.janitor().forget();
         return;
     }
     let start = !std::mem::replace(&mut state.running, true);
