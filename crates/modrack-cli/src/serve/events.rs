@@ -124,7 +124,7 @@ pub(crate) fn document(told: &Told) -> Json {
     json!({
         "number": told.number,
         "at": at_rfc3339(told.at),
-        "name": told.name,
+        "event": told.name,
         "slot": told.slot.as_ref().map(|slot| slot.as_str()),
         "fields": fields,
     })
@@ -132,7 +132,7 @@ pub(crate) fn document(told: &Told) -> Json {
 
 fn missed(count: u64) -> Json {
     let at = crate::clock::now_rfc3339();
-    json!({ "number": null, "at": at, "name": "missed", "slot": null, "fields": { "count": count } })
+    json!({ "number": null, "at": at, "event": "missed", "slot": null, "fields": { "count": count } })
 }
 
 /// The pieces of an answer that goes on.
