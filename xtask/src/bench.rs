@@ -16,7 +16,8 @@ use crate::{embed, flights, guests};
 /// `--only swap-memory` and `--only swap-pauses` run the programs of these names in `examples/embed`, which say what swaps of
 /// Python modules and components leave in memory, and for how long a call waits for one.
 pub(crate) fn run(more: &[String]) -> Result<bool> {
-    if let [only, program @ ("swap-memory" | "swap-pauses")] = &more.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    if let [only, program @ ("swap-memory" | "swap-pauses")] =
+        &more.iter().map(String::as_str).collect::<Vec<_>>()[..]
         && *only == "--only"
     {
         return embed::measure(program);

@@ -5,8 +5,8 @@
 use modrack::live::{
     Configuration, Differs, Drift, Entry, EntrySlot, Outcome, SlotState, SlotStatus, Status,
 };
-use modrack_core::ContentHash;
-use modrack_runtime::{Before, Kept, Served, Swapped};
+use modrack_core::{ContentHash, Stays};
+use modrack_runtime::{Before, Held, Kept, Served, Swapped};
 use serde_json::{Value as Json, json};
 
 use crate::clock::at_rfc3339;
@@ -34,6 +34,8 @@ pub(crate) fn status(status: &Status) -> Json {
         "slots": status.slots.iter().map(slot_status).collect::<Vec<_>>(),
         "drift": status.drift.iter().map(drift).collect::<Vec<_>>(),
         "kept": status.kept.iter().map(kept).collect::<Vec<_>>(),
+        "held": status.held.iter().map(held).collect::<Vec<_>>(),
+        "stays": status.stays.iter().map(stays).collect::<Vec<_>>(),
     })
 }
 
@@ -121,6 +123,15 @@ fn drift(drift: &Drift) -> Json {
 
 fn kept(kept: &Kept) -> Json {
     json!({ "slot": kept.slot.as_str(), "generation": kept.generation.0, "state": before(kept.state) })
+}
+
+fn held(held: &Held) -> Json {
+    let holders: Vec<&str> = held.holders.iter().map(|holder| &**holder).collect();
+    json!({ "slot": held.slot.as_str(), "generation": held.generation.0, "holders": holders })
+}
+
+fn stays(stays: &Stays) -> Json {
+    json!({ "library": stays.name, "hash": stays.hash.as_str(), "bytes": stays.bytes })
 }
 
 fn entry(entry: &Entry) -> Json {

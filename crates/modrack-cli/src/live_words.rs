@@ -86,6 +86,25 @@ pub(crate) fn status(document: &Json, paint: Paint) -> String {
         shown.push('\n');
         shown.push_str(&table.render(paint));
     }
+    let held = each(&document["held"]);
+    if !held.is_empty() {
+        let mut table = Table::new(&["STOPPED", ">GENERATION", "STILL HELD BY"]);
+        for held in held {
+            let holders: Vec<String> = each(&held["holders"]).iter().map(text).collect();
+            table.row(vec![text(&held["slot"]), number(&held["generation"]), holders.join("; ")]);
+        }
+        shown.push('\n');
+        shown.push_str(&table.render(paint));
+    }
+    let stays = each(&document["stays"]);
+    if !stays.is_empty() {
+        let mut table = Table::new(&["UNUSED LIBRARY", "HASH", ">BYTES"]);
+        for stays in stays {
+            table.row(vec![text(&stays["library"]), short(&stays["hash"]), number(&stays["bytes"])]);
+        }
+        shown.push('\n');
+        shown.push_str(&table.render(paint));
+    }
     shown
 }
 

@@ -25,8 +25,8 @@ pub use modrack_core::contract;
 pub use modrack_core::plan;
 pub use modrack_core::{
     Args, Backend, BackendName, Call, Cancel, Code, Description, Error, Function as BackendFunction,
-    Instance, Kind, Manifest, Map, Origin, Phase, Place, Result, Results, Signature, SlotName, Text, Type,
-    Value,
+    Instance, Kind, Manifest, Map, Origin, Phase, Place, Result, Results, Signature, SlotName, Stays, Text,
+    Type, Value,
 };
 #[cfg(feature = "flow")]
 pub use modrack_flow as flow;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use modrack_core::{ContentHash, Error, GenerationId, Result, SlotName};
-use modrack_runtime::{Before, Kept, Rack};
+use modrack_core::{ContentHash, Error, GenerationId, Result, SlotName, Stays};
+use modrack_runtime::{Before, Held, Kept, Rack};
 use modrack_state::{Drift, Override, Reader};
 
 use super::declared::{Declared, text_hash};
@@ -23,6 +23,10 @@ pub struct Status {
     pub configuration: Option<ContentHash>,
     /// Generations that serve no new calls and are not stopped.
     pub kept: Vec<Kept>,
+    /// Generations that were stopped and that something still holds.
+    pub held: Vec<Held>,
+    /// Libraries that stay in the process though nothing uses them any more.
+    pub stays: Vec<Stays>,
 }
 
 /// How a slot stands.
@@ -132,6 +136,9 @@ impl Status {
         let known = declared.slots(|slot| leads_to(rack, slot));
         serving.retain(|(slot, _)| declared.slot(slot).is_some());
         let drift = modrack_state::drift(&known, overrides, serving);
-        Self { slots, drift, configuration: declared.hash.clone(), kept }
+        let mut stays = rack.stays();
+        stays.retain(|stays| !stays.is_used);
+        let configuration = declared.hash.clone();
+        Self { slots, drift, configuration, kept, held: rack.held(), stays }
     }
 }
