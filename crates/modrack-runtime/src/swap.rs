@@ -261,7 +261,20 @@ impl Rack {
     /// What cannot change while the rack runs, a contract that cannot be read, or the step that failed. Everything is as
     /// it was.
     pub fn configure(&self, plan: RackPlan, more: &Swap) -> Result<Configured, ConfigureFailed> {
-        configure::configure(self.core(), plan, more)
+        self.configure_when(|| Ok((plan, more.clone())), |_| ())
+    }
+
+    /// Has the rack be what the plan says that `make` gives when nobody else configures it, as [`Rack::configure`], and tells `then`
+    /// how that went, before anybody else does.
+    ///
+    /// # Errors
+    /// What `make` fails with, and as [`Rack::configure`].
+    pub fn configure_when(
+        &self,
+        make: impl FnOnce() -> Result<(RackPlan, Swap), ConfigureFailed>,
+        then: impl FnOnce(&Result<Configured, ConfigureFailed>),
+    ) -> Result<Configured, ConfigureFailed> {
+        configure::configure_when(self.core(), make, then)
     }
 
     /// Goes back to what filled the slot before its last swap, and those that were replaced with it.

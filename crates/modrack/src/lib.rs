@@ -35,8 +35,8 @@ pub use modrack_native as native;
 #[cfg(feature = "python")]
 pub use modrack_python as python;
 pub use modrack_runtime::{
-    Asked, Before, Bound, Catalog, CatalogEntry, Coming, EVENTS, Event, Figures, Held, Keeper, Kept, Pattern,
-    Served, SlotStats, Step, Subscription, Swap, SwapFailed, Swapped, Told,
+    Asked, Before, Bound, Catalog, CatalogEntry, Coming, ConfigureFailed, Configured, EVENTS, Event, Figures,
+    Held, Keeper, Kept, Pattern, Served, SlotStats, Step, Subscription, Swap, SwapFailed, Swapped, Told,
 };
 #[cfg(feature = "wasm")]
 pub use modrack_wasm as wasm;

@@ -6,6 +6,7 @@
 //! while modules run. Swaps of one slot take turns in the runtime, and what a change is made from is read under that turn.
 
 mod change;
+mod configuration;
 mod declared;
 mod error;
 mod force;
@@ -14,6 +15,8 @@ mod recorder;
 mod save;
 mod start;
 mod status;
+#[cfg(feature = "watch")]
+mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -48,6 +51,8 @@ struct Live {
     source: Option<Source>,
     /// How it went with each slot that is to be started.
     starts: Mutex<HashMap<SlotName, start::Start>>,
+    #[cfg(feature = "watch")]
+    watcher: Mutex<Option<Arc<modrack_watch::Watcher<watch::Key>>>>,
 }
 
 /// How a rack is joined to its state.
@@ -97,6 +102,8 @@ impl LiveRack {
             who: settings.who,
             source: settings.source,
             starts: Mutex::default(),
+            #[cfg(feature = "watch")]
+            watcher: Mutex::default(),
         }));
         live.put_in_force()?;
         let warnings = live.0.recorder.take_warnings();
@@ -139,6 +146,8 @@ impl LiveRack {
 
     /// Stops the rack's modules and gives the state back. Gives what the modules' own shutdowns failed with.
     pub fn stop(&self) -> Vec<Error> {
+        #[cfg(feature = "watch")]
+        self.unwatch();
         let errors = self.0.rack.stop();
         self.0.recorder.close();
         errors

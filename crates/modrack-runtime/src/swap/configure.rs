@@ -100,13 +100,20 @@ impl From<SwapFailed> for ConfigureFailed {
     }
 }
 
-/// Has the rack be what `plan` says, and does `more` with it.
-pub(super) fn configure(
+/// Has the rack be what `make` gives, and tells `then` how that went, in the one turn of who configures.
+pub(super) fn configure_when(
     rack: &Arc<RackCore>,
-    plan: RackPlan,
-    more: &Swap,
+    make: impl FnOnce() -> Result<(RackPlan, Swap), ConfigureFailed>,
+    then: impl FnOnce(&Result<Configured, ConfigureFailed>),
 ) -> Result<Configured, ConfigureFailed> {
     let _order = rack.turns().take(rack, vec![CONFIGURING])?;
+    let done = make().and_then(|(plan, more)| configure(rack, plan, &more));
+    then(&done);
+    done
+}
+
+/// Has the rack be what `plan` says, and does `more` with it.
+fn configure(rack: &Arc<RackCore>, plan: RackPlan, more: &Swap) -> Result<Configured, ConfigureFailed> {
     let old = rack.cell().pin().configuration().clone();
     refuse(rack, old.plan(), &plan)?;
     let new = Arc::new(Configuration::read(rack.root(), plan)?);

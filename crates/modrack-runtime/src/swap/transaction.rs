@@ -107,6 +107,9 @@ impl<'a> Transaction<'a> {
 
     /// Everything.
     pub(super) fn run(mut self) -> Stepped<Swapped> {
+        if self.members.is_empty() {
+            return Ok(Swapped::nothing());
+        }
         match self.until_switch() {
             Ok((switch, version)) => Ok(self.finish(switch, version)),
             Err(failed) => Err(self.undo(failed)),

@@ -96,9 +96,9 @@ impl Recorder {
         self.declared.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has another configuration in force from now on.
-    pub(super) fn declare(&self, declared: Arc<Declared>) {
-        *self.declared.write().unwrap_or_else(PoisonError::into_inner) = declared;
+    /// Has another configuration be the one that is in force, and gives the one that was.
+    pub(super) fn declare(&self, declared: Arc<Declared>) -> Arc<Declared> {
+        std::mem::replace(&mut *self.declared.write().unwrap_or_else(PoisonError::into_inner), declared)
     }
 
     /// Says what the next change of these slots is. It is said under their turn.

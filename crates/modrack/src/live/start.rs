@@ -72,7 +72,7 @@ impl LiveRack {
     }
 
     /// The declared slots that are to be started, each after those it needs.
-    fn in_order(&self) -> Vec<SlotName> {
+    pub(super) fn in_order(&self) -> Vec<SlotName> {
         let plan = self.0.recorder.declared().plan.clone();
         let mut order = Vec::new();
         let mut seen = HashSet::new();

@@ -2,6 +2,8 @@
 //! gone back to. Over shared libraries and components, edited on disk.
 #![cfg(all(feature = "state", feature = "native", feature = "wasm"))]
 
+#[cfg(feature = "watch")]
+mod changes;
 mod killed;
 mod lab;
 mod remembers;

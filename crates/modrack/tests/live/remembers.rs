@@ -148,7 +148,7 @@ fn any_kept_content_is_gone_back_to_by_the_beginning_of_its_hash() {
         let nothing = live.rollback("a", Some("no hash begins so")).expect_err("none does");
         assert_eq!(nothing.error.code(), Code::UnknownEntry);
         let hint = nothing.error.hint_text().expect("it says what there is");
-        assert!(hint.contains(&hash(0).short()), "{hint}");
+        assert!(hint.contains(hash(0).short()), "{hint}");
         assert_eq!(live.rollback("a", Some("")).expect_err("all do").error.code(), Code::UnknownEntry);
         // It is pinned: the file holds something else, and what served goes on serving.
         live.stop();

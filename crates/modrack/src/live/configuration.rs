@@ -1,0 +1,221 @@
+//! The rack's text, while the rack runs: read again and put in force as one swap, and gone back to.
+//!
+//! A text that is wrong, or whose modules do not come in, changes nothing and is told. What was swapped in stays in force for
+//! the slots whose own text did not change. Everything here is done under the one turn of who configures the rack.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use modrack_core::plan::RackPlan;
+use modrack_core::{Map, Result, SlotName, Text, Value};
+use modrack_runtime::{Asked, ConfigureFailed, Configured, Swap};
+use modrack_state::{Action, Change, Failed, Outcome};
+
+use super::declared::Declared;
+use super::meant::Meant;
+use super::recorder::{Intent, leads_to};
+use super::start::Start;
+use super::{LiveRack, error};
+
+impl LiveRack {
+    /// Reads the rack's text again, and applies the difference to what is in force as one swap, together with the slots whose
+    /// files hold something else than what serves.
+    ///
+    /// # Errors
+    /// What is wrong with the text, what cannot change while the rack runs, or the step that failed: nothing has changed, and that
+    /// is told as `configuration.refused`.
+    pub fn reload_configuration(&self, asked: Asked) -> Result<Configured, ConfigureFailed> {
+        self.configure(&asked, "configuration.changed", || Ok(()))
+    }
+
+    /// Writes the text of a configuration that served back to where the rack's text comes from, and applies it. `hash` is the
+    /// beginning of its hash.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::UnknownEntry`]; a text that cannot be written; else as [`LiveRack::reload_configuration`], and then the text is
+    /// what it was before.
+    pub fn restore_configuration(&self, hash: &str, asked: Asked) -> Result<Configured, ConfigureFailed> {
+        let kept = self.configuration(hash)?;
+        let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
+        let before = RefCell::new(None);
+        let restored = self.configure(&asked, "configuration.restored", || {
+            *before.borrow_mut() = Some(source.read()?.bytes);
+            source.write(kept.text.as_bytes())?.finish()
+        });
+        if restored.is_err()
+            && let Some(before) = before.take()
+        {
+            source.write(&before)?.finish()?;
+        }
+        restored
+    }
+
+    /// Does `first`, reads the rack's text and puts it in force.
+    fn configure(
+        &self,
+        asked: &Asked,
+        name: &'static str,
+        first: impl FnOnce() -> Result<()>,
+    ) -> Result<Configured, ConfigureFailed> {
+        let (rack, recorder, asked) = (&self.0.rack, &self.0.recorder, self.asked(asked));
+        let (before, intended) = (RefCell::new(None), RefCell::new(None));
+        let make = || -> Result<(RackPlan, Swap), ConfigureFailed> {
+            first()?;
+            let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
+            let new = Declared::parse(source.read()?, recorder.declared().set.clone())?;
+            let (plan, more) = self.difference(&new)?;
+            let slots: BTreeSet<_> = plan.slots.keys().chain(rack.plan().slots.keys()).cloned().collect();
+            let intent = Intent { action: Action::Configure, keeps_standing: false };
+            *intended.borrow_mut() = Some(recorder.intend(slots.into_iter().collect(), intent));
+            // Before the switch: what serves from then on is held against it.
+            *before.borrow_mut() = Some(recorder.declare(Arc::new(new)));
+            Ok((plan, more.asked(asked.clone())))
+        };
+        rack.configure_when(make, |done| {
+            match (done, before.take()) {
+                (Ok(configured), Some(before)) => self.configured(configured, &before, &asked, name),
+                (Err(failed), before) => {
+                    if let Some(before) = before {
+                        recorder.declare(before);
+                    }
+                    self.refused(failed, &asked);
+                }
+                (Ok(_), None) => {}
+            }
+            drop(intended.take());
+        })
+    }
+
+    /// What the rack is to be by a new text, and what is swapped beside what that says.
+    fn difference(&self, new: &Declared) -> Result<(RackPlan, Swap)> {
+        let (rack, state) = (&self.0.rack, self.0.recorder.state()?);
+        let (overrides, texts) = (state.read().overrides()?, new.texts());
+        let (mut plan, mut more) = ((*new.plan).clone(), Swap::default());
+        let was_started = !self.0.starts().is_empty();
+        let before = rack.plan();
+        for (name, slot) in &new.plan.slots {
+            let known = before.slots.contains_key(name).then(|| rack.slot(name.as_str())).transpose()?;
+            let Some(known) = known else {
+                if was_started && !slot.lazy {
+                    more = more.and(Swap::to(slot.clone()));
+                }
+                continue;
+            };
+            let over = overrides.iter().find(|over| over.slot == *name);
+            let serving = known.serving();
+            match over {
+                Some(over) if texts.get(name) == Some(&over.declared) => {
+                    let meant = Meant::read(&over.to.plan);
+                    let wanted = new.meant(name, &meant)?;
+                    if serving.is_some() && !wanted.means(&known.plan()) {
+                        let swap = Swap::to(wanted.clone());
+                        more = more.and(match (&meant.pin, &over.to.hash) {
+                            (Some(_), Some(hash)) => swap.at(state.kept(hash, meant.attr)?),
+                            _ => swap,
+                        });
+                    }
+                    plan.slots.insert(name.clone(), wanted);
+                }
+                // It stood in for what the text said, which says something else now.
+                Some(_) if serving.is_some() => more = more.and(Swap::to(slot.clone())),
+                _ if serving.is_some_and(|served| !served.pinned)
+                    && slot.swap.watch != Some(false)
+                    && slot.means(&known.plan())
+                    && self.is_edited(name) =>
+                {
+                    more = more.and(Swap::reload(name.clone()));
+                }
+                _ => {}
+            }
+        }
+        Ok((plan, more))
+    }
+
+    /// Whether the slot's `use` leads to something else than what serves.
+    pub(super) fn is_edited(&self, name: &SlotName) -> bool {
+        let Ok(slot) = self.0.rack.slot(name.as_str()) else { return false };
+        let Some(served) = slot.serving() else { return false };
+        served.hash.is_some() && leads_to(&self.0.rack, &served.plan) != served.hash
+    }
+
+    /// Notes that a text is in force, and tells of it.
+    fn configured(&self, done: &Configured, before: &Declared, asked: &Asked, name: &'static str) {
+        let recorder = &self.0.recorder;
+        let now = recorder.declared();
+        let noted = recorder.state().and_then(|state| {
+            if let (Some(source), Some(text)) = (&self.0.source, &now.text) {
+                state.configure(&source.name(), &String::from_utf8_lossy(&text.bytes))?;
+            }
+            state.lapse(&now.texts())?;
+            state.keep_slots(&now.plan.slots.keys().cloned().collect::<Vec<_>>())?;
+            if done.swapped.slots.is_empty() && before.hash != now.hash {
+                state.record(&self.change_of(asked), &Outcome::Done)?;
+            }
+            Ok(())
+        });
+        if let Err(why) = noted {
+            recorder.warn(why);
+        }
+        let mut starts = self.0.starts();
+        starts.retain(|slot, _| !done.removed.contains(slot));
+        for served in done.swapped.slots.iter().filter(|served| now.plan.slots.contains_key(&served.slot)) {
+            starts.insert(served.slot.clone(), Start::Done(None));
+        }
+        drop(starts);
+        let is_nothing = before.hash == now.hash && done.swapped.slots.is_empty();
+        if is_nothing {
+            return;
+        }
+        let listed = |slots: &[SlotName]| {
+            Value::List(slots.iter().map(|slot| Value::from(slot.as_str())).collect::<Vec<_>>())
+        };
+        let hash = now.hash.as_ref().map_or(Value::Null, |hash| Value::from(hash.as_str()));
+        let fields = [
+            ("hash", hash),
+            ("who", Value::from(asked.who.as_str())),
+            ("why", Value::from(asked.why.as_str())),
+            ("added", listed(&done.added)),
+            ("changed", listed(&done.changed)),
+            ("removed", listed(&done.removed)),
+        ];
+        self.0.rack.announce(name, None, map(fields));
+    }
+
+    /// Notes that a text did not come into force, and tells of it.
+    fn refused(&self, failed: &ConfigureFailed, asked: &Asked) {
+        let recorder = &self.0.recorder;
+        if let ConfigureFailed::Plan(why) = failed {
+            // What failed at a step of its swap is in the history by that.
+            let outcome = Outcome::Failed(Failed::new(None, "match", why));
+            let noted = recorder.state().and_then(|state| state.record(&self.change_of(asked), &outcome));
+            if let Err(why) = noted {
+                recorder.warn(why);
+            }
+        }
+        let why = failed.error();
+        let mut error =
+            vec![("code", Value::from(why.code().as_str())), ("message", Value::from(why.message()))];
+        error.extend(why.hint_text().map(|hint| ("hint", Value::from(hint))));
+        let fields = [
+            ("who", Value::from(asked.who.as_str())),
+            ("why", Value::from(asked.why.as_str())),
+            ("error", Value::from(map(error))),
+        ];
+        self.0.rack.announce("configuration.refused", None, map(fields));
+    }
+
+    fn change_of(&self, asked: &Asked) -> Change {
+        Change {
+            action: Action::Configure,
+            who: asked.who.clone(),
+            why: asked.why.clone(),
+            config: self.0.recorder.declared().hash.clone(),
+            slots: Vec::new(),
+        }
+    }
+}
+
+fn map(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Map {
+    fields.into_iter().map(|(name, value)| (Text::from_static(name), value)).collect()
+}

@@ -1,0 +1,210 @@
+//! Watching: what is saved to the rack's text, or to a file that a generation includes, is put in force.
+//!
+//! Content decides: a slot is reloaded when what its files hold now is something else than what serves. Slots that one save touched
+//! are swapped together, each after those that it needs. What does not parse is waited for, for a moment; what fails then is tried
+//! again at the next change only.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, Weak};
+
+use modrack_core::{ContentHash, Error, Origin, Result, SlotName};
+use modrack_runtime::{Asked, ConfigureFailed, Event, Swap};
+use modrack_state::Action;
+use modrack_watch::{Answer, Changed, Settings, Sink, Watched, Watcher};
+
+use super::meant::Meant;
+use super::recorder::{Intent, leads_to};
+use super::{Live, LiveRack};
+use crate::text::{self, Source};
+
+/// What files are watched for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// The rack's text, and the contracts that it names.
+    Rack,
+    /// What fills a slot.
+    Slot(SlotName),
+}
+
+/// Who is told of changes. It does not keep the rack.
+struct Changes(Weak<Live>);
+
+impl LiveRack {
+    /// Watches the rack's text and the files of what fills its slots from now on, but for slots with `watch: false`, and puts in
+    /// force what is saved to them. What fails is told, and changes nothing.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::WatchRefused`] when there is no thread for it.
+    pub fn watch(&self) -> Result<()> {
+        let watcher = Arc::new(Watcher::new(Settings::default(), Changes(Arc::downgrade(&self.0)))?);
+        *self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+        let live = Arc::downgrade(&self.0);
+        self.0.rack.observe(move |event| {
+            let slots: Vec<&SlotName> = match event {
+                Event::Loaded { served } => vec![&served.slot],
+                Event::Swapped { slots, .. } | Event::RolledBack { slots, .. } => {
+                    slots.iter().map(|served| &served.slot).collect()
+                }
+                Event::Unloaded { slot, .. } => vec![slot],
+                _ => return,
+            };
+            if let Some(live) = live.upgrade().map(Self) {
+                slots.into_iter().for_each(|slot| live.watch_slot(slot));
+            }
+        });
+        self.watch_rack();
+        for slot in self.0.rack.slots() {
+            self.watch_slot(slot.name());
+        }
+        Ok(())
+    }
+
+    /// Watches nothing any more.
+    pub(super) fn unwatch(&self) {
+        let watcher = self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Not under the lock: it waits for what it does.
+        drop(watcher);
+    }
+
+    fn watcher(&self) -> Option<Arc<Watcher<Key>>> {
+        self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Watches the rack's text as it is in force.
+    fn watch_rack(&self) {
+        let (Some(watcher), Some(Source::File(file))) = (self.watcher(), &self.0.source) else { return };
+        let Ok(file) = std::path::absolute(file) else { return };
+        let declared = self.0.recorder.declared();
+        let text = match &declared.hash {
+            Some(hash) => Watched::as_read(file, hash.clone()),
+            None => Watched::new(file),
+        };
+        let contracts =
+            declared.plan.contracts.iter().map(|path| Watched::new(self.0.rack.root().join(path)));
+        watcher.watch(&Key::Rack, std::iter::once(text).chain(contracts));
+    }
+
+    /// Watches the files of what fills a slot.
+    fn watch_slot(&self, name: &SlotName) {
+        let Some(watcher) = self.watcher() else { return };
+        let key = Key::Slot(name.clone());
+        let serving = self.0.rack.slot(name.as_str()).ok().and_then(|slot| slot.serving());
+        let Some(served) = serving.filter(|served| served.plan.swap.watch != Some(false)) else {
+            watcher.unwatch(&key);
+            return;
+        };
+        let Ok(origin) = self.0.rack.origin_of(&served.plan) else { return };
+        let Origin::File { path, .. } = &origin else {
+            watcher.unwatch(&key);
+            return;
+        };
+        // What a broken module includes is not known: it is mended in its own file, or where it was before.
+        let files = self.0.rack.describe(&origin).map(|about| about.files).unwrap_or_default();
+        // Of the first nothing is known, so that what was changed since it was read is looked at once.
+        let unknown = ContentHash::from_hex("");
+        let own = (!path.is_dir()).then(|| path.clone());
+        let mut paths: Vec<_> = own.into_iter().chain(files).collect();
+        paths.dedup();
+        let watched = paths.into_iter().enumerate().map(|(at, path)| match at {
+            0 => Watched::as_read(path, unknown.clone()),
+            _ => Watched::new(path),
+        });
+        watcher.watch(&key, watched);
+    }
+
+    /// Puts in force what was saved.
+    fn changed(&self, changed: &Changed<Key>) -> Answer {
+        let asked = Asked { who: "watch".to_owned(), why: "A file was saved".to_owned() };
+        let slots: BTreeSet<SlotName> = changed
+            .keys
+            .iter()
+            .filter_map(|key| match key {
+                Key::Slot(slot) => Some(slot.clone()),
+                Key::Rack => None,
+            })
+            .collect();
+        if changed.keys.contains(&Key::Rack) {
+            if !changed.is_last && self.is_half() {
+                return Answer::NotYet;
+            }
+            // It reloads slots that were edited as well.
+            let done = self.reload_configuration(asked);
+            if !matches!(done, Err(ConfigureFailed::Plan(_))) {
+                self.watch_rack();
+            }
+            return Answer::Taken;
+        }
+        let edited: Vec<SlotName> =
+            self.by_need(&slots).into_iter().filter(|slot| self.is_edited_since(slot)).collect();
+        if edited.is_empty() {
+            return Answer::Taken;
+        }
+        let is_broken = |slot: &SlotName| {
+            let Ok(slot) = self.0.rack.slot(slot.as_str()) else { return false };
+            leads_to(&self.0.rack, &slot.plan()).is_none()
+        };
+        if !changed.is_last && edited.iter().any(is_broken) {
+            return Answer::NotYet;
+        }
+        let mut intended = None;
+        let done = self.0.rack.swap_when(&edited, || {
+            let intent = Intent { action: Action::Swap, keeps_standing: false };
+            intended = Some(self.0.recorder.intend(edited.clone(), intent));
+            // Under their turn: somebody may have swapped them, or gone back, since they were looked at.
+            let still = edited.iter().filter(|slot| self.is_edited_since(slot));
+            let all = still.fold(Swap::default(), |all, slot| all.and(Swap::reload(slot.clone())));
+            Ok(all.asked(asked))
+        });
+        drop(intended);
+        // What failed was told by the rack. It is not tried again before another change.
+        drop(done);
+        Answer::Taken
+    }
+
+    /// Whether the slot's files hold something else than what serves or, where kept content does, than when that came.
+    fn is_edited_since(&self, name: &SlotName) -> bool {
+        let Ok(slot) = self.0.rack.slot(name.as_str()) else { return false };
+        match (slot.serving(), self.pinned_instead_of(name)) {
+            (Some(served), Some(instead_of)) => {
+                let found = leads_to(&self.0.rack, &served.plan);
+                found != instead_of && found != served.hash
+            }
+            _ => self.is_edited(name),
+        }
+    }
+
+    /// What led nowhere else when kept content came to serve in the slot; none when none serves in the place of its files.
+    fn pinned_instead_of(&self, name: &SlotName) -> Option<Option<ContentHash>> {
+        let overrides = self.0.recorder.state().ok()?.read().overrides().ok()?;
+        let over = overrides.into_iter().find(|over| over.slot == *name)?;
+        Meant::read(&over.to.plan).pin.map(|pin| pin.instead_of)
+    }
+
+    /// These slots, each after those it needs.
+    fn by_need(&self, slots: &BTreeSet<SlotName>) -> Vec<SlotName> {
+        let mut ordered: Vec<_> = self.in_order().into_iter().filter(|slot| slots.contains(slot)).collect();
+        let others: Vec<_> = slots.iter().filter(|slot| !ordered.contains(slot)).cloned().collect();
+        ordered.extend(others);
+        ordered
+    }
+
+    /// Whether the text that is there now does not parse.
+    fn is_half(&self) -> bool {
+        let set = &self.0.recorder.declared().set;
+        let read =
+            self.0.source.as_ref().map(|source| source.read().and_then(|text| text::parse(&text, set)));
+        read.is_some_and(|read| read.is_err())
+    }
+}
+
+impl Sink<Key> for Changes {
+    fn changed(&mut self, changed: &Changed<Key>) -> Answer {
+        self.0.upgrade().map_or(Answer::Taken, |live| LiveRack(live).changed(changed))
+    }
+
+    fn warned(&mut self, warning: &Error) {
+        if let Some(live) = self.0.upgrade() {
+            live.recorder.warn(warning.clone());
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What is saved while a rack runs: its text, and the files of its modules. Each test waits for what is told, and for no time.
+
+use std::os::unix::fs::symlink;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use modrack::{Asked, Code, Event};
+
+use crate::lab::{Fault, KINDS, Kind, Lab, Live, asked, name};
+
+/// Much longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A started rack that is watched, and what it tells of swaps and configurations, a line each.
+fn watched(lab: &Lab) -> (Live, Receiver<String>) {
+    let live = lab.started();
+    let told = hear(&live);
+    live.0.watch().expect("there are threads");
+    (live, told)
+}
+
+fn hear(live: &Live) -> Receiver<String> {
+    let (tell, told) = channel();
+    let tell: Mutex<Sender<String>> = Mutex::new(tell);
+    live.0.rack().observe(move |event| {
+        let line = match event {
+            Event::Swapped { slots, .. } => {
+                let slots: Vec<_> = slots.iter().map(|served| served.slot.to_string()).collect();
+                format!("swapped {}", slots.join(" "))
+            }
+            Event::SwapFailed { slot, step, .. } => format!("failed {slot} {step}"),
+            _ => return,
+        };
+        drop(tell.lock().expect("nobody panicked").send(line));
+    });
+    told
+}
+
+fn next(told: &Receiver<String>) -> String {
+    told.recv_timeout(PATIENCE).expect("something is told")
+}
+
+fn generations(live: &Live) -> Vec<u64> {
+    live.0.rack().slots().iter().filter_map(|slot| Some(slot.serving()?.generation.0)).collect()
+}
+
+fn edit(lab: &Lab, from: &str, to: &str) {
+    let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    assert!(text.contains(from), "{text}");
+    lab.rack_text(&text.replace(from, to));
+}
+
+#[test]
+fn an_edit_of_the_text_changes_what_it_says_and_nothing_else() {
+    for kind in KINDS {
+        let lab = Lab::new(kind, "");
+        let live = lab.started();
+        let before = generations(&live);
+        edit(&lab, "a: { ", "a: { limits: { time: 9s }, ");
+        let done = live.0.reload_configuration(asked()).expect("it is right");
+        assert_eq!(done.changed, [name("a")]);
+        let after = generations(&live);
+        assert!(after[0] != before[0] && after[1] == before[1]);
+        // The same once more is nothing.
+        let again = live.0.reload_configuration(asked()).expect("it is right");
+        assert!(again.changed.is_empty() && again.swapped.slots.is_empty());
+        assert_eq!(generations(&live), after);
+        // One that is wrong changes nothing, and neither does one whose module does not come in.
+        for wrong in ["nonsense: [", "limits: { time: never }, ", "use: ./none.py, #"] {
+            let good = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+            edit(&lab, "a: { ", &format!("a: {{ {wrong}"));
+            assert!(live.0.reload_configuration(asked()).is_err(), "{wrong}");
+            assert_eq!(generations(&live), after, "{wrong}");
+            lab.rack_text(&good);
+        }
+        assert_eq!((live.version("a"), live.version("b")), (Ok(1), Ok(1)));
+        // Whatever served can be gone back to: the text is what it was.
+        let first = live.0.configurations().expect("it can be read").pop().expect("there are two");
+        assert!(!first.text.contains("9s"));
+        live.0.restore_configuration(first.hash.short(), asked()).expect("it is kept");
+        assert_eq!(std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there"), first.text);
+        assert_eq!(
+            live.0.restore_configuration("ffff", asked()).expect_err("none").error().code(),
+            Code::UnknownEntry
+        );
+    }
+}
+
+#[test]
+fn what_was_swapped_in_stays_through_an_edit_of_another_slot_and_lapses_with_its_own() {
+    let lab = Lab::new(Kind::Component, "");
+    let live = lab.started();
+    lab.write("other", 7, Fault::Nothing);
+    live.swap("a", Some(&lab.file("other"))).expect("it swaps");
+    edit(&lab, "b: { ", "b: { limits: { time: 9s }, ");
+    live.0.reload_configuration(asked()).expect("it is right");
+    assert_eq!(live.version("a"), Ok(7));
+    assert_eq!(live.overridden().len(), 1);
+    edit(&lab, "a: { ", "a: { limits: { time: 9s }, ");
+    live.0.reload_configuration(asked()).expect("it is right");
+    assert_eq!(live.version("a"), Ok(1));
+    assert!(live.overridden().is_empty());
+}
+
+#[test]
+fn slots_come_and_go_with_the_text() {
+    let lab = Lab::new(Kind::Component, "");
+    let live = lab.started();
+    lab.write("c", 3, Fault::Start);
+    let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    lab.rack_text(&format!("{text}  c: {}\n", lab.file("c")));
+    assert!(live.0.reload_configuration(asked()).is_err());
+    assert_eq!(live.version("c"), Err(Code::UnknownSlot));
+    lab.write("c", 3, Fault::Nothing);
+    let done = live.0.reload_configuration(Asked::default()).expect("it starts");
+    assert_eq!((done.added, live.version("c")), (vec![name("c")], Ok(3)));
+    lab.rack_text(&text);
+    assert_eq!(live.0.reload_configuration(asked()).expect("it is right").removed, [name("c")]);
+    assert_eq!(live.version("c"), Err(Code::UnknownSlot));
+    assert!(live.0.readiness().is_ready());
+}
+
+#[test]
+fn what_is_saved_is_put_in_force() {
+    for kind in KINDS {
+        let lab = Lab::new(kind, "");
+        let (live, told) = watched(&lab);
+        lab.write("a", 2, Fault::Nothing);
+        assert_eq!(next(&told), "swapped a");
+        assert_eq!((live.version("a"), live.version("b")), (Ok(2), Ok(1)));
+        // Of the same size, at once.
+        lab.write("a", 3, Fault::Nothing);
+        assert_eq!(next(&told), "swapped a");
+        assert_eq!(live.version("a"), Ok(3));
+        // What does not come in changes nothing, and is tried again when it is mended.
+        lab.write("a", 4, Fault::Start);
+        assert_eq!(next(&told), "failed a start");
+        assert_eq!(live.version("a"), Ok(3));
+        // What was only touched is no change: the next that is told is of the other.
+        let same = std::fs::read(lab.path(&lab.file("b"))).expect("it is there");
+        std::fs::write(lab.path(&lab.file("b")), same).expect("it can be written");
+        lab.write("a", 5, Fault::Nothing);
+        assert_eq!(next(&told), "swapped a");
+        assert_eq!(live.version("a"), Ok(5));
+        edit(&lab, "b: { ", "b: { limits: { time: 9s }, ");
+        assert_eq!(next(&told), "swapped b");
+        live.stop();
+    }
+}
+
+#[test]
+fn a_slot_that_is_not_watched_stays_what_it_is() {
+    let lab = Lab::new(Kind::Component, "");
+    edit(&lab, "a: { ", "a: { swap: { watch: false }, ");
+    let (live, told) = watched(&lab);
+    lab.write("a", 2, Fault::Nothing);
+    lab.write("b", 2, Fault::Nothing);
+    assert_eq!(next(&told), "swapped b");
+    assert_eq!((live.version("a"), live.version("b")), (Ok(1), Ok(2)));
+}
+
+#[test]
+fn a_text_behind_links_is_seen_to_change_as_clusters_change_it() {
+    let lab = Lab::new(Kind::Component, "");
+    let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    let folder = |name: &str, text: &str| {
+        std::fs::create_dir(lab.path(name)).expect("there is none");
+        std::fs::write(lab.path(name).join("rack.yaml"), text).expect("it can be written");
+    };
+    folder("one", &text);
+    folder("two", &text.replace("a: { ", "a: { limits: { time: 9s }, "));
+    std::fs::remove_file(lab.path("rack.yaml")).expect("it is there");
+    symlink("one", lab.path("data")).expect("there is none");
+    symlink("data/rack.yaml", lab.path("rack.yaml")).expect("there is none");
+    let (_live, told) = watched(&lab);
+    symlink("two", lab.path("data-new")).expect("there is none");
+    std::fs::rename(lab.path("data-new"), lab.path("data")).expect("it turns");
+    assert_eq!(next(&told), "swapped a");
+}
+
+#[test]
+fn what_was_gone_back_to_stays_until_its_file_is_saved_again() {
+    let lab = Lab::new(Kind::Component, "");
+    let (live, told) = watched(&lab);
+    lab.write("a", 2, Fault::Nothing);
+    assert_eq!(next(&told), "swapped a");
+    live.rollback("a", None).expect("it is kept");
+    // Until it is parked, going back to it is a swap, which is told as one.
+    while told.try_recv().is_ok() {}
+    lab.write("b", 2, Fault::Nothing);
+    assert_eq!(next(&told), "swapped b");
+    assert_eq!(live.version("a"), Ok(1));
+    lab.write("a", 3, Fault::Nothing);
+    assert_eq!(next(&told), "swapped a");
+    assert_eq!((live.version("a"), live.overridden().len()), (Ok(3), 0));
+}
