@@ -57,6 +57,14 @@ struct Attempt {
     ended: Condvar,
 }
 
+/// The load of a seat by a swap that fills its slot: who asks for the seat waits for the swap, and is given what comes of it.
+pub(crate) struct Claim {
+    rack: Arc<RackCore>,
+    seat: Arc<Seat>,
+    attempt: Arc<Attempt>,
+    has_ended: bool,
+}
+
 /// What is to be done by who asks for a seat that nothing fills.
 enum Part {
     /// It is filled by now.
@@ -131,14 +139,38 @@ pub(crate) fn generation(
             }
             outcome
         }
-        Part::Wait(attempt, ticket) => {
-            let mut outcome = None;
-            let waited = Waited { loads: rack.loads(), _ticket: ticket };
-            rack.waiting(&mut || outcome = attempt.wait(until));
-            drop(waited);
-            outcome.unwrap_or_else(|| Err(error::late_load().slot(seat.slot().name())))
-        }
+        Part::Wait(attempt, ticket) => outcome_of(rack, seat, &attempt, ticket, until),
     }
+}
+
+/// Takes the load of `seat` over for a swap by the current thread, which says how it ended; none when the seat is filled. Somebody else's
+/// load is waited for.
+///
+/// # Errors
+/// What that load failed with; [`modrack_core::Code::LoadCycle`].
+pub(crate) fn claim(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Option<Claim>> {
+    match rack.loads().part(seat)? {
+        Part::Done(_) => Ok(None),
+        Part::Own(attempt) => {
+            Ok(Some(Claim { rack: rack.clone(), seat: seat.clone(), attempt, has_ended: false }))
+        }
+        Part::Wait(attempt, ticket) => outcome_of(rack, seat, &attempt, ticket, None).map(|_| None),
+    }
+}
+
+/// Waits for what comes of somebody else's load.
+fn outcome_of(
+    rack: &RackCore,
+    seat: &Seat,
+    attempt: &Attempt,
+    ticket: Ticket,
+    until: Option<Instant>,
+) -> Result<Arc<Generation>> {
+    let mut outcome = None;
+    let waited = Waited { loads: rack.loads(), _ticket: ticket };
+    rack.waiting(&mut || outcome = attempt.wait(until));
+    drop(waited);
+    outcome.unwrap_or_else(|| Err(error::late_load().slot(seat.slot().name())))
 }
 
 /// Finds, checks, loads and starts a module.
@@ -197,6 +229,31 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         rack.observer().tell(&Event::Warning { slot: seat.slot().name().clone(), why });
     }
     Ok(generation)
+}
+
+impl Claim {
+    /// Says how the load ended; what came of it fills the seat as well.
+    pub(crate) fn end(mut self, outcome: Result<Arc<Generation>>) {
+        self.tell(outcome);
+    }
+
+    fn tell(&mut self, outcome: Result<Arc<Generation>>) {
+        self.has_ended = true;
+        if let Ok(generation) = &outcome {
+            self.seat.fill(generation.clone());
+        }
+        self.rack.loads().end(&self.seat);
+        waits::load_ended(self.seat.slot().name());
+        self.attempt.end(outcome);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.tell(Err(error::internal("A load that nobody ended")));
+        }
+    }
 }
 
 impl Loads {
@@ -259,6 +316,8 @@ impl State {
             let from = thread.loading.iter().position(|(id, _)| *id == wanted)?;
             slots.extend(thread.loading.iter().skip(from).map(|(_, name)| name.clone()));
             if owner == me {
+                // A swap loads the seat of a slot by another one.
+                slots.dedup();
                 return Some(slots);
             }
             wanted = thread.waiting?;

@@ -62,6 +62,7 @@ pub enum Step {
 pub struct Swap {
     changes: Vec<Change>,
     force: bool,
+    fills: bool,
     asked: Asked,
 }
 
@@ -209,6 +210,7 @@ impl Swap {
     pub fn and(mut self, other: Self) -> Self {
         self.changes.extend(other.changes);
         self.force |= other.force;
+        self.fills |= other.fills;
         self
     }
 
@@ -216,6 +218,13 @@ impl Swap {
     #[must_use]
     pub fn force(self, force: bool) -> Self {
         Self { force, ..self }
+    }
+
+    /// Leaves slots as they are that something fills: it is one load with that of a call that comes meanwhile, and whoever
+    /// began waits for nobody, and is waited for.
+    #[must_use]
+    pub fn filling(self) -> Self {
+        Self { fills: true, ..self }
     }
 
     /// Says who asks for it, and why.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use modrack_core::plan::{Carrying, SwapPlan};
-use modrack_core::{Phase, Result, State};
+use modrack_core::{Error, Phase, Result, State};
 
 use super::{Change, Served, Step, Stepped, SwapFailed, guarded};
 use crate::error;
 use crate::gate::Gate;
-use crate::load;
+use crate::generation::Generation;
+use crate::load::{self, Claim};
 use crate::rack::RackCore;
 use crate::seat::{Seat, SlotCore, Standing};
 
@@ -41,6 +42,10 @@ pub(super) struct Member {
     pub(super) gate: Option<Arc<Gate>>,
     /// Whether the old generation was stopped to make room.
     pub(super) stopped: bool,
+    /// The load of the old seat, which nothing fills, until it has ended.
+    claim: Option<Claim>,
+    /// Whether it is a load of what nothing fills.
+    pub(super) fills: bool,
 }
 
 impl Member {
@@ -93,11 +98,45 @@ impl Member {
             carried: false,
             gate: None,
             stopped: false,
+            claim: None,
+            fills: false,
         }
+    }
+
+    /// Takes the load of the slot over; none when something fills it.
+    ///
+    /// # Errors
+    /// What somebody else's load, which was waited for, failed with.
+    pub(super) fn filling(mut self, rack: &Arc<RackCore>) -> Result<Option<Self>> {
+        self.claim = load::claim(rack, &self.old)?;
+        self.fills = true;
+        // Who waits for it comes to the new module with tables that have the old seat.
+        self.new.is_in(self.old.since());
+        Ok(self.claim.is_some().then_some(self))
+    }
+
+    /// Tells those who wait for the slot's load that it is filled, or why it is not.
+    pub(super) fn end_claim(&mut self, failed: Option<&Error>) {
+        let Some(claim) = self.claim.take() else { return };
+        match (failed, self.new.generation()) {
+            (None, Some(new)) => claim.end(Ok(new.clone())),
+            (Some(why), _) => claim.end(Err(why.clone())),
+            (None, None) => drop(claim),
+        }
+    }
+
+    /// What fills the slot before the swap.
+    pub(super) fn before(&self) -> Option<&Arc<Generation>> {
+        // The old seat is given what comes.
+        self.old.generation().filter(|_| !self.fills)
     }
 
     /// Whether calls are to be held back meanwhile.
     pub(super) fn needs_gate(&self) -> bool {
+        if self.fills {
+            // Nothing runs that they could reach, and they wait for the load.
+            return false;
+        }
         let alone = !self.rules.overlap || (self.carries && self.rules.state == Carrying::Exclusive);
         alone && self.comes != Comes::End && !self.old.is_gone()
     }
@@ -117,7 +156,7 @@ impl Member {
         if !matches!(self.comes, Comes::Module | Comes::Back) {
             return None;
         }
-        let replaced = self.old.generation().map(|old| &**old);
+        let replaced = self.before().map(|old| &**old);
         Some(Served::of(&self.new, self.new.generation()?, replaced, self.carried))
     }
 

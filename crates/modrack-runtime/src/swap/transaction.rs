@@ -68,9 +68,15 @@ pub(super) fn run_when(
     if slots.iter().any(|slot| !indexes.contains(&slot.index())) {
         return Err(failed(error::internal("A swap of a slot whose turn it is not")));
     }
-    let members =
-        slots.into_iter().zip(&swap.changes).map(|(slot, change)| Member::coming(rack, slot, change));
-    Transaction::new(rack, members.collect::<Result<_, _>>()?, swap.force, swap.asked.clone(), None).run()
+    let mut members = Vec::new();
+    for (slot, change) in slots.into_iter().zip(&swap.changes) {
+        let member = Member::coming(rack, slot.clone(), change)?;
+        members.extend(match swap.fills {
+            true => member.filling(rack).map_err(|error| SwapFailed::new(Step::Start, &slot, error))?,
+            false => Some(member),
+        });
+    }
+    Transaction::new(rack, members, swap.force, swap.asked.clone(), None).run()
 }
 
 /// The slots that a swap speaks of, each once.
@@ -147,6 +153,7 @@ impl<'a> Transaction<'a> {
             if let Some(gate) = m.gate.take() {
                 gate.open(m.new.clone());
             }
+            m.end_claim(None);
         }
         Ok((began.elapsed(), version))
     }
@@ -159,7 +166,7 @@ impl<'a> Transaction<'a> {
             rack.observer().tell(&Event::Swapped { slots: slots.clone(), asked: self.asked.clone() });
         }
         for m in members.iter().filter(|m| m.comes == Comes::End) {
-            if let Some(old) = m.old.generation() {
+            if let Some(old) = m.before() {
                 rack.observer().tell(&Event::Unloaded {
                     slot: m.slot.name().clone(),
                     generation: old.id(),
@@ -172,8 +179,8 @@ impl<'a> Transaction<'a> {
         for m in members {
             rack.janitor().unpark(rack, m.slot.index());
         }
-        let was_any = members.iter().any(|m| m.old.generation().is_some());
-        let replaced = members.iter().any(|m| m.starts() && m.old.generation().is_some());
+        let was_any = members.iter().any(|m| m.before().is_some());
+        let replaced = members.iter().any(|m| m.starts() && m.before().is_some());
         let can_be_kept = replaced && members.iter().all(|m| m.rules.overlap || m.comes == Comes::Plan);
         let trials = members.iter().filter(|m| m.starts()).map(|m| m.rules.trial.length);
         let length = trials.max().unwrap_or_default();
@@ -181,7 +188,8 @@ impl<'a> Transaction<'a> {
             let parked =
                 |m: &Member| ParkedSlot { old: m.old.clone(), new: m.new.clone(), carried: m.carried };
             let until = rack.clock().now() + length;
-            let (kept, rest): (Vec<_>, Vec<_>) = members.iter().partition(|m| m.can_come_back());
+            let (kept, rest): (Vec<_>, Vec<_>) =
+                members.iter().filter(|m| !m.fills).partition(|m| m.can_come_back());
             let slots_parked = kept.into_iter().map(parked).collect();
             leave_empty(rack, version, rest.iter().map(|m| m.old.clone()).collect(), self.drain());
             rack.janitor().park(rack, Parked { number: version, slots: slots_parked, until });
@@ -190,7 +198,7 @@ impl<'a> Transaction<'a> {
         if !slots.is_empty() {
             rack.observer().tell(&Event::Settled { slots: slots.clone() });
         }
-        let olds = members.iter().filter(|m| !m.stopped).map(|m| m.old.clone());
+        let olds = members.iter().filter(|m| !m.stopped && !m.fills).map(|m| m.old.clone());
         let (olds, empty): (Vec<_>, Vec<_>) = olds.partition(|old| old.generation().is_some());
         // Nobody need wait for what was not loaded; a call that began before may still load it.
         leave_empty(rack, version, empty, self.drain());
@@ -313,6 +321,7 @@ impl<'a> Transaction<'a> {
                 drop(self.rack.retire(new));
             }
         }
+        self.members.iter_mut().for_each(|m| m.end_claim(Some(&failed.error)));
         let gated: Vec<_> = self.members.iter_mut().filter_map(|m| Some((m.gate.take()?, m))).collect();
         let mut seats: Vec<(Arc<Seat>, Arc<Gate>)> = Vec::new();
         for (gate, m) in gated {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use expect_test::expect;
 use modrack_core::plan::{Limits, SlotPlan, SlotRef};
 use modrack_core::{Call, Chain, Code, Error, Result, SlotName, Use, Value};
-use modrack_runtime::Rack;
 use modrack_runtime::doubles::{Gate, Running, Script, ScriptedBackend};
+use modrack_runtime::{Asked, Rack, Swap};
 
 use crate::{rack, shown, text};
 
@@ -347,4 +347,87 @@ fn a_wait_on_the_event_loop_for_what_goes_on_without_it_ends() {
         assert_eq!(scope.spawn(|| Chain::on_loop(call)).join().unwrap().unwrap(), Value::Int(1));
         assert_eq!(loads.join().unwrap().unwrap(), Value::Int(1));
     });
+}
+
+/// Has a swap fill slot `a` beside a call of it, of which the one waits for the load of the other, and gives what came of both: how many
+/// slots the swap filled, and what the call gave.
+fn filled_beside_a_call(
+    keys: &str,
+    swap_first: bool,
+    start: impl Fn() -> Result<()> + Send + Sync + 'static,
+) -> (Rack, Arc<ScriptedBackend>, Result<usize>, Result<Value>) {
+    let (rack, backend) = rack(&format!("slots: {{ a: {{ use: 'python:a', {keys} }} }}\n"));
+    let waiting = when_all_wait(&backend);
+    let begun = Gate::new();
+    let begins = begun.clone();
+    let script = Script::new().function("f", |_, _| Ok(text("done")));
+    let first = AtomicUsize::new(0);
+    backend.module(
+        "a",
+        script.on_start(move |_| {
+            begins.arrive();
+            if first.fetch_add(1, Ordering::SeqCst) == 0 {
+                waiting.arrived(1);
+            }
+            start()
+        }),
+    );
+    let (filled, called) = std::thread::scope(|scope| {
+        let filled = scope.spawn(|| {
+            if !swap_first {
+                begun.arrived(1);
+            }
+            rack.swap(&fills_a()).map(|swapped| swapped.slots.len()).map_err(|failed| failed.error)
+        });
+        let called = scope.spawn(|| {
+            if swap_first {
+                begun.arrived(1);
+            }
+            call(&rack, "a")
+        });
+        (filled.join().unwrap(), called.join().unwrap())
+    });
+    (rack, backend, filled, called)
+}
+
+fn fills_a() -> Swap {
+    Swap::reload(SlotName::parse("a").unwrap()).filling()
+}
+
+#[test]
+fn a_swap_that_fills_a_slot_is_one_load_with_that_of_a_call() {
+    for (keys, swap_first) in [
+        ("", true),
+        ("", false),
+        ("swap: { overlap: false }", true),
+        ("swap: { overlap: false }", false),
+        ("swap: { state: exclusive }", true),
+    ] {
+        let (rack, backend, filled, called) = filled_beside_a_call(keys, swap_first, || Ok(()));
+        assert_eq!(filled.unwrap(), usize::from(swap_first), "{keys}");
+        assert_eq!(called.unwrap(), text("done"));
+        assert_eq!(rack.slot("a").unwrap().serving().unwrap().generation.0, 1);
+        // What fills it stays.
+        assert_eq!(rack.swap(&fills_a()).unwrap().slots.len(), 0);
+        assert_eq!(call(&rack, "a").unwrap(), text("done"));
+        assert_eq!(backend.count("start python:a"), 1, "{keys} {swap_first}");
+        rack.unload(&SlotName::parse("a").unwrap(), Asked::default()).unwrap();
+        assert_eq!(backend.count("stop a"), 1, "{keys} {swap_first}");
+    }
+}
+
+#[test]
+fn who_waits_for_a_swap_that_fills_a_slot_is_told_why_it_failed() {
+    for swap_first in [true, false] {
+        let tries = AtomicUsize::new(0);
+        let (rack, backend, filled, called) =
+            filled_beside_a_call("", swap_first, move || match tries.fetch_add(1, Ordering::SeqCst) {
+                0 => Err(Error::new(Code::ConstructFailed, "Not yet")),
+                _ => Ok(()),
+            });
+        assert_eq!(shown(&filled.unwrap_err()), shown(&called.unwrap_err()));
+        assert_eq!(backend.count("start python:a"), 1);
+        assert_eq!(call(&rack, "a").unwrap(), text("done"));
+        assert_eq!(backend.count("start python:a"), 2);
+    }
 }

@@ -164,10 +164,15 @@ impl LiveRack {
             }
             let intent = Intent { action: Action::Load, keeps_standing: true };
             intended = Some(self.0.recorder.intend(vec![slot.clone()], intent));
-            Ok(with.unwrap_or_else(|| named.as_meant()).asked(self.asked(&Asked::default())))
+            let swap = with.unwrap_or_else(|| named.as_meant());
+            // A call, or what hears of events, may ask for the slot meanwhile.
+            Ok(swap.filling().asked(self.asked(&Asked::default())))
         });
         match made {
-            Ok(swapped) => Ok(serving.or_else(|| swapped.slots.into_iter().next())),
+            Ok(swapped) => Ok(serving.or_else(|| swapped.slots.into_iter().next()).or_else(|| {
+                // Somebody else's load came first, and was waited for.
+                rack.slot(slot.as_str()).ok()?.serving()
+            })),
             Err(SwapFailed { error, .. }) => Err(error),
         }
     }
