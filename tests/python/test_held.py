@@ -1,7 +1,7 @@
-"""Who holds a module that was stopped, as it is named: each module of `held/` says in its docstring what it leaves behind.
+"""Who holds a module that was stopped, as it is named: each module of `held/` says what it leaves behind.
 
-The part of the extension that finds out is Python, and is run here by itself under each interpreter. `examples/embed` swaps
-the same modules.
+The part of the extension that finds out is Python, and is run here by itself under each interpreter. `examples/embed`
+swaps the same modules.
 """
 
 from __future__ import annotations
@@ -66,9 +66,14 @@ os._exit(0)
 
 @pytest.mark.parametrize("name", CASES)
 def test_who_holds_a_module_is_named(name: str, tmp_path: Path) -> None:
+    """Whoever it is, in the words of the module."""
     told = (MODULES / f"{name}.py").read_text(encoding="utf-8").split('"""')[1]
     ran = subprocess.run(
-        [sys.executable, "-B", "-c", RUN, FINDS, MODULES, name], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-B", "-c", RUN, FINDS, MODULES, name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert ran.returncode == 0, ran.stderr
     holders = json.loads(ran.stdout)
