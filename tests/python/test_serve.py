@@ -428,18 +428,43 @@ def test_a_swap_that_fails_says_at_which_step(modrack: Modrack) -> None:
 
 
 def test_a_signal_has_what_changed_read_again(modrack: Modrack) -> None:
-    """A module whose file changed is replaced; nothing else is."""
+    """A module whose file changed is replaced, and so is a slot whose text did; nothing else is."""
     plain(modrack)
     with serving(modrack) as server:
-        assert server.change("/v1/reload").json == {"slots": []}
+        assert server.change("/v1/reload").json["slots"] == []
         modrack.write("text.py", "def upper(text: str) -> str:\n    return text.upper() + '?'\n")
         server.process.send_signal(signal.SIGHUP)
         server.until(lambda: server.call("text", "upper", "a").json["result"] == "A?")
         modrack.write("text.py", "def upper(text: str) -> str:\n    return text.upper() + '!'\n")
         assert [slot["slot"] for slot in server.change("/v1/reload").json["slots"]] == ["text"]
         assert server.call("text", "upper", "a").json["result"] == "A!"
+        rack = modrack.folder / "rack.yaml"
+        before = rack.read_text()
+        rack.write_text(before + "  more: { use: ./text.py }\n")
+        assert server.change("/v1/reload").json["added"] == ["more"]
+        assert server.call("more", "upper", "a").json["result"] == "A!"
+        rack.write_text(before + "  more: { uze: ./text.py }\n")
+        refused = server.change("/v1/reload")
+        assert (refused.status, refused.code) == (409, "M0104")
+        hash = server.ask("GET", "/v1/configurations").json["configurations"][-1]["hash"]
+        assert server.change(f"/v1/configurations/{hash}/restore").json["removed"] == ["more"]
+        assert rack.read_text() == before
+        assert server.call("more", "upper", "a").status == 404
         modrack.write("text.py", "def")
         assert server.change("/v1/reload").status == 409
+        assert server.call("text", "upper", "a").json["result"] == "A!"
+        assert server.stop()[0] == 0
+
+
+def test_what_is_saved_is_put_in_force(modrack: Modrack) -> None:
+    """With `--watch` nobody has to ask."""
+    plain(modrack)
+    with serving(modrack, "--watch") as server:
+        modrack.write("text.py", "def upper(text: str) -> str:\n    return text.upper() + '?'\n")
+        server.until(lambda: server.call("text", "upper", "a").json["result"] == "A?")
+        rack = modrack.folder / "rack.yaml"
+        rack.write_text(rack.read_text() + "  more: { use: ./text.py }\n")
+        server.until(lambda: server.call("more", "upper", "a").status == 200)
         assert server.stop()[0] == 0
 
 
@@ -521,3 +546,40 @@ def test_a_killed_connection_of_the_socket_frees_its_place(modrack: Modrack) -> 
             connection.connect()
             connection.sock.close()
         assert server.ask("GET", "/readyz", by_socket=True).status == 200
+
+
+def test_what_hears_of_events_is_loaded_once(modrack: Modrack) -> None:
+    """Whether an event comes first or the start of the rack."""
+    modrack.write("ear.py", "open('loads', 'a').write('x')\ndef hear(event): pass\n")
+    modrack.write("text.py", "def upper(text: str) -> str:\n    return text.upper()\n")
+    modrack.write("rack.yaml", "rack: 1\nslots: { text: ./text.py, ear: { use: ./ear.py, events: { '*': hear } } }\n")
+    with serving(modrack) as server:
+        assert server.started["failed"] == []
+        assert server.stop()[0] == 0
+    assert (modrack.folder / "loads").read_text() == "x"
+
+
+def test_python_is_refused_where_it_cannot_run(modrack: Modrack) -> None:
+    """A server that is no interpreter says so before anything is touched, and how to have one."""
+    modrack.write("text.py", "def upper(text: str) -> str:\n    return text.upper()\n")
+    text = f"rack: 1\nslots:\n  lab: {{ use: {module(modrack, 'wasm')} }}\n"
+    rack = modrack.write("rack.yaml", text)
+    with serving(modrack) as server:
+        assert server.call("lab", "add", 1, 2).json["result"] == 3
+        refused = server.change("/v1/slots/lab/swap", {"use": "./text.py", "force": True})
+        assert (refused.status, refused.code) == (409, "M0701")
+        assert refused.json["error"]["step"] == "match"
+        assert "serve the rack again" in refused.json["error"]["hint"]
+        rack.write_text(text + "  more: ./text.py\n")
+        refused = server.change("/v1/reload")
+        assert (refused.status, refused.code) == (409, "M0701")
+        assert refused.json["error"]["step"] == "match"
+        assert server.call("lab", "add", 1, 2).json == {"result": 3, "generation": 1}
+        assert server.stop()[0] == 0
+    modrack.write("modules/text.py", "def upper(text: str) -> str:\n    return text.upper()\n")
+    for keys in ("catalog: [./modules]", "python: { path: [.] }"):
+        rack.write_text(text + keys + "\n")
+        with serving(modrack, "--from-config") as server:
+            assert server.change("/v1/slots/lab/swap", {"use": "./text.py", "force": True}).status == 200
+            assert server.call("lab", "upper", "a").json["result"] == "A"
+            assert server.stop()[0] == 0

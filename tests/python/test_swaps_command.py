@@ -366,3 +366,32 @@ def test_the_slots_keep_what_was_set(rack: Modrack) -> None:
     assert "swapped in" in rack("status").stdout
     rack("rollback", "other")
     assert rack("call", "other", "count").json in {1, 11}
+
+
+@WITH_AND_WITHOUT
+@pytest.mark.once
+def test_a_configuration_that_served_is_gone_back_to(modrack: Modrack, is_served: bool) -> None:
+    """Its text is the rack's again, whatever is in its place, and what it has no more is gone."""
+    modrack.env["USER"] = "ada"
+    modrack.write("m.py", "def f(): return 1\n")
+    before = "rack: 1\nslots:\n  a: ./m.py  # the first\n"
+    rack = modrack.write("rack.yaml", before)
+    with served(modrack):
+        first = modrack("config", "list", "--json").json["configurations"][0]["hash"]
+    rack.write_text(before + "  b: ./m.py\n", encoding="utf-8")
+    with served(modrack):
+        assert modrack("call", "b", "f").json == 1
+    with maybe(modrack, is_served):
+        modrack.fails("M0817", "config", "restore", "ffff")
+        said = modrack("config", "restore", first[:12], "--why", "b was wrong", "--json").json
+        assert (said["added"], said["changed"], said["removed"]) == ([], [], ["b"])
+        assert rack.read_text(encoding="utf-8") == before
+        assert modrack("call", "a", "f").json == 1
+        modrack.fails("M0106", "call", "b", "f")
+        newest = modrack("history", "--json", "--most", "1").json["entries"][0]
+        assert (newest["action"], newest["who"], newest["why"]) == ("configure", "ada", "b was wrong")
+        assert modrack("config", "list", "--json").json["configurations"][0]["hash"] == first
+        rack.write_text("slotz: {}\n", encoding="utf-8")
+        modrack("config", "restore", first[:12])
+        assert rack.read_text(encoding="utf-8") == before
+        assert modrack("call", "a", "f").json == 1

@@ -107,7 +107,7 @@ pub(crate) enum Verb {
     Serve(Serve),
     /// Show what was swapped, loaded and configured: when, by whom, to which content, and how it ended
     History(History),
-    /// Show the configurations that served
+    /// Show the configurations that served, and go back to one
     #[command(subcommand, subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
     Config(Config),
     /// Make a new rack or module
@@ -289,6 +289,15 @@ pub(crate) enum Config {
         #[arg(value_name = "HASH")]
         hash: Option<String>,
     },
+    /// Write the one whose hash begins so back to where the rack's text is, and put it in force where the rack is served
+    Restore {
+        /// The first digits of its hash (`modrack config list`)
+        #[arg(value_name = "HASH")]
+        hash: String,
+        /// Say why, for the history
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        why: String,
+    },
 }
 
 /// `new`.
@@ -340,6 +349,9 @@ pub(crate) struct Serve {
     /// How long calls under way have to end when the server stops
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) grace: Duration,
+    /// Put in force what is saved to the rack's text and to the files of its slots, but for those with `watch: false`
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// Serve what the rack's text says, and forget what was swapped in before
     #[arg(long)]
     pub(crate) from_config: bool,

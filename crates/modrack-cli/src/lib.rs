@@ -15,6 +15,7 @@ mod json;
 mod live_json;
 mod live_words;
 mod log;
+mod no_python;
 mod output;
 mod progress;
 mod python_host;

@@ -5,8 +5,8 @@
 use modrack::live::{
     Configuration, Differs, Drift, Entry, EntrySlot, Outcome, SlotState, SlotStatus, Status,
 };
-use modrack_core::{ContentHash, Stays};
-use modrack_runtime::{Before, Held, Kept, Served, Swapped};
+use modrack_core::{ContentHash, SlotName, Stays};
+use modrack_runtime::{Before, Configured, Held, Kept, Served, Swapped};
 use serde_json::{Value as Json, json};
 
 use crate::clock::at_rfc3339;
@@ -20,6 +20,16 @@ pub(crate) fn swapped(swapped: &Swapped) -> Json {
         "switch_seconds": swapped.switch.as_secs_f64(),
         "stopped": swapped.stopped.iter().map(wire::record).collect::<Vec<_>>(),
     })
+}
+
+/// What came of putting another text of the rack in force.
+pub(crate) fn configured(configured: &Configured) -> Json {
+    let names = |slots: &[SlotName]| slots.iter().map(SlotName::as_str).map(Json::from).collect::<Json>();
+    let mut document = swapped(&configured.swapped);
+    document["added"] = names(&configured.added);
+    document["changed"] = names(&configured.changed);
+    document["removed"] = names(&configured.removed);
+    document
 }
 
 /// What became of what filled a slot that nothing fills now.

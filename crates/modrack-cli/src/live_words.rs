@@ -27,6 +27,19 @@ pub(crate) fn swapped(document: &Json, paint: Paint) -> String {
     table.render(paint)
 }
 
+/// What came of putting another text of the rack in force: what was started as a table, and what is new, other and gone.
+pub(crate) fn configured(document: &Json, paint: Paint) -> String {
+    let started = each(&document["slots"]);
+    let mut shown = if started.is_empty() { String::new() } else { swapped(document, paint) };
+    for (key, word) in [("added", "New"), ("changed", "Changed"), ("removed", "Gone")] {
+        let names: Vec<_> = each(&document[key]).iter().map(text).collect();
+        if !names.is_empty() {
+            shown.push_str(&format!("{} {}\n", paint.faint(&format!("{word}:")), names.join(", ")));
+        }
+    }
+    shown
+}
+
 /// What became of what served before, as a line.
 pub(crate) fn before(swapped: &Json) -> String {
     let seconds = swapped["switch_seconds"].as_f64().unwrap_or_default();

@@ -17,13 +17,14 @@ use modrack_core::plan::{RackPlan, StatePlace};
 use modrack_core::{Backend, BackendName, Code, Error, Result};
 use modrack_native::{NativeBackend, NativeSettings};
 use modrack_pysource::{Reader, SourceOnly};
-use modrack_runtime::{Rack, Slot};
+use modrack_runtime::{CatalogEntry, Rack, Slot};
 use modrack_wasm::WasmSettings;
 use serde_json::{Value as Json, json};
 
 use crate::args::Global;
 use crate::host::{Host, PythonSettings};
 use crate::interrupt::{Interrupt, Words};
+use crate::no_python::NoPython;
 use crate::output::{Failure, Level, Outcome, Output};
 use crate::python_host::{self, Extension};
 use crate::report::near;
@@ -42,12 +43,14 @@ pub(crate) struct Session {
     pub(crate) output: Output,
     /// Whether something is in force that was swapped in before.
     remembers: Cell<bool>,
+    /// Whether racks are opened to be served: what comes to them later may be of any backend.
+    serves: Cell<bool>,
 }
 
 impl Session {
     /// A session for these options.
     pub(crate) fn new(host: Host, global: Global, words: Vec<OsString>, output: Output) -> Self {
-        Self { host, global, words, output, remembers: Cell::new(false) }
+        Self { host, global, words, output, remembers: Cell::new(false), serves: Cell::new(false) }
     }
 
     /// Whether this process has an interpreter.
@@ -214,10 +217,13 @@ impl Session {
         });
         let mut backends: Vec<Arc<dyn Backend>> = match &self.host.python {
             Some(python) => vec![python(settings(&plan))?],
-            None => vec![Arc::new(SourceOnly(Reader {
-                root: plan.root.clone(),
-                path: settings(&plan).path.into_iter().chain(python_host::libraries(&plan)).collect(),
-            }))],
+            None => {
+                let source = SourceOnly(Reader {
+                    root: plan.root.clone(),
+                    path: settings(&plan).path.into_iter().chain(python_host::libraries(&plan)).collect(),
+                });
+                vec![if self.serves.get() { Arc::new(NoPython(source)) } else { Arc::new(source) }]
+            }
         };
         backends.push(Arc::new(native));
         backends.extend(self.host.wasm.map(|wasm| {
@@ -292,6 +298,32 @@ impl Session {
             return Ok(());
         }
         self.becomes_python(rack, Extension::Whole)
+    }
+
+    /// As [`Session::needs_python_for_any`], for a rack that is served: also where the rack says how Python runs, or its catalog lists
+    /// Python modules, which may come to a slot later.
+    ///
+    /// # Errors
+    /// What keeps the interpreter from running.
+    pub(crate) fn needs_python_to_serve(&self, rack: &Rack) -> Result<()> {
+        self.needs_python_for_any(rack)?;
+        if self.has_python() {
+            return Ok(());
+        }
+        let plan = rack.plan();
+        let is_said = plan.python.venv.is_some() || plan.python.path.is_some();
+        let is_python = |entry: &CatalogEntry| entry.backend == Some(BackendName::Python);
+        let is_listed = || rack.catalog().is_ok_and(|catalog| catalog.entries().iter().any(is_python));
+        // What is only listed does not keep a rack from being served where there is no interpreter.
+        if is_said || (is_listed() && python_host::choose(&plan).is_ok()) {
+            return self.becomes_python(rack, Extension::Whole);
+        }
+        Ok(())
+    }
+
+    /// Has racks opened from now on be served: what cannot be started in this process is refused when it is to come to a slot.
+    pub(crate) fn is_to_serve(&self) {
+        self.serves.set(true);
     }
 
     fn becomes_python(&self, rack: &Rack, extension: Extension) -> Result<()> {

@@ -720,6 +720,14 @@ fn a_rack_that_never_served_remembers_nothing() {
     "#]],
     );
     here.check_cli(
+        &["config", "restore", "0123"],
+        &expect![[r#"
+            exit status 1
+            --- stderr
+            error[M0817]: There is no configuration `0123`
+        "#]],
+    );
+    here.check_cli(
         &["--json", "history", "upper"],
         &expect![[r#"
         exit status 0

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use modrack_core::{Code, Error, Kind};
-use modrack_runtime::SwapFailed;
+use modrack_runtime::{ConfigureFailed, SwapFailed};
 use serde_json::{Map, Value as Json};
 
 use crate::wire;
@@ -61,6 +61,22 @@ impl From<SwapFailed> for Refusal {
         refusal.more.insert("slot".into(), failed.slot.as_str().into());
         refusal.more.insert("step".into(), failed.step.as_str().into());
         refusal
+    }
+}
+
+impl From<ConfigureFailed> for Refusal {
+    fn from(failed: ConfigureFailed) -> Self {
+        match failed {
+            ConfigureFailed::Swap(failed) => failed.into(),
+            ConfigureFailed::Plan(error) => {
+                let status = match status(&error) {
+                    StatusCode::NOT_FOUND if error.code() == Code::UnknownEntry => StatusCode::NOT_FOUND,
+                    StatusCode::SERVICE_UNAVAILABLE => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::CONFLICT,
+                };
+                Self::new(status, error)
+            }
+        }
     }
 }
 

@@ -102,6 +102,7 @@ pub(crate) fn routes(app: &Arc<App>, via: Via) -> Router {
         .route("/v1/slots/{slot}/swap", post(changes::swap))
         .route("/v1/swap", post(changes::swap_all))
         .route("/v1/reload", post(changes::reload))
+        .route("/v1/configurations/{hash}/restore", post(changes::restore))
         .route("/v1/slots/{slot}/rollback", post(changes::rollback))
         .route("/v1/slots/{slot}/unload", post(changes::unload))
         .route_layer(from_fn_with_state(app.clone(), not_when_stopping))

@@ -10,8 +10,8 @@ use axum::extract::{Path, Request, State};
 use modrack::live::{LiveRack, SwapRequest, SwapSlot};
 use modrack_core::plan::SlotPlan;
 use modrack_core::{Code, Error, SlotName, Use};
-use modrack_runtime::{Asked as Who, SwapFailed};
-use serde_json::{Value as Json, json};
+use modrack_runtime::Asked as Who;
+use serde_json::Value as Json;
 
 use crate::live_json;
 use crate::serve::access::Via;
@@ -19,7 +19,6 @@ use crate::serve::answer::{Answer, Refusal, json_of};
 use crate::serve::app::App;
 use crate::serve::body::Asked;
 use crate::serve::pool::Work;
-use crate::serve::reload;
 
 /// `POST /v1/slots/{slot}/swap`.
 pub(crate) async fn swap(
@@ -84,7 +83,7 @@ pub(crate) async fn unload(
         .await
 }
 
-/// `POST /v1/reload`: all slots whose modules' files changed.
+/// `POST /v1/reload`: the rack's text, and the slots whose modules' files changed.
 pub(crate) async fn reload(
     State(app): State<Arc<App>>,
     Extension(via): Extension<Via>,
@@ -92,11 +91,20 @@ pub(crate) async fn reload(
 ) -> Answer {
     let mut asked = Asked::read(request.into_body(), &["who", "why"]).await?;
     let who = who(via, &mut asked)?;
-    change(&app, move |live| {
-        let swapped = reload::reload(live, who)?;
-        Ok(swapped.map_or_else(|| json!({ "slots": [] }), |swapped| live_json::swapped(&swapped)))
-    })
-    .await
+    change(&app, move |live| live.reload_configuration(who).map(|done| live_json::configured(&done))).await
+}
+
+/// `POST /v1/configurations/{hash}/restore`: a text of the rack that served before.
+pub(crate) async fn restore(
+    State(app): State<Arc<App>>,
+    Extension(via): Extension<Via>,
+    Path(hash): Path<String>,
+    request: Request,
+) -> Answer {
+    let mut asked = Asked::read(request.into_body(), &["who", "why"]).await?;
+    let who = who(via, &mut asked)?;
+    change(&app, move |live| live.restore_configuration(&hash, who).map(|done| live_json::configured(&done)))
+        .await
 }
 
 async fn make(app: Arc<App>, via: Via, slots: Vec<SwapSlot>, mut asked: Asked) -> Answer {
@@ -106,12 +114,12 @@ async fn make(app: Arc<App>, via: Via, slots: Vec<SwapSlot>, mut asked: Asked) -
 }
 
 /// Makes a change to its end, whoever went away meanwhile: half a change there is none, and the history tells of it.
-async fn change(
+async fn change<E: Into<Refusal>>(
     app: &Arc<App>,
-    change: impl FnOnce(&LiveRack) -> Result<Json, SwapFailed> + Send + 'static,
+    change: impl FnOnce(&LiveRack) -> Result<Json, E> + Send + 'static,
 ) -> Answer {
     let live = app.live.clone();
-    app.pool.run(Work::Change, move |_| change(&live).map_err(Refusal::from)).await.map(|done| json_of(&done))
+    app.pool.run(Work::Change, move |_| change(&live).map_err(E::into)).await.map(|done| json_of(&done))
 }
 
 /// What one slot is to be.

@@ -17,7 +17,6 @@ mod listen;
 mod metrics;
 mod pool;
 mod presence;
-mod reload;
 mod remembered;
 mod signals;
 mod slots;
@@ -67,8 +66,9 @@ pub(crate) fn run(what: &args::Serve, session: &mut Session) -> Outcome {
     }
     let settings = session.live_settings(&plan);
     let settings = LiveSettings { from_config: what.from_config, ..settings };
+    session.is_to_serve();
     let rack = if what.from_config { session.open_as_written(plan)? } else { session.open(plan)? };
-    session.needs_python_for_any(&rack)?;
+    session.needs_python_to_serve(&rack)?;
     rack.measure(true);
     let signals = Signals::watch()?;
     // From here on nobody else has the state.
@@ -109,6 +109,9 @@ fn serve(
     words::listening(session, live.rack(), address, presence.as_ref())?;
     start(&app, signals, session)?;
     let told = words::tell_events(session, live.rack());
+    if what.watch {
+        live.watch()?;
+    }
     while signals.next() == Wish::Reload {
         reload_aside(live, session);
     }
@@ -156,7 +159,7 @@ fn reload_aside(live: &LiveRack, session: &Session) {
     let (live, say) = (live.clone(), words::of_reload(session));
     let asked = Asked { who: "signal".to_owned(), why: String::new() };
     let begun = thread::Builder::new().name("modrack-reload".to_owned()).spawn(move || {
-        say(reload::reload(&live, asked));
+        say(live.reload_configuration(asked));
     });
     if begun.is_err() {
         session.output.say("warning: no thread could be had to read the rack again\n");

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use modrack::live::Started;
-use modrack_runtime::{Pattern, Rack, Subscription, SwapFailed, Swapped};
+use modrack_runtime::{ConfigureFailed, Configured, Pattern, Rack, Subscription};
 use serde_json::{Value as Json, json};
 
 use crate::live_words;
@@ -122,12 +122,18 @@ pub(crate) fn tell_events(session: &Session, rack: &Rack) -> Option<Subscription
 /// Says that there was nothing to read again; what was done, or failed, is told as an event.
 pub(crate) fn of_reload(
     session: &Session,
-) -> impl FnOnce(Result<Option<Swapped>, SwapFailed>) + Send + use<> {
+) -> impl FnOnce(Result<Configured, ConfigureFailed>) + Send + use<> {
     let is_quiet = session.output.level == Level::Quiet;
     move |done| {
-        if !is_quiet && matches!(done, Ok(None)) {
+        let is_nothing = |done: &Configured| {
+            done.swapped.slots.is_empty()
+                && done.added.is_empty()
+                && done.changed.is_empty()
+                && done.removed.is_empty()
+        };
+        if !is_quiet && done.is_ok_and(|done| is_nothing(&done)) {
             // Who closed standard error does not read it.
-            let _ = io::stderr().lock().write_all(b"No file of a module has changed\n");
+            let _ = io::stderr().lock().write_all(b"What the rack means has not changed\n");
         }
     }
 }

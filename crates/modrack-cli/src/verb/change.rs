@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use modrack::live::LiveRack;
 use modrack_core::{BackendName, Error, Result, SlotName};
-use modrack_runtime::{Rack, SwapFailed, Swapped};
+use modrack_runtime::{ConfigureFailed, Rack, SwapFailed, Swapped};
 use serde_json::{Value as Json, json};
 
 use crate::client::Refused;
@@ -34,6 +34,15 @@ impl From<SwapFailed> for NotDone {
             error: failed.error,
             slot: Some(failed.slot.to_string()),
             step: Some(failed.step.as_str().to_owned()),
+        }
+    }
+}
+
+impl From<ConfigureFailed> for NotDone {
+    fn from(failed: ConfigureFailed) -> Self {
+        match failed {
+            ConfigureFailed::Plan(error) => error.into(),
+            ConfigureFailed::Swap(failed) => failed.into(),
         }
     }
 }
@@ -84,16 +93,21 @@ pub(crate) fn done(swapped: &Json, by_server: bool, session: &mut Session) -> Ou
     }
     let text = live_words::swapped(swapped, session.output.data_paint);
     session.output.print(&text)?;
-    for why in swapped["stopped"].as_array().into_iter().flatten() {
-        if let Some(why) = crate::wire::error_of(&json!({ "error": why })) {
-            session.output.warn(&why);
-        }
-    }
+    warn_of_stops(swapped, session);
     session.output.say(&match by_server {
         true => live_words::before(swapped),
         false => "Nothing serves the rack: `call`, `run` and `serve` begin with it from now on\n".to_owned(),
     });
     Ok(0)
+}
+
+/// Warns of what the shutdowns of replaced modules failed with.
+pub(crate) fn warn_of_stops(swapped: &Json, session: &Session) {
+    for why in swapped["stopped"].as_array().into_iter().flatten() {
+        if let Some(why) = crate::wire::error_of(&json!({ "error": why })) {
+            session.output.warn(&why);
+        }
+    }
 }
 
 /// Reports what failed, and at which step of which slot.

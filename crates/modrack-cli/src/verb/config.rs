@@ -1,19 +1,28 @@
-//! `modrack config`: the configurations that served.
+//! `modrack config`: the configurations that served, and going back to one.
+
+use std::path::{Path, PathBuf};
 
 use hyper::Method;
-use modrack::live::Reader;
+use modrack::live::{LiveRack, Reader};
+use modrack::text::{self, Source};
+use modrack_core::plan::RackText;
 use modrack_core::{Code, Error};
-use serde_json::Value as Json;
+use modrack_runtime::Asked;
+use serde_json::{Value as Json, json};
 
 use crate::args::Config;
 use crate::client::escaped;
 use crate::output::Outcome;
-use crate::session::{Session, state};
+use crate::session::{Found, Session, state, user};
+use crate::verb::change;
 use crate::{live_json, live_words, there};
 
-/// Lists the configurations, or prints one.
+/// Lists the configurations, prints one, or goes back to one.
 pub(crate) fn run(what: &Config, session: &mut Session) -> Outcome {
     let found = session.plan();
+    if let Config::Restore { hash, why } = what {
+        return restore(hash, Asked { who: user(), why: why.clone() }, found, session);
+    }
     let ask = |path: &str, session: &Session| {
         let client = there::server(&found, session)?;
         Some(there::ask(client, &Method::GET, path, None, session).map_err(|refused| refused.error))
@@ -25,10 +34,14 @@ pub(crate) fn run(what: &Config, session: &mut Session) -> Outcome {
         let one = ask(&format!("/v1/configurations/{}", escaped(hash)), session).ok_or_else(none)??;
         return print_one(&one, session);
     }
-    let plan = session.there(found)?;
-    let reader = state(&plan).map(|folder| Reader::open(&folder)).transpose()?.flatten();
+    let folder = match session.state_of(&found) {
+        // What served is known, whatever stands in the rack now.
+        Some((folder, _)) => Some(folder),
+        None => state(&session.there(found)?),
+    };
+    let reader = folder.map(|folder| Reader::open(&folder)).transpose()?.flatten();
     match what {
-        Config::List => {
+        Config::Restore { .. } | Config::List => {
             let all = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.configurations())?;
             print_list(&live_json::configurations(&all), session)
         }
@@ -41,6 +54,64 @@ pub(crate) fn run(what: &Config, session: &mut Session) -> Outcome {
             print_one(&live_json::configuration(&one), session)
         }
     }
+}
+
+/// Has a text that served be the rack's again: by the server, or here.
+fn restore(hash: &str, asked: Asked, found: Found, session: &mut Session) -> Outcome {
+    if let Some(client) = there::server(&found, session) {
+        let path = format!("/v1/configurations/{}/restore", escaped(hash));
+        let body = json!({ "who": asked.who, "why": asked.why });
+        return match there::ask(client, &Method::POST, &path, Some(&body), session) {
+            Ok(configured) => restored(&configured, true, session),
+            Err(refused) => change::not_done(refused.into(), session),
+        };
+    }
+    if found.is_err()
+        && let Some((folder, Some(file))) = session.state_of(&found)
+    {
+        return restore_over(hash, &folder, file, session);
+    }
+    let plan = session.there(found)?;
+    let settings = session.live_settings(&plan);
+    // Nothing is loaded, so that no module is started for it.
+    let (live, warnings) = LiveRack::attach(session.open_as_written(plan)?, settings)?;
+    warnings.iter().for_each(|warning| session.output.warn(warning));
+    let done = live.restore_configuration(hash, asked).map(|done| live_json::configured(&done));
+    live.take_warnings().iter().for_each(|warning| session.output.warn(warning));
+    live.stop();
+    match done {
+        Ok(configured) => restored(&configured, false, session),
+        Err(failed) => change::not_done(failed.into(), session),
+    }
+}
+
+/// Writes a text that served over one that cannot be understood, so that nobody can say how they differ.
+fn restore_over(hash: &str, folder: &Path, file: PathBuf, session: &mut Session) -> Outcome {
+    let kept = Reader::open(folder)?.ok_or_else(none)?.configuration(hash)?;
+    let text = RackText { bytes: kept.text.clone().into_bytes(), ..text::read(&file)? };
+    text::parse(&text, &session.live_settings(&session.no_rack()).set)?;
+    Source::File(file).write(kept.text.as_bytes())?.finish()?;
+    let configured = json!({
+        "slots": [], "before": "nothing", "switch_seconds": 0.0, "stopped": [], "added": [], "changed": [], "removed": [],
+    });
+    restored(&configured, false, session)
+}
+
+/// Prints what came of a text that is the rack's again.
+fn restored(configured: &Json, by_server: bool, session: &mut Session) -> Outcome {
+    if session.output.json {
+        session.output.print_json(configured)?;
+        return Ok(0);
+    }
+    let text = live_words::configured(configured, session.output.data_paint);
+    session.output.print(&text)?;
+    change::warn_of_stops(configured, session);
+    if !by_server {
+        session.output.say("Nothing serves the rack: its text is that one again\n");
+    } else if text.is_empty() {
+        session.output.say("The rack's text is that one again; it means what is in force\n");
+    }
+    Ok(0)
 }
 
 fn print_list(document: &Json, session: &mut Session) -> Outcome {
