@@ -222,7 +222,9 @@ impl Session {
                     root: plan.root.clone(),
                     path: settings(&plan).path.into_iter().chain(python_host::libraries(&plan)).collect(),
                 });
-                vec![if self.serves.get() { Arc::new(NoPython(source)) } else { Arc::new(source) }]
+                let python: Arc<dyn Backend> =
+                    if self.serves.get() { Arc::new(NoPython(source)) } else { Arc::new(source) };
+                vec![python]
             }
         };
         backends.push(Arc::new(native));
