@@ -88,6 +88,10 @@ pub trait StageRun: Send {
     /// # Errors
     /// A failure that ends the run.
     fn finish(&mut self) -> Result<Fed>;
+
+    /// Whether something of the input is kept until [`StageRun::finish`]: a stage that takes the whole input, or a module
+    /// with a `finish` of its own. Else other stages may take over after any batch.
+    fn keeps(&self) -> bool;
 }
 
 /// Where a batch's rows were read.

@@ -15,7 +15,7 @@ use modrack_core::plan::{Endpoint, PipelinePlan};
 use modrack_core::{Cancel, Code, Error, Fed, Place, Result, RowPlace};
 use modrack_runtime::Rack;
 
-use crate::groups::{self, Group};
+use crate::groups::{self, Line};
 use crate::input::{InputFile, Meter};
 use crate::quarantine::Quarantine;
 use crate::read::{Coming, Ended, Reader, check_most};
@@ -134,14 +134,14 @@ fn prepare_and_run(
     )?;
     let schema = source.schema();
     summary.columns = schema.as_ref().map(columns).unwrap_or_default();
-    let groups = groups::prepare(rack, pipeline, &options.cancel)?;
+    let line = Line::prepare(rack, pipeline, &options.cancel)?;
     let sink = Sink::open(rack, &pipeline.sink, options.stdout, options.cancel.clone())?;
     let beside = output.as_deref().and_then(|path| path.parent());
     let quarantine = Quarantine::new(rack.root(), beside, &pipeline.name);
     let run = Run {
         rack,
         pipeline,
-        groups,
+        line,
         progress,
         tally,
         quarantine: &quarantine,
@@ -208,7 +208,7 @@ fn columns(schema: &SchemaRef) -> Vec<(String, String)> {
 struct Run<'a> {
     rack: &'a Rack,
     pipeline: &'a PipelinePlan,
-    groups: Vec<Group>,
+    line: Line<'a>,
     progress: &'a dyn Progress,
     tally: &'a Tally,
     quarantine: &'a Quarantine,
@@ -293,12 +293,15 @@ impl Run<'_> {
         loop {
             self.tell();
             match self.receive(coming)? {
-                Coming::Rows(Chunk { batch, place }) => self.feed(0, batch, &place, going)?,
+                Coming::Rows(Chunk { batch, place }) => {
+                    self.line.follow()?;
+                    self.feed(0, batch, &place, going)?;
+                }
                 Coming::End => break,
             }
         }
-        for at in 0..self.groups.len() {
-            let group = &mut self.groups[at];
+        for at in 0..self.line.groups.len() {
+            let group = &mut self.line.groups[at];
             let pin = group.pins.first().cloned();
             let fed = match pin {
                 Some(pin) => pin.within(|| group.run.finish()),
@@ -330,7 +333,7 @@ impl Run<'_> {
         if self.cancel.is_cancelled() {
             return Err(Halt::Failed(error::interrupted()));
         }
-        let Some(group) = self.groups.get_mut(at) else {
+        let Some(group) = self.line.groups.get_mut(at) else {
             return self.send(going, Going::Rows(batch, place.clone()));
         };
         let pin = group.pins.first().cloned();
@@ -344,7 +347,7 @@ impl Run<'_> {
 
     /// Counts what a group gave and hands it on.
     fn pass(&mut self, at: usize, fed: Fed, place: &RowPlace, going: &SyncSender<Going>) -> Result<(), Halt> {
-        let group = &self.groups[at];
+        let group = &self.line.groups[at];
         let mut skipped = 0;
         for (offset, counts) in fed.counts.iter().enumerate() {
             if let Some(stage) = self.summary.stages.get_mut(group.first + offset) {
@@ -381,7 +384,7 @@ impl Run<'_> {
         fed.batches.into_iter().try_for_each(|batch| self.feed(at + 1, batch, &place, going))
     }
 
-    fn receive(&self, coming: &Receiver<Coming>) -> Result<Coming, Halt> {
+    fn receive(&mut self, coming: &Receiver<Coming>) -> Result<Coming, Halt> {
         match coming.try_recv() {
             Ok(coming) => return Ok(coming),
             Err(TryRecvError::Disconnected) => return Err(Halt::Alone),
@@ -396,7 +399,10 @@ impl Run<'_> {
             match got {
                 Ok(coming) => return Ok(coming),
                 Err(RecvTimeoutError::Disconnected) => return Err(Halt::Alone),
-                Err(RecvTimeoutError::Timeout) => self.tell(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.tell();
+                    self.line.let_go();
+                }
             }
         }
     }

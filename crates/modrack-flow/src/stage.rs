@@ -134,6 +134,12 @@ impl StageRun for CallByCall {
         }
         Ok(fed)
     }
+
+    fn keeps(&self) -> bool {
+        let keeps =
+            |stage: &Stage| stage.finish.is_some() || !matches!(stage.takes, Takes::Row | Takes::Batch);
+        self.stages.iter().any(keeps)
+    }
 }
 
 impl Stage {

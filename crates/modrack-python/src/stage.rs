@@ -82,4 +82,8 @@ impl StageRun for Fused {
             Ok(fed)
         })
     }
+
+    fn keeps(&self) -> bool {
+        self.nodes.iter().any(Node::keeps)
+    }
 }

@@ -271,6 +271,11 @@ impl Pin {
         scope::with_table(self.rack.cell(), &self.table, run)
     }
 
+    /// Whether this thread's calls resolve now as they did when this was pinned: nothing was swapped since.
+    pub fn is_latest(&self) -> bool {
+        self.rack.table().version() == self.table.version()
+    }
+
     /// Says of a failure whose it is: slot, module, generation, and phase call unless another is known.
     #[must_use]
     pub fn blame(&self, error: Error) -> Error {

@@ -62,6 +62,11 @@ impl Node {
         Self { seat: Arc::new(seat), does, out }
     }
 
+    /// Whether something of the input is kept until the end.
+    pub(super) fn keeps(&self) -> bool {
+        self.seat.has_finish() || matches!(self.does, Does::Gathers(_))
+    }
+
     /// Whether rows are better handed on as objects.
     pub(super) fn takes_rows(&self) -> bool {
         matches!(self.seat.takes, Takes::Row | Takes::Rows)

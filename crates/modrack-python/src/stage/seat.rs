@@ -109,6 +109,11 @@ impl Seat {
         })
     }
 
+    /// Whether the module is told of the end.
+    pub(super) fn has_finish(&self) -> bool {
+        self.finish.is_some()
+    }
+
     /// Calls `finish`, where there is one.
     pub(super) fn finish<'py>(
         &self,
