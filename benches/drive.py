@@ -48,6 +48,7 @@ class Setting:
     figures: Path
     runs: int
     scratch: Path
+    pauses: Path
 
     def modrack(self, *args: str, cwd: Path | None = None) -> list[str]:
         """The command line of one use of the command."""
@@ -546,13 +547,19 @@ def swaps(setting: Setting) -> Row:
     switch, back, steady, swapped = each
     times = " / ".join(f"{now / before:.2f}x" for before, now in zip(steady, swapped, strict=True))
     longest = " / ".join(shown(figure["swaps_longest"] / 1e9) for figure in figures)
+    done = subprocess.run([setting.pauses, "--json"], capture_output=True, text=True, check=True)
+    python = {pause["kind"]: shown(pause["longest"] / 1e9) for pause in map(json.loads, done.stdout.splitlines())}
     return Row(
-        "swap of a native module / of a component: the switch; rollback; p99 of calls during swaps",
-        "calls due each 100 µs with no swap",
-        "under 50 µs; under 1 ms; at most 2x",
-        f"{' / '.join(map(shown, switch))}; {' / '.join(map(shown, back))}; {times}",
+        "swap of a native module / of a component: the switch; rollback; p99 of calls during swaps; of a small Python "
+        "module: the longest call during swaps",
+        "calls due each 100 µs with no swap; Python: four threads that call",
+        "under 50 µs; under 1 ms; at most 2x; Python reported",
+        f"{' / '.join(map(shown, switch))}; {' / '.join(map(shown, back))}; {times}; {python['small']}",
         f"p99 {' / '.join(map(shown, swapped))} against {' / '.join(map(shown, steady))}, longest {longest}, during "
-        f"{' / '.join(str(figure['swaps']) for figure in figures)} swaps in 5 s",
+        f"{' / '.join(str(figure['swaps']) for figure in figures)} swaps in 5 s; Python's longest call "
+        f"{python['nothing']} with no swap, {python['much source']} while 5,000 functions are compiled, "
+        f"{python['much source, compiled before']} where they were compiled before, {python['computes']} while a "
+        "module computes as it is loaded: a new module keeps the interpreter that all calls share",
     )
 
 
@@ -619,6 +626,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, required=True, help="the `python` of a venv with pyarrow")
     parser.add_argument("--modules", type=Path, required=True, help="the folder of the modules that are called")
     parser.add_argument("--figures", type=Path, required=True, help="the folder of criterion's figures")
+    parser.add_argument("--pauses", type=Path, required=True, help="the program `swap-pauses` of `examples/embed`")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", choices=EVERY, help="one row; nothing is written")
     asked = parser.parse_args()
@@ -633,6 +641,7 @@ def main() -> None:
             asked.figures.resolve(),
             asked.runs,
             Path(scratch),
+            asked.pauses.resolve(),
         )
         if asked.only:
             print(EVERY[asked.only](setting))

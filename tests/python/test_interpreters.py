@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness import Modrack, command
+from served import serving
 
 ASK = """
     import sys
@@ -185,6 +186,53 @@ def test_multiprocessing_works(modrack: Modrack, method: str) -> None:
         """,
     )
     assert modrack("call", "./pool.py", "execute", method).json == [1, 4, 9]
+
+
+@pytest.mark.parametrize("method", methods())
+def test_processes_of_a_pool_have_the_version_that_was_swapped_in(modrack: Modrack, method: str) -> None:
+    """What goes to a process and comes back is of the new class; what the old version pickled is of the old one."""
+
+    def edit(version: int) -> None:
+        modrack.write(
+            "pool.py",
+            f"""
+            import multiprocessing
+            import pickle
+
+            class _Thing:
+                version = {version}
+
+                def __init__(self, number):
+                    self.number = number
+
+            def _next(thing):
+                return _Thing(thing.number + 1), thing.version, type(thing) is _Thing
+
+            def execute(method: str) -> list:
+                with multiprocessing.get_context(method).Pool(2) as pool:
+                    found = pool.map(_next, [_Thing(1), _Thing(2)])
+                return [[type(thing) is _Thing, thing.number, *more] for thing, *more in found]
+
+            def dump() -> str:
+                return pickle.dumps(_Thing(7)).hex()
+
+            def load(data: str) -> list:
+                thing = pickle.loads(bytes.fromhex(data))
+                return [thing.version, thing.number]
+            """,
+        )
+
+    edit(1)
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  pool: { use: ./pool.py, swap: { trial: { for: 0s } } }\n")
+    with serving(modrack) as server:
+        old = server.call("pool", "dump").json["result"]
+        for version in (1, 2, 3):
+            edit(version)
+            assert server.change("/v1/slots/pool/swap").status == 200
+            answer = server.call("pool", "execute", method).json
+            assert answer.get("result") == [[True, 2, version, True], [True, 3, version, True]], answer
+            assert server.call("pool", "load", old).json["result"] == [1, 7]
+        assert server.stop()[0] == 0
 
 
 def test_a_pool_ends_again_and_again(modrack: Modrack) -> None:

@@ -54,6 +54,7 @@ pub(crate) fn run(more: &[String]) -> Result<bool> {
     let mut processes = venv.python();
     processes.current_dir(&benches).arg("drive.py").arg("--command").arg(&product.command);
     processes.arg("--python").arg(&python).arg("--modules").arg(&modules);
+    processes.arg("--pauses").arg(embed::built("swap-pauses")?);
     processes.arg("--figures").arg(&figures).args(more);
     Ok(processes.status()?.success())
 }

@@ -4,7 +4,7 @@
 //! the memory of what was swapped out.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -95,6 +95,10 @@ pub(crate) fn check(features: &str) -> Result<bool> {
             ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         }
     }
+    if chosen.contains(&"python") && chosen.contains(&"flow") {
+        let output = run().args(["--bin", "pipelines"]).output()?;
+        ensure!(output.status.success(), "pipelines: {}", String::from_utf8_lossy(&output.stderr));
+    }
     if features == "wasm" {
         let output = run().args(["--bin", "under_load"]).output()?;
         let printed = String::from_utf8_lossy(&output.stdout);
@@ -109,13 +113,23 @@ pub(crate) fn check(features: &str) -> Result<bool> {
 /// # Errors
 /// A program that does not run to its end.
 pub(crate) fn measure(program: &str) -> Result<bool> {
+    Ok(Command::new(built(program)?).status()?.success())
+}
+
+/// Builds a program of `examples/embed` as [`measure`] does, and says where it is.
+///
+/// # Errors
+/// A build that fails.
+pub(crate) fn built(program: &str) -> Result<PathBuf> {
     let folder = root().join("examples").join("embed");
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
-    let mut run = cargo();
-    run.current_dir(&folder).args(["run", "--quiet", "--release", "--no-default-features"]);
-    run.args(["--features", "python,wasm", "--bin", program]).arg("--target-dir").arg(target()?);
-    run.env("PYO3_PYTHON", Interpreter::default()?.path);
-    Ok(run.status()?.success())
+    let target = target()?;
+    let mut build = cargo();
+    build.current_dir(&folder).args(["build", "--quiet", "--release", "--no-default-features"]);
+    build.args(["--features", "python,wasm", "--bin", program]).arg("--target-dir").arg(&target);
+    build.env("PYO3_PYTHON", Interpreter::default()?.path);
+    ensure!(build.status()?.success(), "`{program}` of `examples/embed` does not build");
+    Ok(target.join("release").join(program))
 }
 
 fn job(name: &str, features: &[(&str, &str)]) -> Result<Job> {
@@ -126,7 +140,7 @@ fn job(name: &str, features: &[(&str, &str)]) -> Result<Job> {
 }
 
 /// The module in C, built.
-fn library(target: &Path) -> Result<std::path::PathBuf> {
+fn library(target: &Path) -> Result<PathBuf> {
     let source = root().join("examples").join("native-c").join("luhn.c");
     let library = target.join("embed-luhn.so");
     let status =

@@ -2,14 +2,17 @@
 //! rack runs. One table of cases, each run on each kind; the runtime's own tests have every step fail besides.
 #![cfg(all(feature = "native", feature = "wasm"))]
 
+mod load;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use modrack::{
     Asked, Before, Code, Description, Event, Keeper, Origin, Rack, SlotName, Step, Swap, SwapFailed, Swapped,
 };
+
+use load::Load;
 
 /// A kind of module.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -477,19 +480,6 @@ fn slots_are_swapped_side_by_side_and_a_rack_that_is_stopped_meanwhile_starts_no
     });
 }
 
-/// Calls of many threads that are made while modules are swapped, over which the swaps are spread.
-const CALLS: i64 = 1_000_000;
-const SWAPS: i64 = 200;
-
-/// Says that something has ended, however it did.
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 #[test]
 fn a_million_calls_and_200_swaps_lose_no_count_and_show_no_mixture() {
     each(&["state: exclusive, drain: 1m"], |lab| {
@@ -497,55 +487,20 @@ fn a_million_calls_and_200_swaps_lose_no_count_and_show_no_mixture() {
         let good = [2, 3, 4].map(|version| made(lab.kind, folder, version, Fault::Nothing));
         let broken = [Fault::Cut, Fault::Lacks, Fault::Start, Fault::Import];
         let broken = broken.map(|fault| made(lab.kind, folder, 5, fault));
-        let (done, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (calls, counted) = (AtomicI64::new(0), AtomicI64::new(1));
-        let until_made = |wanted: i64| {
-            while calls.load(Ordering::Relaxed) < wanted && !ended.load(Ordering::Relaxed) {
-                std::thread::yield_now();
+        let load = Load { threads: 4, calls: 1_000_000, changes: 200 };
+        let counted = load.put_on(&lab.rack, |at| {
+            let turn = usize::try_from(at).expect("it is small");
+            let is_good = at % 4 != 3;
+            for slot in ["a", "b"] {
+                let bytes = if is_good || slot == "a" { &good[turn % 3] } else { &broken[turn / 4 % 4] };
+                put(lab.kind, folder, slot, bytes);
             }
-        };
-        std::thread::scope(|scope| {
-            let _done = Ends(&done);
-            for thread in 0..4 {
-                let (lab, done, ended, calls, counted) = (&lab, &done, &ended, &calls, &counted);
-                scope.spawn(move || {
-                    let _ended = Ends(ended);
-                    let slots = ["a", "b"].map(|slot| lab.rack.slot(slot).expect("it is declared"));
-                    let count = slots[0].function::<(), i64>("count").expect("it is there");
-                    let versions =
-                        slots.clone().map(|slot| slot.function::<(), i64>("version").expect("it is there"));
-                    while !done.load(Ordering::Relaxed) {
-                        if thread % 2 == 0 {
-                            count.call(()).expect("no call fails");
-                            counted.fetch_add(1, Ordering::Relaxed);
-                            calls.fetch_add(1, Ordering::Relaxed);
-                        } else {
-                            // As calls within one call: all of them find the same table.
-                            let pin = slots[0].runtime().pin().expect("it is loaded");
-                            let seen = pin
-                                .within(|| versions.each_ref().map(|v| v.call(()).expect("no call fails")));
-                            assert_eq!(seen[0], seen[1], "a mixture");
-                            calls.fetch_add(2, Ordering::Relaxed);
-                        }
-                    }
-                });
+            assert_eq!(lab.swap(&["a", "b"]).is_ok(), is_good, "swap {at}");
+            if at % 10 == 0 {
+                lab.rollback("a").expect("it is parked");
             }
-            for at in 0..SWAPS {
-                until_made(at * (CALLS / SWAPS));
-                let turn = usize::try_from(at).expect("it is small");
-                let is_good = at % 4 != 3;
-                for slot in ["a", "b"] {
-                    let bytes = if is_good || slot == "a" { &good[turn % 3] } else { &broken[turn / 4 % 4] };
-                    put(lab.kind, folder, slot, bytes);
-                }
-                assert_eq!(lab.swap(&["a", "b"]).is_ok(), is_good, "swap {at}");
-                if at % 10 == 0 {
-                    lab.rollback("a").expect("it is parked");
-                }
-            }
-            until_made(CALLS);
         });
-        assert_eq!(lab.call("a", "count"), Ok(counted.load(Ordering::Relaxed) + 1));
+        assert_eq!(lab.call("a", "count"), Ok(1 + counted + 1));
         assert!(lab.rack.stop().is_empty());
     });
 }

@@ -2,10 +2,13 @@
 //! says of libraries and components. It is a program, because a test of the workspace embeds no interpreter; it panics where
 //! something does not hold.
 
+#[path = "../../../../crates/modrack/tests/load/mod.rs"]
+mod load;
+
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
+use load::Load;
 use modrack::{Asked, Before, Code, Event, Rack, Result, SlotName, Step, Swap, SwapFailed, Swapped};
 
 /// A counter that carries its count and says its version, with a helper beside it; `hold` goes on until the file `held` is
@@ -143,7 +146,7 @@ fn main() {
                 what_is_broken_stays_out(&Lab::new(way));
             }
             a_call_past_the_drain_is_waited_for(Lab::new("trial: { for: 0s }, drain: 50ms"));
-            no_count_is_lost(&Lab::new("state: exclusive"));
+            no_count_is_lost_and_no_mixture_shown(&Lab::new("state: exclusive, drain: 1m"));
             a_slot_hears_of_swaps();
         });
     });
@@ -211,31 +214,20 @@ fn a_call_past_the_drain_is_waited_for(lab: Lab) {
     assert_eq!(lab.swap(&["a"]).expect("it swaps").stopped.len(), 1);
 }
 
-fn no_count_is_lost(lab: &Lab) {
-    let (done, counted) = (AtomicBool::new(false), AtomicI64::new(1));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                let slot = lab.rack.slot("a").expect("it is declared");
-                let count = slot.function::<(), i64>("count").expect("it is there");
-                while !done.load(Ordering::Relaxed) {
-                    count.call(()).expect("no call fails");
-                    counted.fetch_add(1, Ordering::Relaxed);
-                }
-            });
+fn no_count_is_lost_and_no_mixture_shown(lab: &Lab) {
+    let load = Load { threads: 6, calls: 100_000, changes: 100 };
+    let counted = load.put_on(&lab.rack, |at| {
+        let broken = [Fault::Cut, Fault::Lacks, Fault::Start, Fault::Import];
+        let fault = if at % 4 == 3 { broken[(at / 4 % 4) as usize] } else { Fault::Nothing };
+        lab.module("a", at + 2, Fault::Nothing);
+        lab.module("b", at + 2, fault);
+        assert_eq!(lab.swap(&["a", "b"]).is_ok(), fault == Fault::Nothing, "swap {at}");
+        if at % 10 == 0 {
+            lab.rack.rollback(&name("a"), Asked::default()).expect("it is parked");
         }
-        for version in 2..40 {
-            let fault = if version % 3 == 0 { Fault::Start } else { Fault::Nothing };
-            lab.module("a", version, fault);
-            assert_eq!(lab.swap(&["a"]).is_ok(), fault == Fault::Nothing);
-            if version % 4 == 0 {
-                // There may be nothing to go back to.
-                let _ = lab.rack.rollback(&name("a"), Asked::default());
-            }
-        }
-        done.store(true, Ordering::Relaxed);
     });
-    assert_eq!(lab.call("a", "count"), Ok(counted.load(Ordering::Relaxed) + 1));
+    assert_eq!(lab.call("a", "count"), Ok(1 + counted + 1));
+    assert!(lab.rack.stop().is_empty());
 }
 
 /// A module with a coroutine function that hears: of the rack's swaps, of its own load, and not of its own failure.
