@@ -16,7 +16,8 @@ import tempfile
 import venv
 from pathlib import Path
 
-from cases import CASES, Case
+from case import Case
+from cases import CASES
 from natives import NATIVES, Native
 from rack import Rack
 from reloader import Reloader

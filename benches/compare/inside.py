@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cases import CASES, Case
+from case import Case
+from cases import CASES
 from saving import save
 
 # How long jurigged is waited for. It looks 50 ms after a save.

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cases import Case
+from case import Case
 from natives import CUT, Native
 from saving import lay, save
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cases import HALVES, RENAME, Case, Edit
+from case import HALVES, RENAME, Case, Edit
 
 # How long half a file stays on the disk.
 HALFWAY = 0.5

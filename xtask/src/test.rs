@@ -19,6 +19,9 @@ use crate::python::{Interpreter, Venv};
 /// What authors of modules depend on: packages that can be published by themselves.
 const PUBLISHED: &[&str] = &["modrack-abi", "modrack-sdk-macros", "modrack-sdk"];
 
+/// The features of the facade that its tests are about.
+const FACADE: &str = "async,flow,native,state,wasm,watch";
+
 /// Runs everything; false when anything failed.
 pub(crate) fn run() -> Result<bool> {
     let started = Instant::now();
@@ -78,9 +81,9 @@ fn rust_lane(report: &Report, built: Sender<Product>, guests: &Receiver<()>) {
     }
     let command = of_cargo(&["test", "--workspace", "--doc", "--no-fail-fast"], &[]);
     report.run(Job::new("doc tests", command, Runner::Cargo));
-    // What no other crate of the workspace asks the facade for.
-    let command =
-        of_cargo(&["test", "--package", "modrack", "--features", "async,flow", "--no-fail-fast"], &[]);
+    // What not every crate of the workspace asks the facade for: without it, tests of the facade are not there.
+    let facade = ["--package", "modrack", "--features", FACADE];
+    let command = of_cargo(&["test", "--no-fail-fast"], &facade);
     report.run(Job::new("facade, features", command, Runner::Cargo));
     report.run(Job::new("cargo fmt", of_cargo(&["fmt", "--all", "--check"], &[]), Runner::Whole));
     let mut format = of_cargo(&["fmt", "--all", "--check"], &[]);
@@ -94,6 +97,9 @@ fn rust_lane(report: &Report, built: Sender<Product>, guests: &Receiver<()>) {
     let lint =
         of_cargo(&["clippy", "--workspace", "--all-targets", "--quiet"], &["--", "--deny", "warnings"]);
     report.run(Job::new("cargo clippy", lint, Runner::Whole));
+    let mut lint = of_cargo(&["clippy", "--all-targets", "--quiet"], &facade);
+    lint.args(["--", "--deny", "warnings"]);
+    report.run(Job::new("clippy, facade", lint, Runner::Whole));
     embed::run(report);
     // The backend as those have it who did not ask for WASI: built for one of the programs just now.
     let command = of_cargo(&["test", "--package", "modrack-wasm", "--lib", "--tests", "--no-fail-fast"], &[]);

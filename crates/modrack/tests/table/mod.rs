@@ -14,7 +14,7 @@ fn same<T: IntoValue + FromValue + Clone + PartialEq + Debug>(slot: &Slot, funct
 }
 
 /// Calls what `named` fills a slot with, by every type that a function of Rust can have.
-pub fn check(rack: &Rack, named: &str) {
+pub(crate) fn check(rack: &Rack, named: &str) {
     let slot = rack.slot(named).expect("any use text is a slot");
     same(&slot, "same_bool", &[true, false]);
     same(&slot, "same_int", &[0, 1, -1, i64::MIN, i64::MAX]);
