@@ -15,6 +15,7 @@ mod recorder;
 mod save;
 mod start;
 mod status;
+mod tried;
 #[cfg(feature = "watch")]
 mod watch;
 
@@ -51,6 +52,8 @@ struct Live {
     source: Option<Source>,
     /// How it went with each slot that is to be started.
     starts: Mutex<HashMap<SlotName, start::Start>>,
+    /// What did not come in.
+    tried: Mutex<HashMap<SlotName, tried::Tried>>,
     #[cfg(feature = "watch")]
     watcher: Mutex<Option<Arc<modrack_watch::Watcher<watch::Key>>>>,
 }
@@ -102,9 +105,16 @@ impl LiveRack {
             who: settings.who,
             source: settings.source,
             starts: Mutex::default(),
+            tried: Mutex::default(),
             #[cfg(feature = "watch")]
             watcher: Mutex::default(),
         }));
+        let told = Arc::downgrade(&live.0);
+        live.0.rack.observe(move |event| {
+            if let Some(live) = told.upgrade() {
+                live.tell(event);
+            }
+        });
         live.put_in_force()?;
         let warnings = live.0.recorder.take_warnings();
         Ok((live, warnings))

@@ -103,12 +103,15 @@ impl LiveRack {
                 continue;
             };
             let over = overrides.iter().find(|over| over.slot == *name);
-            let serving = known.serving();
+            let (serving, has_failed) = (known.serving(), self.has_failed(name));
+            let is_tried = self.tried(name).is_some();
             match over {
                 Some(over) if texts.get(name) == Some(&over.declared) => {
                     let meant = Meant::read(&over.to.plan);
                     let wanted = new.meant(name, &meant)?;
-                    if serving.is_some() && !wanted.means(&known.plan()) {
+                    if let Some(mended) = self.mended(name).filter(|_| slot.swap.watch != Some(false)) {
+                        more = more.and(mended);
+                    } else if serving.is_some() && !is_tried && !wanted.means(&known.plan()) {
                         let swap = Swap::to(wanted.clone());
                         more = more.and(match (&meant.pin, &over.to.hash) {
                             (Some(_), Some(hash)) => swap.at(state.kept(hash, meant.attr)?),
@@ -118,7 +121,14 @@ impl LiveRack {
                     plan.slots.insert(name.clone(), wanted);
                 }
                 // It stood in for what the text said, which says something else now.
-                Some(_) if serving.is_some() => more = more.and(Swap::to(slot.clone())),
+                Some(_) if serving.is_some() || has_failed => more = more.and(Swap::to(slot.clone())),
+                // What did not start is started as the text says now.
+                _ if has_failed && !slot.means(&known.plan()) => more = more.and(Swap::to(slot.clone())),
+                _ if is_tried && (has_failed || serving.as_ref().is_some_and(|served| served.pinned)) => {
+                    if let Some(mended) = self.mended(name).filter(|_| slot.swap.watch != Some(false)) {
+                        more = more.and(mended);
+                    }
+                }
                 _ if serving.is_some_and(|served| !served.pinned)
                     && slot.swap.watch != Some(false)
                     && slot.means(&known.plan())

@@ -13,6 +13,7 @@ use modrack_state::{Action, Change, Filling, Outcome, Override, Reader, SlotChan
 use super::declared::{Declared, text_hash};
 use super::meant::{Meant, Pin};
 use super::recorder::leads_to;
+use super::tried::Tried;
 use super::{LiveRack, LiveSettings, error};
 
 /// How many entries of a slot's history are looked at for how its last start ended.
@@ -112,6 +113,7 @@ impl LiveRack {
             // Nothing else can serve: it is tried once more, and then never by itself.
             let again = entries.iter().take_while(|entry| entry.outcome == Outcome::Interrupted).count() > 1;
             if again {
+                self.note_tried(Tried { plan, found: Some(tried), with: Vec::new() });
                 self.0.starts().insert(slot.clone(), super::start::Start::Failed(why));
             }
             return Ok(());

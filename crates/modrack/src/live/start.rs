@@ -7,7 +7,8 @@ use modrack_core::{ContentHash, Error, Result, SlotName};
 use modrack_runtime::{Asked, Served, Swap, SwapFailed};
 use modrack_state::Action;
 
-use super::recorder::Intent;
+use super::recorder::{Intent, leads_to};
+use super::tried::Tried;
 use super::{LiveRack, error};
 
 /// How a slot was started.
@@ -120,6 +121,8 @@ impl LiveRack {
             (None, None) => Start::Failed(error::nothing_before(slot)),
         };
         self.0.starts().insert(slot.clone(), start);
+        #[cfg(feature = "watch")]
+        self.watch_slot(slot);
         started
     }
 
@@ -127,20 +130,32 @@ impl LiveRack {
         let slot = slot.clone();
         match self.load(&slot, None) {
             Ok(served) => Started { slot, served, why: None },
-            Err(why) => match self.load_good(&slot, &why) {
-                Ok(Some((served, hash))) => {
-                    let why = error::fell_back(&slot, &hash, &why);
-                    self.0.recorder.warn(why.clone());
-                    Started { slot, served: Some(served), why: Some(why) }
-                }
-                Ok(None) => Started { slot, served: None, why: Some(why) },
-                Err(also) => Started { slot, served: None, why: Some(why.caused_by(&also)) },
-            },
+            Err(why) => self.start_good(slot, why),
         }
     }
 
-    /// Loads what is known to be good, in the place of what failed; none when nothing is, or just that failed.
-    fn load_good(&self, slot: &SlotName, _why: &Error) -> Result<Option<(Served, ContentHash)>> {
+    /// Starts a slot from what is known to be good, in the place of what failed. That is tried again when it is something else.
+    fn start_good(&self, slot: SlotName, why: Error) -> Started {
+        let meant = self.0.rack.slot(slot.as_str()).map(|slot| slot.plan());
+        let tried = meant.map(|plan| Tried { found: leads_to(&self.0.rack, &plan), plan, with: Vec::new() });
+        let good = self.load_good(&slot);
+        if let Ok(tried) = tried {
+            // After what is known to be good came in, which is not what the slot is meant to be.
+            self.note_tried(tried);
+        }
+        match good {
+            Ok(Some((served, hash))) => {
+                let why = error::fell_back(&slot, &hash, &why);
+                self.0.recorder.warn(why.clone());
+                Started { slot, served: Some(served), why: Some(why) }
+            }
+            Ok(None) => Started { slot, served: None, why: Some(why) },
+            Err(also) => Started { slot, served: None, why: Some(why.caused_by(&also)) },
+        }
+    }
+
+    /// Loads what is known to be good; none when nothing is.
+    fn load_good(&self, slot: &SlotName) -> Result<Option<(Served, ContentHash)>> {
         let good = self.0.recorder.state()?.read().last_good()?;
         let Some(filling) = good.into_iter().find(|good| good.slot == *slot).map(|good| good.filling) else {
             return Ok(None);

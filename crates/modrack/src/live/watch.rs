@@ -7,13 +7,16 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, Weak};
 
+use modrack_core::plan::SlotPlan;
 use modrack_core::{ContentHash, Error, Origin, Result, SlotName};
-use modrack_runtime::{Asked, ConfigureFailed, Event, Swap};
+use modrack_runtime::{Asked, ConfigureFailed, Event, Swap, SwapFailed};
 use modrack_state::Action;
 use modrack_watch::{Answer, Changed, Settings, Sink, Watched, Watcher};
 
 use super::meant::Meant;
 use super::recorder::{Intent, leads_to};
+use super::start::Start;
+use super::tried::Tried;
 use super::{Live, LiveRack};
 use crate::text::{self, Source};
 
@@ -84,16 +87,18 @@ impl LiveRack {
         watcher.watch(&Key::Rack, std::iter::once(text).chain(contracts));
     }
 
-    /// Watches the files of what fills a slot.
-    fn watch_slot(&self, name: &SlotName) {
+    /// Watches the files of what fills a slot, or is to fill it and did not come in.
+    pub(super) fn watch_slot(&self, name: &SlotName) {
         let Some(watcher) = self.watcher() else { return };
         let key = Key::Slot(name.clone());
         let serving = self.0.rack.slot(name.as_str()).ok().and_then(|slot| slot.serving());
-        let Some(served) = serving.filter(|served| served.plan.swap.watch != Some(false)) else {
+        let is_wanted = serving.is_some() || self.has_failed(name);
+        let meant = self.tried(name).map(|tried| tried.plan).or(serving.map(|served| served.plan));
+        let Some(plan) = meant.filter(|plan| is_wanted && plan.swap.watch != Some(false)) else {
             watcher.unwatch(&key);
             return;
         };
-        let Ok(origin) = self.0.rack.origin_of(&served.plan) else { return };
+        let Ok(origin) = self.0.rack.origin_of(&plan) else { return };
         let Origin::File { path, .. } = &origin else {
             watcher.unwatch(&key);
             return;
@@ -134,42 +139,79 @@ impl LiveRack {
             }
             return Answer::Taken;
         }
-        let edited: Vec<SlotName> =
-            self.by_need(&slots).into_iter().filter(|slot| self.is_edited_since(slot)).collect();
+        let edited = self.edited(slots);
         if edited.is_empty() {
             return Answer::Taken;
         }
         let is_broken = |slot: &SlotName| {
-            let Ok(slot) = self.0.rack.slot(slot.as_str()) else { return false };
-            leads_to(&self.0.rack, &slot.plan()).is_none()
+            self.meant_plan(slot).is_some_and(|plan| leads_to(&self.0.rack, &plan).is_none())
         };
         if !changed.is_last && edited.iter().any(is_broken) {
             return Answer::NotYet;
         }
         let mut intended = None;
+        let mut meant = Vec::new();
         let done = self.0.rack.swap_when(&edited, || {
             let intent = Intent { action: Action::Swap, keeps_standing: false };
             intended = Some(self.0.recorder.intend(edited.clone(), intent));
             // Under their turn: somebody may have swapped them, or gone back, since they were looked at.
-            let still = edited.iter().filter(|slot| self.is_edited_since(slot));
-            let all = still.fold(Swap::default(), |all, slot| all.and(Swap::reload(slot.clone())));
-            Ok(all.asked(asked))
+            let still = edited.iter().filter(|slot| self.differs(slot));
+            let plans = still.filter_map(|slot| self.meant_plan(slot));
+            meant.extend(plans.map(|plan| (leads_to(&self.0.rack, &plan), plan)));
+            let swaps = meant.iter().map(|(_, plan)| Swap::to((**plan).clone()));
+            Ok(swaps.fold(Swap::default(), Swap::and).asked(asked))
         });
         drop(intended);
         // What failed was told by the rack. It is not tried again before another change.
-        drop(done);
+        if let Err(SwapFailed { slot, error, .. }) = done {
+            let names: Vec<_> = meant.iter().map(|(_, plan)| plan.name.clone()).collect();
+            for (found, plan) in meant {
+                self.note_tried(Tried { plan, found, with: names.clone() });
+            }
+            if let Some(start @ Start::Failed(_)) = self.0.starts().get_mut(&slot) {
+                *start = Start::Failed(error);
+            }
+            // What is broken may include other files than what serves.
+            names.iter().for_each(|slot| self.watch_slot(slot));
+        }
         Answer::Taken
     }
 
-    /// Whether the slot's files hold something else than what serves or, where kept content does, than when that came.
+    /// Which of these slots are to change, and those that were to change with one of them when that failed.
+    fn edited(&self, slots: BTreeSet<SlotName>) -> Vec<SlotName> {
+        let mut edited: BTreeSet<_> = slots.into_iter().filter(|slot| self.is_edited_since(slot)).collect();
+        let with: Vec<_> =
+            edited.iter().filter_map(|slot| self.tried(slot)).flat_map(|tried| tried.with).collect();
+        edited.extend(with.into_iter().filter(|slot| self.differs(slot)));
+        self.by_need(&edited)
+    }
+
+    /// What a slot is meant to be.
+    fn meant_plan(&self, slot: &SlotName) -> Option<Arc<SlotPlan>> {
+        let tried = self.tried(slot).map(|tried| tried.plan);
+        tried.or_else(|| self.0.rack.slot(slot.as_str()).ok().map(|slot| slot.plan()))
+    }
+
+    /// Whether the slot's files hold something else than what serves, and than what failed last.
     fn is_edited_since(&self, name: &SlotName) -> bool {
+        let failed = self.tried(name);
+        let is_other = failed.is_none_or(|tried| leads_to(&self.0.rack, &tried.plan) != tried.found);
+        is_other && self.differs(name)
+    }
+
+    /// Whether the slot's files hold something else than what serves or, where kept content does, than when that came.
+    fn differs(&self, name: &SlotName) -> bool {
         let Ok(slot) = self.0.rack.slot(name.as_str()) else { return false };
         match (slot.serving(), self.pinned_instead_of(name)) {
             (Some(served), Some(instead_of)) => {
                 let found = leads_to(&self.0.rack, &served.plan);
                 found != instead_of && found != served.hash
             }
-            _ => self.is_edited(name),
+            (Some(served), None) => {
+                let meant = self.meant_plan(name);
+                served.hash.is_some() && meant.and_then(|plan| leads_to(&self.0.rack, &plan)) != served.hash
+            }
+            (None, _) => self.has_failed(name),
         }
     }
 

@@ -195,3 +195,106 @@ fn what_was_gone_back_to_stays_until_its_file_is_saved_again() {
     assert_eq!(next(&told), "swapped a");
     assert_eq!((live.version("a"), live.overridden().len()), (Ok(3), 0));
 }
+
+/// A rack that is opened and started, whatever fails.
+fn begun(lab: &Lab) -> Live {
+    let (live, warnings) = lab.attach();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    live.0.start();
+    live
+}
+
+#[test]
+fn what_did_not_start_is_started_when_it_is_mended() {
+    for kind in KINDS {
+        let lab = Lab::new(kind, "");
+        lab.write("a", 1, Fault::Start);
+        let live = begun(&lab);
+        let told = hear(&live);
+        live.0.watch().expect("there are threads");
+        assert!(!live.0.readiness().is_ready());
+        lab.write("a", 2, Fault::Start);
+        assert_eq!(next(&told), "failed a start");
+        assert_eq!(live.0.readiness().failed.len(), 1);
+        lab.write("a", 3, Fault::Nothing);
+        assert_eq!(next(&told), "swapped a");
+        assert!(live.0.rack().slot("a").expect("it is declared").is_loaded());
+        assert!(live.0.readiness().is_ready());
+        assert_eq!(live.version("a"), Ok(3));
+        // What somebody unloads is not started because it is saved.
+        live.0.unload(&name("a"), asked()).expect("it serves");
+        lab.write("a", 4, Fault::Nothing);
+        lab.write("b", 4, Fault::Nothing);
+        assert_eq!(next(&told), "swapped b");
+        assert!(!live.0.rack().slot("a").expect("it is declared").is_loaded());
+        live.stop();
+    }
+}
+
+#[test]
+fn reading_again_starts_what_was_mended_and_leaves_what_was_not() {
+    for kind in KINDS {
+        let lab = Lab::new(kind, "");
+        lab.write("a", 1, Fault::Start);
+        let live = begun(&lab);
+        // It is as broken as it was: the others are changed all the same.
+        edit(&lab, "b: { ", "b: { limits: { time: 9s }, ");
+        assert_eq!(live.0.reload_configuration(asked()).expect("it is right").changed, [name("b")]);
+        assert!(!live.0.readiness().is_ready());
+        lab.write("a", 2, Fault::Nothing);
+        live.0.reload_configuration(asked()).expect("it is mended");
+        assert!(live.0.rack().slot("a").expect("it is declared").is_loaded());
+        assert!(live.0.readiness().is_ready());
+        live.stop();
+        // Mended in the rack's text.
+        let lab = Lab::new(kind, "");
+        lab.write("a", 1, Fault::Start);
+        let live = begun(&lab);
+        lab.write("other", 7, Fault::Nothing);
+        edit(&lab, &lab.file("a"), &lab.file("other"));
+        live.0.reload_configuration(asked()).expect("it is mended");
+        assert!(live.0.readiness().is_ready());
+        assert_eq!(live.version("a"), Ok(7));
+        live.stop();
+    }
+}
+
+#[test]
+fn what_serves_in_the_place_of_a_broken_file_goes_when_that_is_mended() {
+    for kind in KINDS {
+        for is_watched in [true, false] {
+            let lab = Lab::new(kind, ", swap: { trial: { for: 0s } }");
+            lab.started().stop();
+            lab.write("a", 2, Fault::Start);
+            let live = begun(&lab);
+            assert_eq!(live.version("a"), Ok(1));
+            let told = hear(&live);
+            if is_watched {
+                live.0.watch().expect("there are threads");
+            } else {
+                // What is as broken as it was is in nobody's way.
+                let done = live.0.reload_configuration(asked()).expect("nothing has changed");
+                assert!(done.swapped.slots.is_empty(), "{done:?}");
+            }
+            lab.write("a", 3, Fault::Nothing);
+            if !is_watched {
+                live.0.reload_configuration(asked()).expect("it is mended");
+            }
+            assert_eq!(next(&told), "swapped a");
+            assert_eq!((live.version("a"), live.overridden().len()), (Ok(3), 0));
+            live.stop();
+        }
+    }
+}
+
+#[test]
+fn what_was_saved_together_comes_in_together_once_it_is_mended() {
+    let lab = Lab::new(Kind::Component, "");
+    let (live, told) = watched(&lab);
+    lab.write("b", 2, Fault::Nothing);
+    lab.write("a", 2, Fault::Start);
+    while next(&told) != "failed a start" {}
+    lab.write("a", 3, Fault::Nothing);
+    while !next(&told).starts_with("swapped a") {}
+    assert_eq!((live.version("a"), live.version("b")), (Ok(3), Ok(2)));
+}
