@@ -49,7 +49,7 @@ colour: red
             rack.yaml:12:22 pipelines.delays.sink.parquet: `parquet` must be text, not a list [M0105]
                 hint: Write one value
             rack.yaml:13:1 colour: `colour` is not a key of a rack [M0104]
-                hint: Known here are `rack`, `catalog`, `contracts`, `python`, `defaults`, `slots`, `errors`, `pipelines` and `state`
+                hint: Known here are `rack`, `catalog`, `contracts`, `python`, `native`, `defaults`, `slots`, `errors`, `pipelines` and `state`
         "#]],
     );
 }
@@ -126,9 +126,9 @@ fn unknown_keys_have_a_suggestion() {
     check(
         "rack: 1\nx: 1",
         expect![[r#"
-        rack.yaml:2:1 x: `x` is not a key of a rack [M0104]
-            hint: Known here are `rack`, `catalog`, `contracts`, `python`, `defaults`, `slots`, `errors`, `pipelines` and `state`
-    "#]],
+            rack.yaml:2:1 x: `x` is not a key of a rack [M0104]
+                hint: Known here are `rack`, `catalog`, `contracts`, `python`, `native`, `defaults`, `slots`, `errors`, `pipelines` and `state`
+        "#]],
     );
 }
 

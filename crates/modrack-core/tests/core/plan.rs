@@ -358,6 +358,9 @@ errors: { default: skip, timeout: stop }
                     },
                 ),
             },
+            native: NativePlan {
+                kept: 536870912,
+            },
             defaults: Limits {
                 time: None,
                 memory: None,
