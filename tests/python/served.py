@@ -55,7 +55,7 @@ class Answer:
     @property
     def code(self) -> str:
         """The code of the failure that it tells."""
-        return self.json["error"]["code"]
+        return str(self.json["error"]["code"])
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Server:
     @property
     def address(self) -> str:
         """Host and port."""
-        return self.listening["address"].removeprefix("http://")
+        return str(self.listening["address"]).removeprefix("http://")
 
     @property
     def token(self) -> str:

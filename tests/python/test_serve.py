@@ -194,8 +194,8 @@ def test_who_may_do_what(modrack: Modrack) -> None:
             answer = server.ask(method, path, body, headers=headers)
             assert answer.status == status, (method, path, body, headers, answer)
         assert server.ask("POST", swap, {}).headers["www-authenticate"] == "Bearer"
-        for path, body in [(swap, {"use": "./text.py"}), (call, args)]:
-            answer = server.ask("POST", path, body, by_socket=True, headers=evil)
+        for path, given in [(swap, {"use": "./text.py"}), (call, args)]:
+            answer = server.ask("POST", path, given, by_socket=True, headers=evil)
             assert answer.status == 200, answer
         assert server.call("text", "upper", "a").json["result"] == "A"
 
@@ -522,7 +522,7 @@ def test_what_is_said_on_a_terminal_names_the_address_and_the_files(modrack: Mod
     plain(modrack)
     process = modrack.start("serve", "--port", "0")
     assert process.stderr is not None
-    lines = []
+    lines: list[str] = []
     while not lines or lines[-1] != "Ready\n":
         lines.append(process.stderr.readline())
         assert lines[-1], "".join(lines)
