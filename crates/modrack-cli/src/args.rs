@@ -45,7 +45,7 @@ pub(crate) struct Cli {
 /// What every verb takes.
 #[derive(Args, Debug, Default, Clone)]
 pub(crate) struct Global {
-    /// The rack: a file, or the folder it is in [env: MODRACK_RACK; default: the nearest `rack.*` upwards]
+    /// The rack: a file, the folder it is in, or `sqlite:PATH#NAME` [env: MODRACK_RACK; default: the nearest `rack.*` upwards]
     #[arg(short, long, global = true, value_name = "RACK", value_hint = ValueHint::AnyPath)]
     pub(crate) rack: Option<PathBuf>,
     /// Set a value of the rack for this once: `pipelines.delays.sink.parquet=out.parquet`

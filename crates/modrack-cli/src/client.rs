@@ -18,6 +18,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use modrack::text::Source;
 use modrack_core::{Cancel, Code, Error, Result};
 use rustix::fs::{Mode, OFlags};
 use serde_json::Value as Json;
@@ -95,7 +96,10 @@ impl Client {
         let presence: Json = serde_json::from_slice(&text).unwrap_or_default();
         // One state folder may be that of several racks, one after the other.
         if let (Some(theirs), Some(ours)) = (presence["rack"].as_str(), rack) {
-            let whole = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            let whole = |path: &Path| match Source::of(path).absolute() {
+                Source::File(file) => fs::canonicalize(&file).unwrap_or(file),
+                row @ Source::Row(_) => row.file(),
+            };
             if whole(Path::new(theirs)) != whole(ours) {
                 return Found::Stale(format!("its server has another rack: `{theirs}`"));
             }

@@ -11,21 +11,19 @@ use modrack_core::Result;
 use modrack_runtime::Rack;
 
 use crate::args::Global;
-use crate::host::{Host, WasmFactory};
+use crate::host::{Host, Live, WasmFactory};
 use crate::output::Output;
 use crate::session::Session;
 
 /// The environment variable by which a shell's script asks for what may come next.
 pub(crate) const COMPLETE_ENV: &str = "MODRACK_COMPLETE";
 
-/// The backend of components that the process has: what clap calls is given nothing.
-static WASM: OnceLock<WasmFactory> = OnceLock::new();
+/// The backend of components and the state that the process has: what clap calls is given nothing.
+static HAS: OnceLock<(Option<WasmFactory>, Option<Live>)> = OnceLock::new();
 
-/// Says which backend of components the process has, if it has one.
-pub(crate) fn with(wasm: Option<WasmFactory>) {
-    if let Some(wasm) = wasm {
-        WASM.get_or_init(|| wasm);
-    }
+/// Says which backend of components the process has and what goes with a rack's state, if it has them.
+pub(crate) fn with(wasm: Option<WasmFactory>, live: Option<Live>) {
+    HAS.get_or_init(|| (wasm, live));
 }
 
 /// The pipelines of the rack.
@@ -92,7 +90,8 @@ fn rack() -> Result<Rack> {
     let line = Line::read();
     let global = Global { rack: line.rack, quiet: true, ..Global::default() };
     let output = Output::new(&global, None, None);
-    let host = Host { wasm: WASM.get().copied(), ..Host::default() };
+    let (wasm, live) = HAS.get().copied().unwrap_or_default();
+    let host = Host { wasm, live, ..Host::default() };
     Session::new(host, global, Vec::new(), output).rack_or_none()
 }
 

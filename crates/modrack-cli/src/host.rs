@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use modrack::live::{self, LiveSettings, Reader};
+use modrack::text::Source;
+use modrack_core::plan::RackText;
 use modrack_core::{Backend, Error, Result};
 use modrack_runtime::Rack;
 use modrack_wasm::{WasmBackend, WasmSettings};
@@ -57,6 +59,8 @@ pub struct Live {
     pub(crate) verb: fn(&Verb, &mut Session) -> Outcome,
     /// Puts in force what was swapped into a rack before.
     pub(crate) in_force: fn(&Rack, &LiveSettings) -> Result<InForce>,
+    /// Reads the text of a rack that is in a database.
+    pub(crate) read: fn(&Source) -> Result<RackText>,
     /// Has the rack's server make a call; none where nothing serves, or the slot is none of the rack's.
     pub(crate) call: fn(&Call, &Found, &mut Session) -> Option<Outcome>,
     /// Has the rack's server read an attribute, likewise.
@@ -96,7 +100,8 @@ pub fn components(settings: WasmSettings) -> Arc<dyn Backend> {
 }
 
 /// What goes with a rack's state, for those that have it.
-pub const LIVE: Live = Live { verb: verb::live, in_force, call: there::call, get: there::get };
+pub const LIVE: Live =
+    Live { verb: verb::live, in_force, read: Source::read, call: there::call, get: there::get };
 
 fn in_force(rack: &Rack, settings: &LiveSettings) -> Result<InForce> {
     let reader = settings.folder.as_deref().map(Reader::open).transpose()?.flatten();

@@ -175,7 +175,7 @@ fn misunderstood(said: &str) -> Error {
 
 /// Answers a shell that asks what may come next.
 fn complete(args: Vec<OsString>, host: &Host) -> u8 {
-    complete::with(host.wasm);
+    complete::with(host.wasm, host.live);
     let here = env::current_dir().ok();
     let asked = CompleteEnv::with_factory(Cli::command).var(complete::COMPLETE_ENV);
     match asked.try_complete(args, here.as_deref()) {

@@ -68,9 +68,27 @@ impl Session {
     /// # Errors
     /// A rack that was named and is not there, cannot be read, or is wrong: all that is wrong with it.
     pub(crate) fn plan(&self) -> Result<Option<RackPlan>> {
+        let Some(source) = self.source()? else { return Ok(None) };
+        let text = match &source {
+            Source::File(file) => text::read(file)?,
+            Source::Row(_) => {
+                let live = self.host.live.as_ref().ok_or_else(|| no_databases(&source))?;
+                (live.read)(&source)?
+            }
+        };
+        text::parse(&text, &self.global.set).map(Some)
+    }
+
+    /// Where the text of the rack is that was named, else of the nearest one upwards; none where there is none.
+    ///
+    /// # Errors
+    /// A rack that was named and is not there, as far as files are concerned.
+    pub(crate) fn source(&self) -> Result<Option<Source>> {
         let named = self.global.rack.clone().or_else(|| env_path("MODRACK_RACK"));
-        let Some(file) = text::find(named.as_deref(), Path::new("."))? else { return Ok(None) };
-        text::parse(&text::read(&file)?, &self.global.set).map(Some)
+        match named.as_deref().map(Source::of) {
+            Some(Source::Row(row)) => Ok(Some(Source::Row(row))),
+            _ => Ok(text::find(named.as_deref(), Path::new("."))?.map(Source::File)),
+        }
     }
 
     /// The state folder of the rack, and the rack itself as its server names it; none where there is no rack, or it keeps no
@@ -82,10 +100,9 @@ impl Session {
         match found {
             Ok(plan) => plan.as_ref().and_then(|plan| Some((state(plan)?, plan.file.clone()))),
             Err(_) => {
-                let named = self.global.rack.clone().or_else(|| env_path("MODRACK_RACK"));
-                let file = std::path::absolute(text::find(named.as_deref(), Path::new(".")).ok()??).ok()?;
-                let folder = env_path("MODRACK_STATE").or_else(|| Some(file.parent()?.join(".modrack")))?;
-                Some((folder, Some(file)))
+                let source = self.source().ok()??.absolute();
+                let folder = env_path("MODRACK_STATE").or_else(|| Some(source.root().ok()?.join(".modrack")));
+                Some((folder?, Some(source.file())))
             }
         }
     }
@@ -96,8 +113,8 @@ impl Session {
             Ok(Some(plan)) => plan.root.clone(),
             Ok(None) => self.no_rack().root,
             Err(_) => {
-                let file = self.state_of(found).and_then(|(_, file)| file);
-                file.and_then(|file| Some(file.parent()?.to_owned())).unwrap_or_else(|| self.no_rack().root)
+                let root = self.source().ok().flatten().and_then(|source| source.root().ok());
+                root.unwrap_or_else(|| self.no_rack().root)
             }
         }
     }
@@ -106,7 +123,7 @@ impl Session {
     pub(crate) fn live_settings(&self, plan: &RackPlan) -> LiveSettings {
         LiveSettings {
             folder: state(plan),
-            source: plan.file.clone().map(Source::File),
+            source: plan.file.as_deref().map(Source::of),
             set: self.global.set.clone(),
             from_config: false,
             who: user(),
@@ -277,11 +294,15 @@ impl Session {
         if self.has_python() || !needed.contains(&BackendName::Python) {
             return Ok(());
         }
-        // What a catalog calls a component is known only to who reads components, and what was swapped in only to who reads
-        // the state.
-        let has_catalog = !rack.plan().catalog.is_empty();
-        let lean =
-            !looks_at_all && !has_catalog && !self.remembers.get() && !needed.contains(&BackendName::Wasm);
+        // What a catalog calls a component is known only to who reads components, and what was swapped in, or is in a database, only to
+        // who reads the state.
+        let plan = rack.plan();
+        let is_in_database = plan.file.as_deref().is_some_and(|file| !Source::of(file).is_file());
+        let lean = !looks_at_all
+            && plan.catalog.is_empty()
+            && !is_in_database
+            && !self.remembers.get()
+            && !needed.contains(&BackendName::Wasm);
         self.becomes_python(rack, if lean { Extension::Lean } else { Extension::Whole })
     }
 
@@ -399,6 +420,11 @@ impl Session {
             }
         }
     }
+}
+
+fn no_databases(source: &Source) -> Error {
+    Error::new(Code::Unsupported, format!("The rack `{}` cannot be read without SQLite", source.name()))
+        .hint("Run the command itself, which has it")
 }
 
 /// What the Python backend is told about a rack.

@@ -19,7 +19,7 @@ pub(crate) const NAME: &str = "state.db";
 pub(crate) const ASIDE: &str = "state.db.damaged-";
 
 /// For how long a lock of the database is waited for: another process holds one for a moment at a time.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens the database of a folder to write, and makes it if it is not there. A damaged one is put aside, which is said beside.
 ///
@@ -49,23 +49,7 @@ pub(crate) fn to_read(folder: &Path) -> Result<Option<Connection>> {
         Err(why) => return Err(error::unwritable(&path, why)),
     }
     let failed = |why: rusqlite::Error| error::database(&path, &why);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let readable = Connection::open_with_flags(&path, flags).and_then(|database| {
-        database.busy_timeout(PATIENCE)?;
-        schema::version(&database)?;
-        Ok(database)
-    });
-    let database = match readable {
-        Ok(database) => database,
-        // In a folder that cannot be written there is no room for what readers share; and nobody writes there.
-        Err(rusqlite::Error::SqliteFailure(said, _))
-            if matches!(said.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly) =>
-        {
-            let uri = format!("file:{}?immutable=1", escaped(&path));
-            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).map_err(failed)?
-        }
-        Err(why) => return Err(failed(why)),
-    };
+    let database = open_to_read(&path, PATIENCE).map_err(failed)?;
     let version = schema::version(&database).map_err(failed)?;
     let ours = schema::newest(schema::STEPS);
     match version {
@@ -73,6 +57,29 @@ pub(crate) fn to_read(folder: &Path) -> Result<Option<Connection>> {
         0 => Ok(None),
         version if version > ours => Err(error::newer(&path, version, ours)),
         _ => Ok(Some(database)),
+    }
+}
+
+/// Opens any database that is there to read, as it is.
+///
+/// # Errors
+/// What SQLite says.
+pub(crate) fn open_to_read(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let readable = Connection::open_with_flags(path, flags).and_then(|database| {
+        database.busy_timeout(patience)?;
+        schema::version(&database)?;
+        Ok(database)
+    });
+    match readable {
+        // In a folder that cannot be written there is no room for what readers share; and nobody writes there.
+        Err(rusqlite::Error::SqliteFailure(said, _))
+            if matches!(said.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly) =>
+        {
+            let uri = format!("file:{}?immutable=1", escaped(path));
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+        }
+        opened => opened,
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use modrack_core::{Code, ContentHash, Error, Place};
 use rusqlite::ErrorCode;
 
+use crate::rack::RackRow;
+
 /// What to do about a state that cannot be written.
 const ELSEWHERE: &str = "Make the folder writable, name another one with `state:` or `MODRACK_STATE`, or write \
                          `state: memory`, by which nothing outlives the process";
@@ -121,4 +123,84 @@ pub(crate) fn changed(path: &Path) -> Error {
     Error::new(Code::ModuleUnreadable, format!("`{}` was changed while it was read", path.display()))
         .hint("Try again: the new content is then read")
         .place(Place::file(path))
+}
+
+/// There is no database where the rack's text is to be.
+pub(crate) fn no_rack_database(row: &RackRow) -> Error {
+    Error::new(Code::NoRack, format!("There is no database `{}`", row.database().display()))
+        .hint(putting(row))
+}
+
+/// The database is not one that racks are in.
+pub(crate) fn no_racks(row: &RackRow) -> Error {
+    let message = format!("The database `{}` has no table `modrack_rack`", row.database().display());
+    Error::new(Code::NoRack, message).hint(putting(row)).place(Place::file(row.file()))
+}
+
+/// The database has other racks.
+pub(crate) fn no_rack_row(row: &RackRow, there: &[String]) -> Error {
+    let message = format!("The database `{}` has no rack `{}`", row.database().display(), row.name());
+    let listed: Vec<_> = there.iter().map(|name| format!("`{name}`")).collect();
+    let hint = match listed.is_empty() {
+        true => putting(row),
+        false => format!("It has {}", listed.join(", ")),
+    };
+    Error::new(Code::NoRack, message).hint(hint).place(Place::file(row.file()))
+}
+
+/// The row says that its text is in a format that racks do not have.
+pub(crate) fn rack_format(row: &RackRow, format: &str) -> Error {
+    let message = format!("The rack `{}` has the format `{format}`, which is none", row.file().display());
+    Error::new(Code::ConfigUnreadable, message)
+        .hint("The column `format` says `yaml`, `toml` or `json`")
+        .place(Place::file(row.file()))
+}
+
+/// The row has something else than a text.
+pub(crate) fn rack_no_text(row: &RackRow) -> Error {
+    let message = format!("The rack `{}` has no text", row.file().display());
+    Error::new(Code::ConfigUnreadable, message).hint(putting(row)).place(Place::file(row.file()))
+}
+
+/// The row has another text than the one that was read.
+pub(crate) fn rack_changed(row: &RackRow) -> Error {
+    let name = row.file();
+    let message = format!("`{}` was changed since it was read, and is not written over", name.display());
+    Error::new(Code::Unsupported, message).hint("Have it read again first, or take the change back")
+}
+
+/// The system refuses the database of a rack's text.
+pub(crate) fn rack_unreadable(row: &RackRow, why: &std::io::Error) -> Error {
+    let message = format!("The database `{}` cannot be read: {why}", row.database().display());
+    Error::new(Code::ConfigUnreadable, message)
+        .hint("Check that the file is readable for you")
+        .place(Place::file(row.file()))
+}
+
+/// What SQLite said of the database of a rack's text.
+pub(crate) fn rack_database(row: &RackRow, why: &rusqlite::Error) -> Error {
+    let path = row.database().display();
+    let (message, hint) = match why.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            (format!("`{path}` is not a SQLite database"), "A rack that is a file is named by its path alone")
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            format!("The database `{path}` is locked by somebody else"),
+            "Try again when that one has ended what it does",
+        ),
+        Some(ErrorCode::ReadOnly) => (
+            format!("The database `{path}` cannot be written: {why}"),
+            "Check that the file and its folder are writable for you",
+        ),
+        _ => (
+            format!("The database `{path}` cannot be used: {why}"),
+            "Check the file with `PRAGMA integrity_check`, and that it and its folder are accessible for you",
+        ),
+    };
+    Error::new(Code::ConfigUnreadable, message).hint(hint).place(Place::file(row.file()))
+}
+
+/// How a rack comes into a database.
+fn putting(row: &RackRow) -> String {
+    format!("Put a rack there with `modrack -r {} config put FILE`", row.file().display())
 }

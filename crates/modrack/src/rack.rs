@@ -32,8 +32,8 @@ pub struct RackBuilder {
 pub struct Slot(modrack_runtime::Slot);
 
 impl Rack {
-    /// Opens the rack of a file, or of a folder with a `rack.yaml`, `rack.toml` or `rack.json`. Loads no
-    /// module: slots load when they are first called.
+    /// Opens the rack of a file, or of a folder with a `rack.yaml`, `rack.toml` or `rack.json`; with the feature `state` also that of
+    /// a row of a database, `sqlite:PATH#NAME`. Loads no module: slots load when they are first called.
     ///
     /// # Errors
     /// A file that is not there or cannot be read, and everything that is wrong with its text.
@@ -149,8 +149,14 @@ impl RackBuilder {
         let mut plan = match &self.file {
             None => RackPlan::empty(PathBuf::from(".")),
             Some(path) => {
-                let found = text::find(Some(path), path)?;
-                text::parse(&text::read(found.as_ref().unwrap_or(path))?, &self.set)?
+                let text = match text::Source::of(path) {
+                    text::Source::File(file) => {
+                        text::read(text::find(Some(&file), &file)?.as_ref().unwrap_or(&file))?
+                    }
+                    #[cfg(feature = "state")]
+                    row @ text::Source::Row(_) => row.read()?,
+                };
+                text::parse(&text, &self.set)?
             }
         };
         if let Some(root) = self.root {

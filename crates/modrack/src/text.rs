@@ -1,6 +1,6 @@
-//! The text of a rack: finding its file, reading it, and giving the parser what it asks for.
+//! The text of a rack: finding its file or its row of a database, reading it, writing it, and giving the parser what it asks for.
 //!
-//! The core parses and does no I/O; all of it is here.
+//! The core parses and does no I/O; all of it is here, but for databases, which the state's crate knows. Nothing that reads files alone leads there.
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -16,73 +16,169 @@ pub const NAMES: &[&str] = &["rack.yaml", "rack.yml", "rack.toml", "rack.json"];
 pub enum Source {
     /// A file.
     File(PathBuf),
+    /// A row of a database.
+    #[cfg(feature = "state")]
+    Row(modrack_state::RackRow),
 }
 
 impl Source {
+    /// What a rack's file, as a [`RackPlan`] or a command line names it, stands for: `sqlite:PATH` and `sqlite:PATH#NAME` are a row of a
+    /// database (feature `state`), everything else is a file. Looks at nothing.
+    pub fn of(rack: &Path) -> Self {
+        #[cfg(feature = "state")]
+        if let Some(row) = modrack_state::RackRow::of(rack) {
+            return Self::Row(row);
+        }
+        Self::File(rack.to_owned())
+    }
+
+    /// Whether it is a file.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
     /// Reads the text as it is now.
     ///
     /// # Errors
-    /// As [`read`].
+    /// As [`read`]; of a row [`Code::NoRack`] when there is no such database, table or row, and [`Code::ConfigUnreadable`].
     pub fn read(&self) -> Result<RackText> {
         match self {
             Self::File(file) => read(file),
+            #[cfg(feature = "state")]
+            Self::Row(row) => row.read(),
         }
     }
 
     /// What messages and the history call it.
     pub fn name(&self) -> String {
+        self.file().display().to_string()
+    }
+
+    /// Its file, or what a row is called in the place of one: `sqlite:PATH#NAME`.
+    pub fn file(&self) -> PathBuf {
         match self {
-            Self::File(file) => file.display().to_string(),
+            Self::File(file) => file.clone(),
+            #[cfg(feature = "state")]
+            Self::Row(row) => row.file(),
         }
     }
 
-    /// Writes a text beside the one that is there, to take its place when it is [finished](Written::finish).
+    /// The same, however it was named and whatever the current folder is.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        match self {
+            Self::File(file) => Self::File(std::path::absolute(file).unwrap_or_else(|_| file.clone())),
+            #[cfg(feature = "state")]
+            Self::Row(row) => Self::Row(row.absolute()),
+        }
+    }
+
+    /// The folder that the rack's paths are relative to.
     ///
     /// # Errors
-    /// [`Code::ConfigUnreadable`] when the system refuses.
+    /// [`Code::ConfigUnreadable`] when there is no current folder.
+    pub fn root(&self) -> Result<PathBuf> {
+        match self {
+            Self::File(file) => root_of(file),
+            #[cfg(feature = "state")]
+            Self::Row(row) => row.root(),
+        }
+    }
+
+    /// Has a text wait to take the place of the one that was read, `instead_of`, when it is [finished](Written::finish).
+    ///
+    /// # Errors
+    /// [`Code::ConfigUnreadable`] when the system refuses. Of a row [`Code::Unsupported`] when it has another text by now.
     #[cfg(feature = "state")]
-    pub fn write(&self, bytes: &[u8]) -> Result<Written> {
+    pub fn write(&self, bytes: &[u8], instead_of: &[u8]) -> Result<Written> {
         match self {
             Self::File(file) => Written::beside(file, bytes).map_err(|why| unwritable(file, &why)),
+            Self::Row(row) => {
+                row.writable(instead_of)?;
+                Ok(Written(Waiting::Row {
+                    row: row.clone(),
+                    text: bytes.to_vec(),
+                    instead_of: instead_of.to_vec(),
+                }))
+            }
+        }
+    }
+
+    /// Puts a text here, whatever was here, at once or not at all. It is parsed first, as one whose paths are relative to this folder; a
+    /// database, its table and the row are made where they are missing.
+    ///
+    /// # Errors
+    /// What is wrong with the text, placed in the file that it was read from; [`Code::ConfigUnreadable`] when it cannot be written, or the name of the
+    /// file is not that of the text's format.
+    #[cfg(feature = "state")]
+    pub fn put(&self, text: &RackText) -> Result<()> {
+        parse(&RackText { root: self.root()?, ..text.clone() }, &[])?;
+        match self {
+            Self::File(file) => {
+                if format_of(file)? != text.format {
+                    return Err(other_format(file, &text.file));
+                }
+                Written::beside(file, &text.bytes).map_err(|why| unwritable(file, &why))?.finish()
+            }
+            Self::Row(row) => row.put(text.format, &text.bytes),
         }
     }
 }
 
-/// A text that waits beside the one whose place it takes; it is gone when this goes.
+/// A text that waits to take the place of another; it is gone when this goes.
 #[cfg(feature = "state")]
 #[derive(Debug)]
-pub struct Written {
-    there: PathBuf,
-    file: tempfile::NamedTempFile,
+pub struct Written(Waiting);
+
+/// Where a text waits.
+#[cfg(feature = "state")]
+#[derive(Debug)]
+enum Waiting {
+    /// In a file beside the one whose place it takes.
+    File { there: PathBuf, file: tempfile::NamedTempFile },
+    /// Here: a lock of a database is not held while modules are swapped.
+    Row { row: modrack_state::RackRow, text: Vec<u8>, instead_of: Vec<u8> },
 }
 
 #[cfg(feature = "state")]
 impl Written {
     fn beside(file: &Path, bytes: &[u8]) -> std::io::Result<Self> {
         use std::io::Write;
+        use std::os::unix::fs::PermissionsExt;
 
         // What a link leads to is written, and the link stays.
-        let there = file.canonicalize()?;
-        let permissions = there.metadata()?.permissions();
-        let mut beside = tempfile::Builder::new()
-            .prefix(".rack-")
-            .tempfile_in(there.parent().unwrap_or(Path::new("/")))?;
+        let there = match file.canonicalize() {
+            Err(why) if why.kind() == ErrorKind::NotFound => std::path::absolute(file)?,
+            there => there?,
+        };
+        let mut builder = tempfile::Builder::new();
+        // As any new file has them; those of one that is there are set below.
+        builder.prefix(".rack-").permissions(std::fs::Permissions::from_mode(0o666));
+        let mut beside = builder.tempfile_in(there.parent().unwrap_or(Path::new("/")))?;
         beside.write_all(bytes)?;
-        beside.as_file().set_permissions(permissions)?;
+        match there.metadata() {
+            Ok(before) => beside.as_file().set_permissions(before.permissions())?,
+            Err(why) if why.kind() == ErrorKind::NotFound => {}
+            Err(why) => return Err(why),
+        }
         beside.as_file().sync_all()?;
-        Ok(Self { there, file: beside })
+        Ok(Self(Waiting::File { there, file: beside }))
     }
 
     /// Has the text take its place, at once or not at all.
     ///
     /// # Errors
-    /// [`Code::ConfigUnreadable`] when the system refuses.
+    /// [`Code::ConfigUnreadable`] when the system refuses. Of a row [`Code::Unsupported`] when it has another text than the one that was read.
     pub fn finish(self) -> Result<()> {
-        let done = self.file.persist(&self.there).map_err(|why| why.error).and_then(|_| {
-            let folder = self.there.parent().unwrap_or(Path::new("/"));
+        let (there, file) = match self.0 {
+            Waiting::File { there, file } => (there, file),
+            Waiting::Row { row, text, instead_of } => return row.write(&text, &instead_of),
+        };
+        let done = file.persist(&there).map_err(|why| why.error).and_then(|_| {
+            let folder = there.parent().unwrap_or(Path::new("/"));
             std::fs::File::open(folder)?.sync_all()
         });
-        done.map_err(|why| unwritable(&self.there, &why))
+        done.map_err(|why| unwritable(&there, &why))
     }
 }
 
@@ -123,18 +219,26 @@ pub fn find(named: Option<&Path>, from: &Path) -> Result<Option<PathBuf>> {
 /// [`Code::NoRack`] when there is no such file, [`Code::ConfigUnreadable`] when it cannot be read or is of no
 /// known format.
 pub fn read(file: &Path) -> Result<RackText> {
-    let format = TextFormat::of(file).ok_or_else(|| {
-        Error::new(Code::ConfigUnreadable, format!("`{}` is not called like a rack", file.display()))
-            .hint("Its name must end in `.yaml`, `.yml`, `.toml` or `.json`")
-            .place(Place::file(file))
-    })?;
-    let absolute = std::path::absolute(file).map_err(|why| unreadable(file, &why))?;
-    let root = absolute.parent().unwrap_or(&absolute).to_owned();
+    let format = format_of(file)?;
+    let root = root_of(file)?;
     let mut bytes = Vec::new();
     std::fs::File::open(file)
         .and_then(|opened| opened.take(MOST_BYTES).read_to_end(&mut bytes))
         .map_err(|why| unreadable(file, &why))?;
     Ok(RackText { file: file.to_owned(), root, format, bytes })
+}
+
+fn format_of(file: &Path) -> Result<TextFormat> {
+    TextFormat::of(file).ok_or_else(|| {
+        Error::new(Code::ConfigUnreadable, format!("`{}` is not called like a rack", file.display()))
+            .hint("Its name must end in `.yaml`, `.yml`, `.toml` or `.json`")
+            .place(Place::file(file))
+    })
+}
+
+fn root_of(file: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(file).map_err(|why| unreadable(file, &why))?;
+    Ok(absolute.parent().unwrap_or(&absolute).to_owned())
 }
 
 /// Parses a rack's text, with the `path=value` of each `set` over it. `${env:...}` and `${file:...}` are
@@ -174,6 +278,14 @@ fn in_folder(folder: &Path) -> Result<Option<PathBuf>> {
 fn missing(file: &Path) -> Error {
     Error::new(Code::NoRack, format!("There is no rack `{}`", file.display()))
         .hint("Name a file, or a folder that has a `rack.yaml`, `rack.toml` or `rack.json`")
+}
+
+#[cfg(feature = "state")]
+fn other_format(file: &Path, from: &Path) -> Error {
+    let message = format!("`{}` is in another format than `{}`", from.display(), file.display());
+    Error::new(Code::ConfigUnreadable, message)
+        .hint("The ending of both names says which: `.yaml` or `.yml`, `.toml`, `.json`")
+        .place(Place::file(file))
 }
 
 #[cfg(feature = "state")]

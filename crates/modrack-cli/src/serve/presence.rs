@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use modrack::text::Source;
 use modrack_core::{Code, Error, Result};
 use serde_json::json;
 
@@ -54,7 +55,7 @@ impl Presence {
     /// # Errors
     /// [`Code::StateUnwritable`].
     pub(crate) fn tell(&self, address: SocketAddr, rack: Option<&Path>) -> Result<()> {
-        let rack = rack.map(|rack| std::path::absolute(rack).unwrap_or_else(|_| rack.to_owned()));
+        let rack = rack.map(|rack| Source::of(rack).absolute().file());
         let about = json!({
             "address": address.to_string(),
             "rack": rack.map(|rack| rack.display().to_string()),

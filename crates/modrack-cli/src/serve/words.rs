@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use modrack::live::Started;
+use modrack::text::Source;
 use modrack_runtime::{ConfigureFailed, Configured, Pattern, Rack, Subscription};
 use serde_json::{Value as Json, json};
 
@@ -39,7 +40,7 @@ pub(crate) fn listening(
     let token = presence.map(|presence| presence.folder.join(TOKEN).display().to_string());
     let fields = [
         ("address", Json::from(format!("http://{address}"))),
-        ("rack", json!(file.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned())))),
+        ("rack", json!(file.map(|file| Source::of(file).absolute().file()))),
         ("pid", std::process::id().into()),
         ("socket", json!(socket)),
         ("token", json!(token)),

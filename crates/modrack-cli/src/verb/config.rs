@@ -88,9 +88,11 @@ fn restore(hash: &str, asked: Asked, found: Found, session: &mut Session) -> Out
 /// Writes a text that served over one that cannot be understood, so that nobody can say how they differ.
 fn restore_over(hash: &str, folder: &Path, file: PathBuf, session: &mut Session) -> Outcome {
     let kept = Reader::open(folder)?.ok_or_else(none)?.configuration(hash)?;
-    let text = RackText { bytes: kept.text.clone().into_bytes(), ..text::read(&file)? };
+    let source = Source::of(&file);
+    let read = source.read()?;
+    let text = RackText { bytes: kept.text.clone().into_bytes(), ..read.clone() };
     text::parse(&text, &session.live_settings(&session.no_rack()).set)?;
-    Source::File(file).write(kept.text.as_bytes())?.finish()?;
+    source.write(kept.text.as_bytes(), &read.bytes)?.finish()?;
     let configured = json!({
         "slots": [], "before": "nothing", "switch_seconds": 0.0, "stopped": [], "added": [], "changed": [], "removed": [],
     });

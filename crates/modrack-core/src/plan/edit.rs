@@ -63,7 +63,7 @@ impl RackText {
             edited.bytes = written.ok_or_else(|| self.refused(set))?.into_bytes();
         }
         // What was written must be what was meant, and nothing else may have changed.
-        let mut report = Report::new(&self.file);
+        let mut report = Report::new(&self.file, self.format);
         let mut meant = tree(self, &mut report)?;
         set::apply(&mut meant, sets, &mut report)?;
         let mut found = tree(&edited, &mut report);
@@ -96,7 +96,7 @@ fn parsed(set: &str) -> Result<(Vec<String>, Node)> {
         Step::Item(_) => Err(nothing()),
     });
     let keys = keys.collect::<Result<_>>()?;
-    let mut report = Report::new(std::path::Path::new("--set"));
+    let mut report = Report::new(std::path::Path::new("--set"), TextFormat::Yaml);
     Ok((keys, yaml::parse_value(value, At::Set(0), &mut report)?))
 }
 

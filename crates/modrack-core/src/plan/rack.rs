@@ -54,7 +54,7 @@ impl RackPlan {
     /// Everything that is wrong with the text, in the order of the text ([`Error::each`]), each with its
     /// place, its full key and mostly a hint. Text that is no tree at all gives what makes it none.
     pub fn parse(text: &RackText, set: &[String], ask: &Ask<'_>) -> Result<Self> {
-        let mut report = Report::new(&text.file);
+        let mut report = Report::new(&text.file, text.format);
         let mut root = tree(text, &mut report)?;
         super::set::apply(&mut root, set, &mut report)?;
         let mut texts = slot_texts(&root);

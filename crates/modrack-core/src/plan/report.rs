@@ -4,26 +4,28 @@
 
 use std::path::Path;
 
+use super::TextFormat;
 use super::node::{At, Trail};
 use crate::{Code, Error, Place, Result, nearest};
 
 /// The diagnostics found so far.
 pub(crate) struct Report<'a> {
     file: &'a Path,
+    format: TextFormat,
     found: Vec<(At, Error)>,
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(file: &'a Path) -> Self {
-        Self { file, found: Vec::new() }
+    pub(crate) fn new(file: &'a Path, format: TextFormat) -> Self {
+        Self { file, format, found: Vec::new() }
     }
 
     /// The line that a rack starts with.
     pub(crate) fn first_line(&self) -> &'static str {
-        match self.file.extension().and_then(|ending| ending.to_str()) {
-            Some("toml") => "rack = 1",
-            Some("json") => "\"rack\": 1",
-            _ => "rack: 1",
+        match self.format {
+            TextFormat::Toml => "rack = 1",
+            TextFormat::Json => "\"rack\": 1",
+            TextFormat::Yaml => "rack: 1",
         }
     }
 

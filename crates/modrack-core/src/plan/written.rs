@@ -80,6 +80,7 @@ fn quote(text: &str, out: &mut String) {
 mod tests {
     use std::path::Path;
 
+    use super::super::TextFormat;
     use super::super::node::At;
     use super::super::report::Report;
     use super::super::yaml;
@@ -99,7 +100,7 @@ mod tests {
             ("{}", "{}"),
         ];
         for (text, expected) in cases {
-            let mut report = Report::new(Path::new("rack.yaml"));
+            let mut report = Report::new(Path::new("rack.yaml"), TextFormat::Yaml);
             let mut read = |text: &str| yaml::parse_value(text, At::Set(0), &mut report).unwrap();
             let found = written(&read(text));
             assert_eq!(found, expected, "{text}");

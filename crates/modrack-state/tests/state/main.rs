@@ -7,3 +7,4 @@ mod damage;
 mod history;
 mod keeping;
 mod killed;
+mod rack;

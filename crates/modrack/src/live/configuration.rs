@@ -40,13 +40,15 @@ impl LiveRack {
         let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
         let before = RefCell::new(None);
         let restored = self.configure(&asked, "configuration.restored", || {
-            *before.borrow_mut() = Some(source.read()?.bytes);
-            source.write(kept.text.as_bytes())?.finish()
+            let read = source.read()?.bytes;
+            let written = source.write(kept.text.as_bytes(), &read)?;
+            *before.borrow_mut() = Some(read);
+            written.finish()
         });
         if restored.is_err()
             && let Some(before) = before.take()
         {
-            source.write(&before)?.finish()?;
+            source.write(&before, kept.text.as_bytes())?.finish()?;
         }
         restored
     }

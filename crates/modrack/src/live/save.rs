@@ -35,8 +35,8 @@ impl LiveRack {
             return Err(error::changed_since(&source.name()));
         }
         let sets: Vec<_> = plans.iter().flat_map(|plan| plan.over.iter().cloned()).collect();
-        let text = text.with(&sets)?;
-        let declared = Declared::parse(text, declared.set.clone())?;
+        let read = &text.bytes;
+        let declared = Declared::parse(text.with(&sets)?, declared.set.clone())?;
         let is_meant = |plan: &SlotPlan| declared.slot(&plan.name).is_some_and(|slot| slot.means(plan));
         if let Some(other) = plans.iter().find(|plan| !is_meant(plan)) {
             let message = format!("`{}` would mean something else in the rack's text", other.name);
@@ -45,7 +45,7 @@ impl LiveRack {
                 .slot(&other.name));
         }
         let bytes = declared.text.as_ref().map_or(&[][..], |text| &text.bytes);
-        Ok(Saving { written: source.write(bytes)?, declared })
+        Ok(Saving { written: source.write(bytes, read)?, declared })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Content decides: a slot is reloaded when what its files hold now is something else than what serves. Slots that one save touched
 //! are swapped together, each after those that it needs. What does not parse is waited for, for a moment; what fails then is tried
-//! again at the next change only.
+//! again at the next change only. Of a database the row's text decides, whatever else is written there.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, Weak};
@@ -25,12 +25,21 @@ use crate::text::{self, Source};
 pub(super) enum Key {
     /// The rack's text, and the contracts that it names.
     Rack,
+    /// The database that the rack's text is a row of.
+    Database,
     /// What fills a slot.
     Slot(SlotName),
 }
 
 /// Who is told of changes. It does not keep the rack.
-struct Changes(Weak<Live>);
+struct Changes {
+    live: Weak<Live>,
+    /// The row's text that was last put in force or refused, and the one that was in force afterwards.
+    taken: Option<Texts>,
+}
+
+/// The text that a row has, and the one that is in force.
+type Texts = (ContentHash, Option<ContentHash>);
 
 impl LiveRack {
     /// Watches the rack's text and the files of what fills its slots from now on, but for slots with `watch: false`, and puts in
@@ -39,7 +48,8 @@ impl LiveRack {
     /// # Errors
     /// [`modrack_core::Code::WatchRefused`] when there is no thread for it.
     pub fn watch(&self) -> Result<()> {
-        let watcher = Arc::new(Watcher::new(Settings::default(), Changes(Arc::downgrade(&self.0)))?);
+        let changes = Changes { live: Arc::downgrade(&self.0), taken: None };
+        let watcher = Arc::new(Watcher::new(Settings::default(), changes)?);
         *self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
         let live = Arc::downgrade(&self.0);
         self.0.rack.observe(move |event| {
@@ -55,6 +65,7 @@ impl LiveRack {
                 slots.into_iter().for_each(|slot| live.watch_slot(slot));
             }
         });
+        self.watch_database();
         self.watch_rack();
         for slot in self.0.rack.slots() {
             self.watch_slot(slot.name());
@@ -73,18 +84,33 @@ impl LiveRack {
         self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Watches the rack's text as it is in force.
+    /// Watches the database that the rack's text is a row of.
+    fn watch_database(&self) {
+        let (Some(watcher), Some(Source::Row(row))) = (self.watcher(), &self.0.source) else { return };
+        // Nothing is known of them, so that a row that was written since it was read is looked at once.
+        let unknown = ContentHash::from_hex("");
+        let files = row.files().into_iter().map(|file| Watched::as_read(file, unknown.clone()));
+        watcher.watch(&Key::Database, files);
+    }
+
+    /// Watches the rack's text as it is in force, where it is a file, and the contracts.
     fn watch_rack(&self) {
-        let (Some(watcher), Some(Source::File(file))) = (self.watcher(), &self.0.source) else { return };
-        let Ok(file) = std::path::absolute(file) else { return };
+        let (Some(watcher), Some(source)) = (self.watcher(), &self.0.source) else { return };
         let declared = self.0.recorder.declared();
-        let text = match &declared.hash {
-            Some(hash) => Watched::as_read(file, hash.clone()),
-            None => Watched::new(file),
+        let text = match (source.absolute(), &declared.hash) {
+            (Source::File(file), Some(hash)) => Some(Watched::as_read(file, hash.clone())),
+            (Source::File(file), None) => Some(Watched::new(file)),
+            (Source::Row(_), _) => None,
         };
         let contracts =
             declared.plan.contracts.iter().map(|path| Watched::new(self.0.rack.root().join(path)));
-        watcher.watch(&Key::Rack, std::iter::once(text).chain(contracts));
+        watcher.watch(&Key::Rack, text.into_iter().chain(contracts));
+    }
+
+    /// The text that the rack's source has, and the one that is in force; none when it cannot be read.
+    fn row_and_declared(&self) -> Option<Texts> {
+        let read = self.0.source.as_ref()?.read().ok()?;
+        Some((modrack_state::hash_of(&read.bytes), self.0.recorder.declared().hash.clone()))
     }
 
     /// Watches the files of what fills a slot, or is to fill it and did not come in.
@@ -118,17 +144,17 @@ impl LiveRack {
     }
 
     /// Puts in force what was saved.
-    fn changed(&self, changed: &Changed<Key>) -> Answer {
+    fn changed(&self, changed: &Changed<Key>, is_rack: bool) -> Answer {
         let asked = Asked { who: "watch".to_owned(), why: "A file was saved".to_owned() };
         let slots: BTreeSet<SlotName> = changed
             .keys
             .iter()
             .filter_map(|key| match key {
                 Key::Slot(slot) => Some(slot.clone()),
-                Key::Rack => None,
+                Key::Rack | Key::Database => None,
             })
             .collect();
-        if changed.keys.contains(&Key::Rack) {
+        if is_rack {
             if !changed.is_last && self.is_half() {
                 return Answer::NotYet;
             }
@@ -241,11 +267,24 @@ impl LiveRack {
 
 impl Sink<Key> for Changes {
     fn changed(&mut self, changed: &Changed<Key>) -> Answer {
-        self.0.upgrade().map_or(Answer::Taken, |live| LiveRack(live).changed(changed))
+        let Some(live) = self.live.upgrade().map(LiveRack) else { return Answer::Taken };
+        let mut is_rack = changed.keys.contains(&Key::Rack);
+        let mut row = None;
+        if changed.keys.contains(&Key::Database) {
+            let texts = live.row_and_declared();
+            let is_known = |(row, declared): &Texts| Some(row) == declared.as_ref() || texts == self.taken;
+            is_rack |= !texts.as_ref().is_some_and(is_known);
+            row = texts.map(|(row, _)| row);
+        }
+        let answer = live.changed(changed, is_rack);
+        if let (Answer::Taken, Some(row)) = (answer, row) {
+            self.taken = Some((row, live.0.recorder.declared().hash.clone()));
+        }
+        answer
     }
 
     fn warned(&mut self, warning: &Error) {
-        if let Some(live) = self.0.upgrade() {
+        if let Some(live) = self.live.upgrade() {
             live.recorder.warn(warning.clone());
         }
     }

@@ -7,4 +7,6 @@ mod changes;
 mod killed;
 mod lab;
 mod remembers;
+#[cfg(feature = "watch")]
+mod rows;
 mod starts;
