@@ -4,7 +4,8 @@
 
 use std::process::Command;
 
-const ASK: &str = "import sysconfig as s; print(s.get_config_var('LIBDIR')); print(s.get_config_var('LDVERSION'))";
+const ASK: &str =
+    "import sysconfig as s; print(s.get_config_var('LIBDIR')); print(s.get_config_var('LDVERSION'))";
 
 fn main() {
     println!("cargo:rerun-if-env-changed=PYO3_PYTHON");
@@ -12,7 +13,8 @@ fn main() {
         return;
     }
     let python = std::env::var("PYO3_PYTHON").unwrap_or_else(|_| "python3".into());
-    let answer = Command::new(&python).args(["-c", ASK]).output().expect("asking the interpreter for its library");
+    let answer =
+        Command::new(&python).args(["-c", ASK]).output().expect("asking the interpreter for its library");
     let answer = String::from_utf8(answer.stdout).expect("the interpreter's answer is text");
     let mut lines = answer.lines();
     if let (Some(folder), Some(version)) = (lines.next(), lines.next()) {

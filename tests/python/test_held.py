@@ -19,6 +19,7 @@ from harness import HERE, ROOT
 MODULES = HERE / "held"
 FINDS = ROOT / "crates" / "modrack-python" / "src" / "glue" / "held.py"
 OTHERS = ("keeper", "outside")
+LOGGERS = FINDS.with_name("loggers.py")
 CASES = sorted(path.stem for path in MODULES.glob("*.py") if path.stem not in OTHERS)
 
 # Runs a module as a generation, lets go of it, and tells who holds it then.
@@ -83,3 +84,61 @@ def test_who_holds_a_module_is_named(name: str, tmp_path: Path) -> None:
     lines = sorted(re.sub(r"_modrack\.0\.\d+\.", "", line) for line in holders)
     expected = [re.escape(line).replace(r"\.\.\.", ".*") for line in sorted(told.splitlines())]
     assert re.fullmatch("\n".join(expected), "\n".join(lines)), "\n".join(lines)
+
+
+# Runs a module that hangs handlers on loggers, and tells how many the extension has noted.
+NOTES = """
+import json, logging, sys
+
+glue = {"__name__": "_modrack_loggers", "__builtins__": __builtins__}
+with open(sys.argv[1]) as file:
+    exec(compile(file.read(), "<modrack loggers>", "exec", dont_inherit=True), glue)
+glue["install"](logging)
+
+
+class Mark:
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+
+def run(number, code):
+    prefix = f"_modrack.0.{number}"
+    names = {"__name__": f"{prefix}.m", "__modrack__": Mark(prefix), "logging": logging}
+    exec(code, names)
+    return names
+
+
+def noted():
+    return sum(map(len, glue["_added"].values()))
+
+
+log = logging.getLogger("m")
+old = run(1, '''
+log, kept = logging.getLogger("m"), [logging.NullHandler() for _ in range(100)]
+for handler in kept:
+    log.addHandler(handler)
+    log.removeHandler(handler)
+for _ in range(100):
+    log.addHandler(logging.NullHandler())
+    log.handlers.clear()
+for _ in range(100):
+    log.addHandler(kept[0])
+''')
+notes = [noted()]
+new = run(2, '''
+log, own = logging.getLogger("m"), logging.NullHandler()
+log.addHandler(own)
+''')
+notes.append(noted())
+glue["forget"]("_modrack.0.1")
+notes.append(noted())
+print(json.dumps([notes, log.handlers == [new["own"]]]))
+"""
+
+
+def test_handlers_that_were_taken_off_are_not_remembered(tmp_path: Path) -> None:
+    """However often a module hangs one on and takes it off; what hangs there still goes with its generation."""
+    command = [sys.executable, "-B", "-c", NOTES, LOGGERS]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == [[1, 2, 1], True]

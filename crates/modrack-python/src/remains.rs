@@ -53,7 +53,7 @@ impl PythonRemains {
             // Python did it by itself.
             return Ok(true);
         }
-        if effort < Effort::Idle && !is_brief(py)? {
+        if !may_look(py, effort)? {
             return Ok(false);
         }
         gc.call_method0(intern!(py, "collect"))?;
@@ -94,11 +94,13 @@ impl Remains for PythonRemains {
             return Left::Unknown;
         }
         let looked = Python::try_attach(|py| {
-            if !self.collect(py, effort)? {
-                return Ok(Left::Unknown);
-            }
+            let is_collected = self.collect(py, effort)?;
             if self.generation.is_freed() {
                 return Ok(Left::Nothing);
+            }
+            // Who holds it takes at least as long to find as a collection, be it that Python has done that by itself.
+            if !is_collected || !may_look(py, effort)? {
+                return Ok(Left::Unknown);
             }
             let holders = self.holders(py)?;
             Ok(if self.generation.is_freed() { Left::Nothing } else { Left::Held(holders) })
@@ -113,6 +115,11 @@ fn full_collections(gc: &Bound<'_, PyAny>) -> PyResult<u64> {
     let stats = gc.call_method0(intern!(gc.py(), "get_stats"))?;
     let oldest = stats.get_item(stats.len()?.saturating_sub(1))?;
     oldest.get_item(intern!(gc.py(), "collections"))?.extract()
+}
+
+/// Whether everything that Python has may be looked through: no call is under way, or it is brief.
+fn may_look(py: Python<'_>, effort: Effort) -> PyResult<bool> {
+    Ok(effort >= Effort::Idle || is_brief(py)?)
 }
 
 /// Whether a collection takes no longer than any thread may keep the interpreter.

@@ -1,8 +1,9 @@
 //! Slots that hear of events: the functions that a slot's `events` names are called with what is told.
 //!
 //! Modules never run on the thread on which something happens, nor on that of the bus: one that takes its time holds up other
-//! slots that hear, and nobody else. No lock is held while one runs. Nothing that happens here happens for ever: what comes
-//! of such a call is not told to slots, and an event loads a slot once at most.
+//! slots that hear, and nobody else. No lock is held while one runs. What comes of such a call within its chain is not told to
+//! slots, and an event loads a slot once at most, so that none of it happens for ever by itself. What happens after the call, on
+//! the rack's own thread, or is asked for by way of a server is told as ever: nothing here bounds a function that goes round so.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -560,11 +560,9 @@ impl RackCore {
     }
 
     /// Gives a slot that is not there yet its place in the table, where nobody finds it.
-    pub(crate) fn reserve(&self, name: &SlotName, plan: &SlotPlan, configuration: &Arc<Configuration>) {
+    pub(crate) fn reserve(&self, name: &SlotName, plan: &SlotPlan) {
         if self.cell.pin().named(name).is_none() {
-            self.add(name, |core, _| {
-                Seat::new(core, Standing::Gone, Arc::new(plan.clone()), configuration.clone())
-            });
+            self.add(name, |core, _| Seat::new(core, Standing::Gone, Arc::new(plan.clone()), Arc::default()));
         }
     }
 

@@ -156,6 +156,11 @@ impl Seat {
         self.planned(self.plan.clone(), self.configuration.clone())
     }
 
+    /// This seat's slot, where there is none any more. It keeps no configuration: whoever puts one there again brings its own.
+    pub(crate) fn gone(&self) -> Self {
+        self.planned(self.plan.clone(), Arc::default()).standing_as(Standing::Gone)
+    }
+
     /// This seat's slot under another configuration, as that describes it if it does, that nothing fills yet.
     pub(crate) fn renewed(&self, configuration: &Arc<Configuration>) -> Self {
         let described =

@@ -30,7 +30,7 @@ pub trait Sink<K>: Send + 'static {
 pub struct Watcher<K> {
     shared: Arc<Shared<K>>,
     tell: Sender<Message>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared<K> {
@@ -75,7 +75,7 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
             .name("modrack-watch".to_owned())
             .spawn(move || run(&theirs, &told, sink))
             .map_err(|why| error::no_thread(&why))?;
-        let watcher = Self { shared, tell, thread: Some(thread) };
+        let watcher = Self { shared, tell, thread: Mutex::new(Some(thread)) };
         // There may be a warning already.
         watcher.look();
         Ok(watcher)
@@ -103,15 +103,26 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
     }
 }
 
+impl<K> Watcher<K> {
+    /// Has it tell of no more changes. It waits for nothing: the consumer may be in the middle of one.
+    pub fn stop(&self) {
+        drop(self.tell.send(Message::Stop));
+    }
+
+    /// Waits for the consumer of a watcher that was [stopped](Self::stop), if it is in the middle of a change.
+    pub fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A consumer that ends its own watcher is not waited for by itself.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
+            drop(thread.join());
+        }
+    }
+}
+
 impl<K> Drop for Watcher<K> {
     fn drop(&mut self) {
-        drop(self.tell.send(Message::Stop));
-        if let Some(thread) = self.thread.take() {
-            // A consumer that drops its own watcher is not waited for by itself.
-            if thread.thread().id() != thread::current().id() {
-                drop(thread.join());
-            }
-        }
+        self.stop();
+        self.join();
     }
 }
 

@@ -332,3 +332,41 @@ fn where_the_system_refuses_files_are_polled_with_a_warning() {
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
     assert!(String::from_utf8_lossy(&ended.stdout).contains("1 passed"));
 }
+
+/// Says that it has begun, and goes on when it is let.
+struct Slow {
+    began: Sender<()>,
+    go_on: Receiver<()>,
+    ended: Sender<()>,
+}
+
+impl Sink<()> for Slow {
+    fn changed(&mut self, _: &Changed<()>) -> Answer {
+        self.began.send(()).unwrap();
+        self.go_on.recv().unwrap();
+        self.ended.send(()).unwrap();
+        Answer::Taken
+    }
+
+    fn warned(&mut self, _: &Error) {}
+}
+
+#[test]
+fn one_that_is_stopped_in_the_middle_of_a_change_ends_when_that_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let ((began, begun), (go, go_on), (ended, ends)) = (channel(), channel(), channel());
+    let watcher = Watcher::new(patient(), Slow { began, go_on, ended }).unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, "two").unwrap();
+    watcher.watch(&(), [Watched::as_read(path, hash("one"))]);
+    begun.recv_timeout(PATIENCE).unwrap();
+    // It returns, though the consumer cannot until it is let.
+    watcher.stop();
+    assert!(ends.try_recv().is_err());
+    go.send(()).unwrap();
+    watcher.join();
+    ends.try_recv().unwrap();
+    // The consumer is gone with the thread.
+    assert!(go.send(()).is_err());
+    watcher.join();
+}

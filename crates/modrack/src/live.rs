@@ -157,8 +157,13 @@ impl LiveRack {
     /// Stops the rack's modules and gives the state back. Gives what the modules' own shutdowns failed with.
     pub fn stop(&self) -> Vec<Error> {
         #[cfg(feature = "watch")]
-        self.unwatch();
+        let watcher = self.unwatch();
         let errors = self.0.rack.stop();
+        #[cfg(feature = "watch")]
+        if let Some(watcher) = watcher {
+            // What it has the rack do has ended by now, or is about to; it may need what this thread has.
+            self.0.rack.waiting(&mut || watcher.join());
+        }
         self.0.recorder.close();
         errors
     }

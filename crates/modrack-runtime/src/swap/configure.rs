@@ -122,7 +122,7 @@ fn configure(rack: &Arc<RackCore>, plan: RackPlan, more: &Swap) -> Result<Config
     difference.check_more(&before, &after)?;
     // Each slot that is to come has its place in the table, where nobody finds it yet.
     for (name, plan) in &difference.new.plan().slots {
-        rack.reserve(name, plan, &difference.new);
+        rack.reserve(name, plan);
     }
     let table = rack.cell().pin().keep();
     let concerned = table.seats().filter(|seat| difference.concerns(seat, &before, &after));
@@ -161,6 +161,7 @@ fn refuse(rack: &RackCore, old: &RackPlan, new: &RackPlan) -> Result<()> {
         (old.python.venv != new.python.venv, "`python.venv`"),
         (old.python.path != new.python.path, "`python.path`"),
         (old.state != new.state, "`state`"),
+        (old.native.kept != new.native.kept, "`native.kept`"),
         (!new.root.as_os_str().is_empty() && root != *rack.root(), "The rack's folder"),
     ];
     let faults = faults.iter().filter(|(is, _)| *is).map(|(_, what)| error::needs_restart(what, new));

@@ -11,7 +11,7 @@ use crate::gate::Gate;
 use crate::generation::Generation;
 use crate::load::{self, Claim};
 use crate::rack::RackCore;
-use crate::seat::{Seat, SlotCore, Standing};
+use crate::seat::{Seat, SlotCore};
 
 /// What comes to a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Member {
 
     /// The slot that `old` fills, to be gone.
     pub(super) fn ended(old: Arc<Seat>) -> Self {
-        let new = Arc::new(old.empty().standing_as(Standing::Gone));
+        let new = Arc::new(old.gone());
         let rules = old.plan().swap.clone();
         Self { carries: false, ..Self::new(Comes::End, rules, old, new) }
     }

@@ -275,7 +275,7 @@ fn what_fails_at_any_step_changes_nothing() {
 #[test]
 fn what_holds_for_the_process_is_refused_before_anything_is_touched() {
     let (rack, backend) = echoes("slots:\n  a: { use: 'python:a' }\n");
-    let all = "python: { venv: .venv, path: [lib] }\nstate: elsewhere\nslots:\n  b: { use: 'python:b' }\n";
+    let all = "python: { venv: .venv, path: [lib] }\nstate: elsewhere\nnative: { kept: 1KiB }\nslots:\n  b: { use: 'python:b' }\n";
     let failed = configure(&rack, all).unwrap_err();
     assert_eq!(failed.error().code(), Code::NeedsRestart);
     let lines: String = failed.error().clone().into_each().iter().map(shown).collect();
@@ -288,6 +288,9 @@ fn what_holds_for_the_process_is_refused_before_anything_is_touched() {
           hint: Undo the change, or stop the rack and start it again; nothing was changed
         M0419 phase=swap at=rack.yaml
           `state` cannot change while the rack runs
+          hint: Undo the change, or stop the rack and start it again; nothing was changed
+        M0419 phase=swap at=rack.yaml
+          `native.kept` cannot change while the rack runs
           hint: Undo the change, or stop the rack and start it again; nothing was changed
     "#]]
     .assert_eq(&lines);
@@ -531,4 +534,21 @@ fn a_rack_that_is_stopped_is_not_configured() {
         let failed = configure(&rack, yaml).unwrap_err();
         assert_eq!(failed.error().code(), Code::RackStopped, "{yaml}");
     }
+}
+
+#[test]
+fn a_slot_that_is_gone_or_did_not_come_keeps_no_configuration() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a', lazy: true } }");
+    backend.module("a", echo());
+    let before = Arc::downgrade(&rack.plan());
+    configure(&rack, "slots: {}").unwrap();
+    assert_eq!(f(&rack, "a").unwrap_err().code(), Code::UnknownSlot);
+    assert!(before.upgrade().is_none());
+    // One that is refused has left the place that it had for a slot, and no more.
+    rack.fail_at(Step::Fetch, Error::new(Code::Internal, "Injected"));
+    configure(&rack, "slots: { b: { use: 'python:a' } }").unwrap_err();
+    let empty = Arc::downgrade(&rack.plan());
+    configure(&rack, "slots: { b: { use: 'python:a' } }").unwrap();
+    assert!(empty.upgrade().is_none());
+    assert_eq!(f(&rack, "b").unwrap(), Value::Int(0));
 }

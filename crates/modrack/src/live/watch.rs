@@ -73,11 +73,11 @@ impl LiveRack {
         Ok(())
     }
 
-    /// Watches nothing any more.
-    pub(super) fn unwatch(&self) {
-        let watcher = self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Not under the lock: it waits for what it does.
-        drop(watcher);
+    /// Watches nothing any more, and gives the watcher, which may be in the middle of a change.
+    pub(super) fn unwatch(&self) -> Option<Arc<Watcher<Key>>> {
+        let watcher = self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        watcher.stop();
+        Some(watcher)
     }
 
     fn watcher(&self) -> Option<Arc<Watcher<Key>>> {

@@ -298,3 +298,29 @@ fn what_was_saved_together_comes_in_together_once_it_is_mended() {
     while !next(&told).starts_with("swapped a") {}
     assert_eq!((live.version("a"), live.version("b")), (Ok(3), Ok(2)));
 }
+
+#[test]
+fn a_rack_is_stopped_in_the_middle_of_what_a_save_does() {
+    let lab = Lab::new(Kind::Component, ", swap: { drain: 1h, trial: { for: 0s } }");
+    let live = lab.started();
+    let (tell, told) = channel();
+    live.0.rack().observe(move |event| {
+        if matches!(event, Event::Draining { .. }) {
+            let _ = tell.send(());
+        }
+    });
+    live.0.watch().expect("there are threads");
+    let slot = live.0.rack().slot("a").expect("it is declared");
+    let used = slot.pin().expect("it is filled");
+    lab.write("a", 2, Fault::Nothing);
+    told.recv_timeout(PATIENCE).expect("it waits for who uses the old one");
+    // Stopping ends that, and then waits for the watcher: the other way round it would wait for an hour.
+    let (tell, stopped) = channel();
+    let stopping = std::thread::spawn(move || {
+        live.stop();
+        let _ = tell.send(());
+    });
+    stopped.recv_timeout(PATIENCE).expect("it is stopped");
+    stopping.join().expect("nothing failed");
+    drop(used);
+}
