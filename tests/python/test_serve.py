@@ -99,16 +99,17 @@ def test_every_route_answers(modrack: Modrack) -> None:
             ("/v1/history?slot=text&most=1", "entries"),
             ("/v1/configurations", "configurations"),
         ]:
-            answer = server.ask("GET", path)
+            answer = server.ask("GET", path, by_socket=path.startswith("/v1/configurations"))
             assert answer.status == 200, (path, answer)
             assert key in answer.json, (path, answer)
             assert answer.headers["content-type"] == "application/json"
             assert answer.headers["cache-control"] == "no-store"
         assert server.ask("GET", "/v1/slots/text/attribute/version").json["value"] == "1.0"
         assert [entry["module"] for entry in server.ask("GET", "/v1/catalog").json["catalog"]] == ["other"]
-        hash = server.ask("GET", "/v1/configurations").json["configurations"][0]["hash"]
+        hash = server.ask("GET", "/v1/configurations", by_socket=True).json["configurations"][0]["hash"]
         text = (modrack.folder / "rack.yaml").read_text()
-        assert server.ask("GET", f"/v1/configurations/{hash[:12]}").json["text"] == text
+        kept = server.ask("GET", f"/v1/configurations/{hash[:12]}", by_socket=True)
+        assert kept.json["text"] == text
         assert server.call("text", "upper", "a").json["result"] == "A"
         assert server.call("text", "numbers", 3).json["result"] == [0, 1, 2]
         given = {"base64": base64.b64encode(b"\x00\xff").decode()}
@@ -137,7 +138,7 @@ def test_every_route_answers(modrack: Modrack) -> None:
         ("POST", "/v1/slots/text/call/upper", b'{"args": {}}', 400, "M0832"),
         ("POST", "/v1/slots/text/call/upper", b'{"words": ["a"]}', 400, "M0832"),
         ("GET", "/v1/slots/text/attribute/nothing", None, 404, "M0510"),
-        ("GET", "/v1/configurations/abc", None, 404, "M0817"),
+        ("GET", "/v1/configurations/abc", None, 401, "M0833"),
         ("GET", "/v1/events?pattern=nothing", None, 400, "M0112"),
         ("GET", "/v1/history?most=x", None, 400, "M0832"),
         ("GET", "/v1/history?least=1", None, 400, "M0832"),
@@ -187,6 +188,12 @@ def test_who_may_do_what(modrack: Modrack) -> None:
             ("POST", swap, {"use": "python:os"}, token, 403),
             ("POST", swap, {"set": ["use=./text.py"]}, token, 403),
             ("POST", "/v1/swap", {"slots": [{"slot": "text", "use": "./text.py"}]}, token, 403),
+            ("POST", swap, {"set": ['width="\\u0024{file:/etc/passwd}"']}, token, 403),
+            ("POST", swap, {"set": ['params.width="\\x24{env:HOME}"']}, token, 403),
+            ("GET", "/v1/configurations", None, {}, 401),
+            ("GET", "/v1/configurations", None, token, 200),
+            ("GET", "/v1/configurations/abc", None, {}, 401),
+            ("GET", "/v1/configurations/abc", None, token, 404),
             ("POST", "/v1/slots/text/rollback", {}, {}, 401),
             ("POST", "/v1/slots/text/unload", {}, {}, 401),
         ]
@@ -332,7 +339,101 @@ def test_calls_that_take_longer_are_given_up(modrack: Modrack, by: signal.Signal
         code, stdout, stderr = server.stop(by)
         assert code == 0, stderr
         assert [json.loads(line)["event"] for line in stdout.splitlines()] == ["stopping", "stopped"]
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["error"]["kind"]) == (503, "cancelled")
         connection.close()
+
+
+def test_a_start_that_cannot_be_given_up_keeps_no_server_and_no_slot_from_coming_back(modrack: Modrack) -> None:
+    """The process ends within its limit; that it did is not held against what was being started."""
+    gate = modrack.folder / "gate"
+    modrack.write(
+        "stuck.py",
+        f"""
+        import os
+        while os.path.exists({str(gate)!r}):
+            try:
+                open({str(gate)!r} + "-entered", "w").close()
+                while os.path.exists({str(gate)!r}):
+                    pass
+            except BaseException:
+                pass
+
+        def f() -> int:
+            return 1
+        """,
+    )
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  stuck: { use: ./stuck.py }\n")
+    for _ in range(2):
+        gate.write_text("")
+        entered = modrack.folder / "gate-entered"
+        with serving(modrack, "--grace", "10m", wait=False) as server:
+            server.until(entered.exists)
+            code, _, stderr = server.stop()
+            assert code == 128 + signal.SIGTERM, stderr
+            assert not (server.folder / "serve.sock").exists()
+            entries = json.loads(modrack("history", "--json").stdout)["entries"]
+            assert entries[0]["outcome"] == "failed", entries
+            entered.unlink()
+    gate.unlink()
+    with serving(modrack) as server:
+        assert (server.started["event"], server.started["started"]) == ("ready", ["stuck"])
+        assert server.stop()[0] == 0
+
+
+def test_a_module_that_does_not_end_keeps_no_server_from_ending(modrack: Modrack) -> None:
+    """It is said, and the process ends all the same, with its files gone."""
+    modrack.write(
+        "stays.py",
+        """
+        class Stays:
+            def f(self) -> int:
+                return 1
+
+            def shutdown(self) -> None:
+                while True:
+                    try:
+                        while True:
+                            pass
+                    except BaseException:
+                        pass
+        """,
+    )
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  stays: { use: 'stays.py:Stays' }\n")
+    with serving(modrack) as server:
+        assert server.call("stays", "f").json["result"] == 1
+        code, stdout, stderr = server.stop()
+        assert code == 0, stderr
+        assert "The modules did not stop within 5 seconds" in stderr
+        assert [json.loads(line)["event"] for line in stdout.splitlines()] == ["stopping"]
+        assert not (server.folder / "serve.sock").exists()
+
+
+def test_who_hears_nothing_does_not_cut_calls_off(modrack: Modrack) -> None:
+    """A closed standard output is no reason to end otherwise."""
+    plain(modrack)
+    with serving(modrack) as server:
+        connection = waiting(server, 0.5)
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+        server.process.stdout = None
+        code, _, stderr = server.stop()
+        assert code == 0, stderr
+        assert json.loads(connection.getresponse().read())["result"] == "done"
+
+
+def test_a_port_that_is_taken_takes_nothing_back(modrack: Modrack) -> None:
+    """What was swapped in outlives a server that never served."""
+    plain(modrack)
+    with serving(modrack) as server:
+        assert server.change("/v1/slots/text/swap", {"use": "other"}).status == 200
+        assert server.stop()[0] == 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        modrack.fails("M0831", "serve", "--from-config", "--port", port, status=2)
+    with serving(modrack) as server:
+        assert server.call("text", "upper", "a").json["result"] == "A!"
+        assert server.stop()[0] == 0
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
@@ -367,7 +468,7 @@ def test_who_goes_away_gives_up_its_call(modrack: Modrack, language: str) -> Non
 def test_events_are_told_as_they_happen(modrack: Modrack) -> None:
     """A listener hears what it asked for; one that comes back hears what it missed."""
     plain(modrack)
-    with serving(modrack) as server:
+    with serving(modrack, "--grace", "10m") as server:
         connection = server.connection()
         connection.request("GET", "/v1/events?pattern=swap.swapped")
         stream = connection.getresponse()
@@ -384,9 +485,16 @@ def test_events_are_told_as_they_happen(modrack: Modrack) -> None:
         stream = again.getresponse()
         heard = [stream.readline().decode().strip() for _ in range(4)]
         assert f"id: {told['number']}" in heard
+        # A number that nobody was told yet is another server's: all that is known is news.
+        other = server.connection()
+        other.request("GET", "/v1/events?pattern=swap.swapped", headers={"Last-Event-ID": str(10**9)})
+        stream_of_other = other.getresponse()
+        while stream_of_other.readline() != f"id: {told['number']}\n".encode():
+            assert not stream_of_other.isclosed()
+        other.close()
         # A listener does not keep the server from ending.
         assert server.stop()[0] == 0
-        assert stream.read() is not None
+        stream.read()
         again.close()
 
 
@@ -446,7 +554,7 @@ def test_a_signal_has_what_changed_read_again(modrack: Modrack) -> None:
         rack.write_text(before + "  more: { uze: ./text.py }\n")
         refused = server.change("/v1/reload")
         assert (refused.status, refused.code) == (409, "M0104")
-        hash = server.ask("GET", "/v1/configurations").json["configurations"][-1]["hash"]
+        hash = server.ask("GET", "/v1/configurations", by_socket=True).json["configurations"][-1]["hash"]
         assert server.change(f"/v1/configurations/{hash}/restore").json["removed"] == ["more"]
         assert rack.read_text() == before
         assert server.call("more", "upper", "a").status == 404

@@ -439,6 +439,16 @@ impl SlotPlan {
         (set.contains('=')).then(|| format!("slots.{slot}.{}{set}", if own { "" } else { "params." }))
     }
 
+    /// Whether nothing is filled into the value of a `path=value` from elsewhere: no text of it has a `${`, however that is written.
+    #[must_use]
+    pub fn sets_as_it_stands(set: &str) -> bool {
+        let value = set::split(set).and_then(|(_, value)| {
+            let mut report = report::Report::new(std::path::Path::new("--set"), TextFormat::Yaml);
+            yaml::parse_value(value, node::At::Set(0), &mut report).ok()
+        });
+        value.is_some_and(|value| !fill::mentions(&value))
+    }
+
     /// The `path=value` that has exactly this text stand at the slot's `key`: nothing of it is filled in or read as a number.
     pub fn setting_text(slot: &SlotName, key: &str, text: &str) -> String {
         format!("slots.{slot}.{key}={}", written::quoted(&text.replace("${", "$${")))

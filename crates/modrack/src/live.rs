@@ -154,6 +154,12 @@ impl LiveRack {
         self.0.recorder.take_warnings()
     }
 
+    /// Notes in the state that what is being started, or swapped in, was given up, for who ends the process without waiting for it: the next
+    /// one tries it again, as it does not what ended the process by itself.
+    pub fn give_up(&self) {
+        self.0.recorder.give_up();
+    }
+
     /// Stops the rack's modules and gives the state back. Gives what the modules' own shutdowns failed with.
     pub fn stop(&self) -> Vec<Error> {
         #[cfg(feature = "watch")]

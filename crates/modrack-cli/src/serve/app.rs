@@ -92,13 +92,14 @@ pub(crate) fn routes(app: &Arc<App>, via: Via) -> Router {
         .route("/v1/status", get(remembered::status))
         .route("/v1/stats", get(remembered::stats))
         .route("/v1/history", get(remembered::history))
-        .route("/v1/configurations", get(remembered::configurations))
-        .route("/v1/configurations/{hash}", get(remembered::configuration))
         .route("/v1/events", get(events::listen))
         .route("/v1/slots/{slot}/call/{function}", post(calls::call))
         .route("/v1/slots/{slot}/attribute/{name}", get(calls::attribute))
         .route_layer(from_fn_with_state(app.clone(), not_when_stopping));
-    let changing = Router::new()
+    // A rack's text may say what concerns nobody else: it is shown to who could change it.
+    let permitted = Router::new()
+        .route("/v1/configurations", get(remembered::configurations))
+        .route("/v1/configurations/{hash}", get(remembered::configuration))
         .route("/v1/slots/{slot}/swap", post(changes::swap))
         .route("/v1/swap", post(changes::swap_all))
         .route("/v1/reload", post(changes::reload))
@@ -109,7 +110,7 @@ pub(crate) fn routes(app: &Arc<App>, via: Via) -> Router {
         .route_layer(from_fn_with_state(app.clone(), permit));
     about
         .merge(asking)
-        .merge(changing)
+        .merge(permitted)
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(app.clone(), admit))

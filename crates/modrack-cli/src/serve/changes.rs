@@ -157,7 +157,9 @@ fn is_of_the_catalog(to: &str) -> Result<(), Refusal> {
 fn sets_a_param(slot: &SlotName, set: &str) -> Result<(), Refusal> {
     let sets = SlotPlan::setting(slot, set);
     let below = sets.as_ref().and_then(|sets| sets.strip_prefix(&format!("slots.{slot}.params")));
-    if below.is_some_and(|rest| rest.starts_with(['.', '[', '='])) && !set.contains("${") {
+    // The text itself, for keys; and what it is read as, for a `$` can be written in other ways.
+    let is_plain = !set.contains("${") && sets.as_deref().is_some_and(SlotPlan::sets_as_it_stands);
+    if below.is_some_and(|rest| rest.starts_with(['.', '[', '='])) && is_plain {
         return Ok(());
     }
     Err(only_here(&format!("`{set}` is no plain value of a parameter, and nothing else can be set over TCP")))
@@ -200,6 +202,14 @@ mod tests {
             ("needs.rates=./evil.py", false),
             ("allow.read=/", false),
             ("params.width=${file:/etc/passwd}", false),
+            (r#"width="\u0024{file:/etc/passwd}""#, false),
+            (r#"width="\x24{file:/etc/passwd}""#, false),
+            (r#"width="$\x7bfile:/etc/passwd}""#, false),
+            (r#"deep={a: [1, {b: "a\U00000024{env:HOME}"}]}"#, false),
+            (r#"width=[&a "\x24{env:HOME}", *a]"#, false),
+            ("width='\\x24{a}'", true),
+            ("width=[1, {a: $b}]", true),
+            ("width=[", false),
             ("width", false),
         ] {
             assert_eq!(sets_a_param(&slot, set).is_ok(), wanted, "{set}");

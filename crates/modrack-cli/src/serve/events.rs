@@ -52,12 +52,15 @@ pub(crate) async fn listen(State(app): State<Arc<App>>, headers: HeaderMap, aske
             counts.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let before = last.map_or_else(Vec::new, |last| app.rack().events_since(last));
-    let before = before.into_iter().filter(|told| pattern.matches(told.name)).collect();
+    let known = last.map_or_else(Vec::new, |_| app.rack().events_since(0));
+    let numbers = known.first().zip(known.last()).map(|(first, last)| (first.number, last.number));
+    let (last, gap) = last.map_or((0, 0), |last| heard_to(last, numbers));
+    let is_news = |told: &Arc<Told>| told.number > last && pattern.matches(told.name);
+    let before = known.into_iter().filter(is_news).collect();
     let (pieces, body) = mpsc::channel(1);
     let listening = Listening { hears, lost, pieces, closing: app.closing() };
     tokio::spawn(async move {
-        listening.tell(before, last.unwrap_or(0)).await;
+        listening.tell(before, last, gap).await;
         drop(subscription);
     });
     let mut response = Response::new(Body::from_stream(Pieces(body)));
@@ -76,17 +79,22 @@ struct Listening {
 }
 
 impl Listening {
-    async fn tell(mut self, before: Vec<Arc<Told>>, mut last: u64) {
+    async fn tell(mut self, before: Vec<Arc<Told>>, mut last: u64, gap: u64) {
         // The answer begins now, so that who asked knows that it hears.
         let mut next = Some(": listening\n\n".to_owned());
+        if gap > 0 {
+            next = next.map(|begin| begin + &missed_event(gap));
+        }
         let mut before = before.into_iter();
         let mut awake = tokio::time::interval(AWAKE);
         awake.reset();
         loop {
-            if let Some(piece) = next.take()
-                && self.pieces.send(piece).await.is_err()
-            {
-                return;
+            if let Some(piece) = next.take() {
+                // Who does not read does not keep the server from stopping.
+                tokio::select! {
+                    sent = self.pieces.send(piece) => if sent.is_err() { return },
+                    _ = self.closing.wait_for(|closing| *closing) => return,
+                }
             }
             if let Some(told) = before.next() {
                 last = last.max(told.number);
@@ -95,7 +103,7 @@ impl Listening {
             }
             let lost = self.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
-                next = Some(format!("event: missed\ndata: {}\n\n", missed(lost)));
+                next = Some(missed_event(lost));
                 continue;
             }
             next = tokio::select! {
@@ -130,6 +138,20 @@ pub(crate) fn document(told: &Told) -> Json {
     })
 }
 
+/// From which event on somebody is told who has heard `last`, where the first and the last that are known have these numbers; and how many
+/// are not known any more. Numbers begin anew with each process: one that was not told yet is of another server.
+fn heard_to(last: u64, known: Option<(u64, u64)>) -> (u64, u64) {
+    match known {
+        Some((first, newest)) if last <= newest => (last, first.saturating_sub(last.saturating_add(1))),
+        Some((first, _)) => (0, first.saturating_sub(1)),
+        None => (0, 0),
+    }
+}
+
+fn missed_event(count: u64) -> String {
+    format!("event: missed\ndata: {}\n\n", missed(count))
+}
+
 fn missed(count: u64) -> Json {
     let at = crate::clock::now_rfc3339();
     json!({ "number": null, "at": at, "event": "missed", "slot": null, "fields": { "count": count } })
@@ -143,5 +165,26 @@ impl Stream for Pieces {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(context).map(|piece| piece.map(Ok))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_back_is_told_what_came_meanwhile_and_how_much_is_gone() {
+        for (last, known, wanted) in [
+            (0, Some((1, 9)), (0, 0)),
+            (4, Some((1, 9)), (4, 0)),
+            (9, Some((1, 9)), (9, 0)),
+            (4, Some((5, 9)), (4, 0)),
+            (4, Some((8, 9)), (4, 3)),
+            (10, Some((1, 9)), (0, 0)),
+            (u64::MAX, Some((8, 9)), (0, 7)),
+            (3, None, (0, 0)),
+        ] {
+            assert_eq!(heard_to(last, known), wanted, "{last} {known:?}");
+        }
     }
 }

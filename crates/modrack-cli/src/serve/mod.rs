@@ -26,7 +26,8 @@ mod words;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -40,8 +41,9 @@ use crate::output::{Failure, Outcome};
 use crate::serve::access::{Access, Via};
 use crate::serve::app::App;
 use crate::serve::connections::Connections;
+use crate::serve::listen::Tcp;
 use crate::serve::presence::Presence;
-use crate::serve::signals::{Signals, Wish};
+use crate::serve::signals::{Hooks, Limits, Signals, Wish};
 use crate::session::{self, Session};
 
 /// How long what was told to end has to do so, beyond the time that calls have by themselves.
@@ -65,61 +67,129 @@ pub(crate) fn run(what: &args::Serve, session: &mut Session) -> Outcome {
             .into());
     }
     let settings = session.live_settings(&plan);
-    let settings = LiveSettings { from_config: what.from_config, ..settings };
     session.is_to_serve();
     let rack = if what.from_config { session.open_as_written(plan)? } else { session.open(plan)? };
     session.needs_python_to_serve(&rack)?;
     rack.measure(true);
-    let signals = Signals::watch()?;
+    let signals = Signals::watch(limits(what.grace))?;
+    let runtime = runtime()?;
+    // A server that cannot listen drops nothing that was swapped in; another one that has the state is named all the same.
+    let tcp = listen::tcp(&runtime, address);
+    let settings = LiveSettings { from_config: what.from_config && tcp.is_ok(), ..settings };
     // From here on nobody else has the state.
     let (live, warnings) = LiveRack::attach(rack, settings)?;
     warnings.iter().for_each(|warning| session.output.warn(warning));
-    let done = serve(&live, folder.as_deref(), address, what, &signals, session);
+    let done = match tcp {
+        Ok(tcp) => serve(&live, folder.as_deref(), runtime, tcp, what, &signals, session),
+        Err(why) => Ok(Stopped { done: Err(why.into()), is_whole: true }),
+    };
+    let (done, is_whole) = match done {
+        Ok(stopped) => (stopped.done.map(|()| 0), stopped.is_whole),
+        Err(failure) => (Err(failure), true),
+    };
+    if !is_whole {
+        // Whatever else is asked of what hangs would hang as well.
+        if let Err(Failure::Failed(error)) = &done {
+            session.output.report(error);
+        }
+        signals.leave(i32::from(done.is_err()));
+    }
     let done = session.close(live.rack(), done);
     live.stop();
     done
 }
 
+/// How a server ended.
+struct Stopped {
+    done: std::result::Result<(), Failure>,
+    /// Whether the modules have stopped, or can be asked to.
+    is_whole: bool,
+}
+
 fn serve(
     live: &LiveRack,
     folder: Option<&Path>,
-    address: SocketAddr,
+    runtime: Runtime,
+    tcp: Tcp,
     what: &args::Serve,
     signals: &Signals,
     session: &mut Session,
-) -> Outcome {
-    let runtime = runtime()?;
-    let tcp = listen::tcp(&runtime, address)?;
+) -> std::result::Result<Stopped, Failure> {
     let address = tcp.address;
     let presence = folder.map(Presence::begin).transpose()?;
-    if let Some(presence) = &presence {
-        let files = presence.files();
-        signals.before_leaving(move || files.clear());
-    }
     let token = presence.as_ref().map(|presence| presence.token.clone());
     let app = App::new(live.clone(), Access::new(address, &what.host, token));
+    let starts = Arc::new(AtomicBool::new(true));
+    signals.hook(hooks(&app, presence.as_ref(), &starts));
     let socket = match &presence {
         Some(presence) => Some((listen::socket(&runtime, &presence.folder)?, app::routes(&app, Via::Socket))),
         None => None,
     };
     let connections = Connections::begin(&runtime, (tcp.listener, app::routes(&app, Via::Tcp)), socket);
-    if let Some(presence) = &presence {
-        presence.tell(address, live.rack().plan().file.as_deref())?;
+    let served = begin(&app, presence.as_ref(), address, signals, session);
+    starts.store(false, Ordering::Release);
+    let told = served.is_ok().then(|| words::tell_events(session, live.rack()));
+    let served = served.and_then(|()| until_told(live, what.watch, signals, session));
+    // What was said to nobody does not cut the calls off.
+    let stopped = stop(&app, runtime, connections, presence, what.grace, session);
+    drop(told);
+    let done = served.and(stopped.done);
+    let done = if stopped.is_whole { done.and_then(|()| words::stopped(session)) } else { done };
+    Ok(Stopped { done, ..stopped })
+}
+
+/// Says where the server is, and starts what is to be started.
+fn begin(
+    app: &App,
+    presence: Option<&Presence>,
+    address: SocketAddr,
+    signals: &Signals,
+    session: &mut Session,
+) -> std::result::Result<(), Failure> {
+    if let Some(presence) = presence {
+        presence.tell(address, app.rack().plan().file.as_deref())?;
     }
-    words::listening(session, live.rack(), address, presence.as_ref())?;
-    start(&app, signals, session)?;
-    let told = words::tell_events(session, live.rack());
-    if what.watch {
+    words::listening(session, app.rack(), address, presence)?;
+    start(app, signals, session)
+}
+
+/// Does what signals ask for until one asks to stop.
+fn until_told(
+    live: &LiveRack,
+    watches: bool,
+    signals: &Signals,
+    session: &mut Session,
+) -> std::result::Result<(), Failure> {
+    if watches {
         live.watch()?;
     }
     while signals.next() == Wish::Reload {
         reload_aside(live, session);
     }
-    let stopped = stop(&app, runtime, connections, what.grace, session);
-    drop((told, presence));
-    stopped?;
-    words::stopped(session)?;
-    Ok(0)
+    Ok(())
+}
+
+/// What is done at signals: requests are answered no more at once, even where a start holds the rest up; and who leaves takes its files along, and
+/// notes what it gave up.
+fn hooks(app: &Arc<App>, presence: Option<&Presence>, starts: &Arc<AtomicBool>) -> Hooks {
+    let (at_stop, at_limit, live, starts) = (app.clone(), app.clone(), app.live.clone(), starts.clone());
+    let files = presence.map(Presence::files);
+    Hooks {
+        stopping: Box::new(move || at_stop.begin_to_stop()),
+        only_starts: Box::new(move || starts.load(Ordering::Acquire) && at_limit.pool.under_way() == 0),
+        before_leaving: Box::new(move || {
+            if let Some(files) = &files {
+                files.clear();
+            }
+            live.give_up();
+        }),
+    }
+}
+
+/// How long it may take to stop: until the calls have ended or were given up, the last answers were sent, and the modules have stopped.
+fn limits(grace: Duration) -> Limits {
+    let rest = PATIENCE * 2 + LAST_WORDS * 3;
+    Limits { most: grace.saturating_add(rest), of_a_start: PATIENCE }
 }
 
 fn runtime() -> Result<Runtime> {
@@ -171,12 +241,15 @@ fn stop(
     app: &App,
     runtime: Runtime,
     mut connections: Connections,
+    presence: Option<Presence>,
     grace: Duration,
     session: &mut Session,
-) -> std::result::Result<(), Failure> {
+) -> Stopped {
     app.begin_to_stop();
     connections.close();
-    words::stopping(session, app.pool.under_way(), grace)?;
+    // Nobody finds it any more; and once the state is given back, files of these names are another's.
+    drop(presence);
+    let said = words::stopping(session, app.pool.under_way(), grace);
     let drained = runtime.block_on(async {
         let all_ended = async {
             connections.ended().await;
@@ -202,11 +275,14 @@ fn stop(
         // Nobody waits any more when it took too long.
         let _ = stopped.send(live.stop());
     });
-    if stopping.is_ok()
-        && let Ok(failed) = has_stopped.recv_timeout(PATIENCE)
-        && let Some(error) = Error::all(failed)
-    {
-        return Err(error.into());
-    }
-    Ok(())
+    let done = match (stopping, has_stopped.recv_timeout(PATIENCE)) {
+        (Ok(_), Err(mpsc::RecvTimeoutError::Timeout)) => {
+            words::not_stopped(session, PATIENCE);
+            return Stopped { done: said, is_whole: false };
+        }
+        (Ok(_), Ok(failed)) => Error::all(failed).map_or(Ok(()), |error| Err(error.into())),
+        // Without a thread of its own it is stopped by this one, at the end.
+        (Err(_), _) | (Ok(_), Err(mpsc::RecvTimeoutError::Disconnected)) => Ok(()),
+    };
+    Stopped { done: done.and(said), is_whole: true }
 }

@@ -119,7 +119,7 @@ impl Pool {
         })
         .await;
         asking.cancel = None;
-        done.unwrap_or_else(|_| Err(ended().into()))
+        done.unwrap_or_else(|why| Err(if why.is_panic() { mistaken() } else { ended() }.into()))
     }
 
     /// How many pieces of work are under way.
@@ -194,6 +194,11 @@ fn wake(backends: &Arc<[Arc<dyn Backend>]>) {
 fn busy(most: usize) -> Error {
     Error::new(Code::ServerBusy, format!("{most} requests are being answered or wait for it already"))
         .hint("Ask again later")
+}
+
+fn mistaken() -> Error {
+    Error::new(Code::Internal, "modrack met a mistake of its own and gave the request up")
+        .hint("What it printed says where; please report it with the output of `modrack version`")
 }
 
 fn ended() -> Error {
@@ -299,7 +304,7 @@ mod tests {
     fn a_panic_is_a_failure() {
         let (pool, runtime) = (pool(1, 1), runtime());
         let failed = runtime.block_on(pool.run(Work::Call, |_| -> Result<()> { panic!("so") }));
-        assert!(failed.is_err());
+        assert_eq!(failed.unwrap_err().code(), Code::Internal);
         runtime.block_on(pool.idle());
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use modrack::text::Source;
 use modrack_core::{Code, Error, Result};
@@ -31,9 +31,13 @@ pub(crate) struct Presence {
     files: Arc<Files>,
 }
 
-/// What is to be taken away.
+/// What is to be taken away, once: another server's files have the same names.
 #[derive(Debug)]
-pub(crate) struct Files(PathBuf);
+pub(crate) struct Files {
+    folder: PathBuf,
+    /// Whether it was.
+    are_gone: Mutex<bool>,
+}
 
 impl Presence {
     /// Makes the token. The server is not found before [`Presence::tell`].
@@ -43,8 +47,8 @@ impl Presence {
     pub(crate) fn begin(folder: &Path) -> Result<Self> {
         let folder = std::path::absolute(folder).map_err(|why| unwritable(folder, &why))?;
         fs::create_dir_all(&folder).map_err(|why| unwritable(&folder, &why))?;
-        let files = Arc::new(Files(folder.clone()));
-        files.clear();
+        let files = Arc::new(Files { folder: folder.clone(), are_gone: Mutex::new(false) });
+        files.remove();
         let token = Token::new()?;
         write(&folder, TOKEN, token.text())?;
         Ok(Self { folder, token, files })
@@ -84,10 +88,18 @@ impl Drop for Presence {
 }
 
 impl Files {
-    /// Takes them away. What is not there is as it should be.
+    /// Takes them away, the first time that it is said.
     pub(crate) fn clear(&self) {
+        let mut are_gone = self.are_gone.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut *are_gone, true) {
+            self.remove();
+        }
+    }
+
+    fn remove(&self) {
         for name in [ABOUT, socket::NAME, TOKEN] {
-            let _ = fs::remove_file(self.0.join(name));
+            // What is not there is as it should be.
+            let _ = fs::remove_file(self.folder.join(name));
         }
     }
 }
@@ -139,7 +151,13 @@ mod tests {
             serde_json::from_slice(&fs::read(folder.join(ABOUT)).unwrap()).unwrap();
         assert_eq!(about["address"], "127.0.0.1:1");
         assert_eq!(about["pid"], std::process::id());
+        let files = presence.files();
         drop(presence);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        // Whoever has the state next is left alone.
+        let next = Presence::begin(&folder).unwrap();
+        files.clear();
+        assert!(folder.join(TOKEN).exists());
+        drop(next);
     }
 }

@@ -1,11 +1,14 @@
 //! What signals ask of a server: to read its rack again, to stop when its calls have ended, and to leave at once.
 //!
 //! A process with an interpreter in it has handlers of that; ours run beside them, on a thread that never waits for anybody, and a
-//! process that is forked off hears signals as any other.
+//! process that is forked off hears signals as any other. Who is asked to stop has a limit for it, whatever a module does: past that the process
+//! ends as it is.
 
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use modrack_core::{Cancel, Code, Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -28,12 +31,33 @@ pub(crate) enum Wish {
     Stop,
 }
 
+/// How long the server may take to stop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// With requests under way, and all the rest.
+    pub(crate) most: Duration,
+    /// When nothing but a start keeps it from stopping.
+    pub(crate) of_a_start: Duration,
+}
+
+/// What is done at a signal, beside telling the wish.
+pub(crate) struct Hooks {
+    /// Runs at the first signal to stop.
+    pub(crate) stopping: Box<dyn Fn() + Send + Sync>,
+    /// Whether nothing but a start keeps the server from stopping.
+    pub(crate) only_starts: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Runs before a signal ends the process as it is.
+    pub(crate) before_leaving: Box<dyn Fn() + Send + Sync>,
+}
+
 /// A watch on the signals; it ends when this is dropped.
 pub(crate) struct Signals {
     wishes: Mutex<mpsc::Receiver<Wish>>,
     stopping: Arc<AtomicBool>,
-    before_leaving: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,
+    hooks: Arc<OnceLock<Hooks>>,
     handle: Handle,
+    /// Held for the thread that ends the process past its limit: with this it ends itself.
+    _watched: mpsc::Sender<()>,
 }
 
 impl Signals {
@@ -41,7 +65,7 @@ impl Signals {
     ///
     /// # Errors
     /// A system that lets nobody watch: a server that cannot be stopped in order is none.
-    pub(crate) fn watch() -> Result<Self> {
+    pub(crate) fn watch(limits: Limits) -> Result<Self> {
         interrupt::begin();
         LazyLock::force(&HANGS_UP);
         let failed = |why: std::io::Error| {
@@ -54,32 +78,46 @@ impl Signals {
         let mut delivered = Delivered::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
         let handle = delivered.handle();
         let (sender, wishes) = mpsc::channel();
-        let before_leaving: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>> = Arc::default();
-        let before = before_leaving.clone();
+        let (watched, ended) = mpsc::channel();
+        let hooks: Arc<OnceLock<Hooks>> = Arc::default();
+        let known = hooks.clone();
         let watch = move || {
-            let mut is_first = true;
+            let mut ended = Some(ended);
             for signal in delivered.forever() {
                 if signal == SIGHUP {
                     // Nobody is left to ask when the server has stopped.
                     let _ = sender.send(Wish::Reload);
-                } else if std::mem::take(&mut is_first) {
-                    let _ = sender.send(Wish::Stop);
-                } else {
-                    if let Some(before) = before.get() {
-                        before();
+                } else if let Some(ended) = ended.take() {
+                    if let Some(hooks) = known.get() {
+                        (hooks.stopping)();
                     }
-                    signal_hook::low_level::exit(128 + signal);
+                    let _ = sender.send(Wish::Stop);
+                    let hooks = known.clone();
+                    // Without a thread it takes the second signal to end what hangs.
+                    let _ = thread::Builder::new().name("modrack-limit".to_owned()).spawn(move || {
+                        if is_past(limits, &ended, &hooks) {
+                            say("warning: The server has not stopped in time, and ends as it is\n");
+                            leave(&hooks, 128 + signal);
+                        }
+                    });
+                } else {
+                    leave(&known, 128 + signal);
                 }
             }
         };
         thread::Builder::new().name("modrack-signals".to_owned()).spawn(watch).map_err(failed)?;
-        Ok(Self { wishes: Mutex::new(wishes), stopping, before_leaving, handle })
+        Ok(Self { wishes: Mutex::new(wishes), stopping, hooks, handle, _watched: watched })
     }
 
-    /// Has `run` run before the second signal ends the process.
-    pub(crate) fn before_leaving(&self, run: impl Fn() + Send + Sync + 'static) {
+    /// Has this be done at signals.
+    pub(crate) fn hook(&self, hooks: Hooks) {
         // The first is the one: a server says it once.
-        let _ = self.before_leaving.set(Box::new(run));
+        let _ = self.hooks.set(hooks);
+    }
+
+    /// Ends the process as it is, with this status: what runs in it cannot be ended.
+    pub(crate) fn leave(&self, status: i32) -> ! {
+        leave(&self.hooks, status)
     }
 
     /// The word that the server is to stop, for what is under way while it starts.
@@ -99,9 +137,66 @@ impl Signals {
     }
 }
 
+/// Waits until the server has stopped, and gives whether its limit came first.
+fn is_past(limits: Limits, ended: &mpsc::Receiver<()>, hooks: &OnceLock<Hooks>) -> bool {
+    let is_over = |limit| matches!(ended.recv_timeout(limit), Err(mpsc::RecvTimeoutError::Timeout));
+    let first = limits.of_a_start.min(limits.most);
+    if !is_over(first) {
+        return false;
+    }
+    let only_starts = hooks.get().is_none_or(|hooks| (hooks.only_starts)());
+    only_starts || is_over(limits.most - first)
+}
+
+fn leave(hooks: &OnceLock<Hooks>, status: i32) -> ! {
+    if let Some(hooks) = hooks.get() {
+        (hooks.before_leaving)();
+    }
+    signal_hook::low_level::exit(status);
+}
+
+/// Says something to whoever reads standard error now.
+fn say(text: &'static str) {
+    let (said, is_said) = mpsc::channel();
+    let saying = thread::Builder::new().spawn(move || {
+        let _ = io::stderr().write_all(text.as_bytes());
+        let _ = said.send(());
+    });
+    if saying.is_ok() {
+        let _ = is_said.recv_timeout(Duration::from_secs(1));
+    }
+}
+
 impl Drop for Signals {
     fn drop(&mut self) {
         self.handle.close();
         interrupt::end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(only_starts: bool, is_ended: bool, most: Duration, wanted: bool) {
+        let hooks = OnceLock::new();
+        let known = Hooks {
+            stopping: Box::new(|| {}),
+            only_starts: Box::new(move || only_starts),
+            before_leaving: Box::new(|| {}),
+        };
+        assert!(hooks.set(known).is_ok());
+        let (watched, ended) = mpsc::channel();
+        let _watched = (!is_ended).then_some(watched);
+        let limits = Limits { most, of_a_start: Duration::from_millis(1) };
+        assert_eq!(is_past(limits, &ended, &hooks), wanted, "{only_starts} {is_ended} {most:?}");
+    }
+
+    #[test]
+    fn a_server_that_does_not_stop_has_a_limit() {
+        check(false, false, Duration::from_millis(2), true);
+        check(true, false, Duration::MAX, true);
+        check(true, true, Duration::MAX, false);
+        check(false, true, Duration::ZERO, false);
     }
 }

@@ -5,11 +5,14 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use modrack::live::Started;
 use modrack::text::Source;
-use modrack_runtime::{ConfigureFailed, Configured, Pattern, Rack, Subscription};
+use modrack_runtime::{ConfigureFailed, Configured, Pattern, Rack, Subscription, Told};
 use serde_json::{Value as Json, json};
 
 use crate::live_words;
@@ -100,8 +103,29 @@ pub(crate) fn started(session: &mut Session, app: &App, started: &[Started]) -> 
     say(session, if failed.is_empty() { "ready" } else { "not-ready" }, &fields, &text)
 }
 
+/// How many lines wait for standard error to be read before some are left out.
+const WAITING: usize = 1024;
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// What changes is told until this is dropped.
+pub(crate) struct Telling {
+    subscription: Option<Subscription>,
+    /// Closed once the last line is written.
+    written: mpsc::Receiver<()>,
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        drop(self.subscription.take());
+        let _ = self.written.recv_timeout(LAST_LINES);
+    }
+}
+
 /// Tells what changes from now on, until what this gives is dropped.
-pub(crate) fn tell_events(session: &Session, rack: &Rack) -> Option<Subscription> {
+///
+/// On a thread of its own: the one that tells events tells them to the slots, too, which wait for no reader of standard error.
+pub(crate) fn tell_events(session: &Session, rack: &Rack) -> Option<Telling> {
     let output = &session.output;
     if output.level == Level::Quiet {
         return None;
@@ -109,15 +133,47 @@ pub(crate) fn tell_events(session: &Session, rack: &Rack) -> Option<Subscription
     let pattern = if output.level >= Level::Info { "*" } else { CHANGES };
     let pattern = Pattern::parse(pattern).ok()?;
     let (is_json, paint) = (output.log_json, output.paint);
-    Some(rack.subscribe(&pattern, move |told| {
+    let (tells, told) = mpsc::sync_channel::<Arc<Told>>(WAITING);
+    let (ends, written) = mpsc::channel();
+    let lost = Arc::new(AtomicU64::new(0));
+    let counts = lost.clone();
+    let line = move |told: &Arc<Told>| {
         let document = events::document(told);
-        let line = match is_json {
+        match is_json {
             true => format!("{document}\n"),
             false => live_words::event(told.name, &document, paint),
-        };
+        }
+    };
+    let write = move || {
+        write_each(&told, &lost, line, &mut io::stderr());
+        drop(ends);
+    };
+    thread::Builder::new().name("modrack-words".to_owned()).spawn(write).ok()?;
+    let hear = move |told: &Arc<Told>| {
+        if tells.try_send(told.clone()).is_err() {
+            counts.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    Some(Telling { subscription: Some(rack.subscribe(&pattern, hear)), written })
+}
+
+/// Writes a line for each thing that is told, and says how many were left out.
+fn write_each<T>(
+    told: &mpsc::Receiver<T>,
+    lost: &AtomicU64,
+    line: impl Fn(&T) -> String,
+    to: &mut impl io::Write,
+) {
+    for told in told {
+        let mut text = String::new();
+        let left_out = lost.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            text = format!("warning: {} left out: nobody read them in time\n", counted(left_out, "event"));
+        }
+        text.push_str(&line(&told));
         // Who closed standard error does not read it.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
-    }))
+        let _ = to.write_all(text.as_bytes());
+    }
 }
 
 /// Says that there was nothing to read again; what was done, or failed, is told as an event.
@@ -164,6 +220,16 @@ pub(crate) fn given_up(session: &mut Session, left: usize) {
     }
 }
 
+/// The modules did not stop in time.
+pub(crate) fn not_stopped(session: &Session, within: Duration) {
+    let text = format!(
+        "warning: The modules did not stop within {} seconds, and go with the process
+",
+        within.as_secs()
+    );
+    session.output.say(&text);
+}
+
 /// It has stopped.
 pub(crate) fn stopped(session: &mut Session) -> Said {
     say(session, "stopped", &[], "Stopped\n")
@@ -181,4 +247,25 @@ fn say(session: &mut Session, event: &str, fields: &[(&str, Json)], text: &str) 
         output.say(text);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_read_hears_how_much_was_left_out() {
+        let (tells, told) = mpsc::sync_channel(2);
+        let lost = AtomicU64::new(0);
+        for number in 0..5 {
+            if tells.try_send(number).is_err() {
+                lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        drop(tells);
+        let mut written = Vec::new();
+        write_each(&told, &lost, |number| format!("{number}\n"), &mut written);
+        let wanted = "warning: 3 events left out: nobody read them in time\n0\n1\n";
+        assert_eq!(String::from_utf8(written).unwrap(), wanted);
+    }
 }

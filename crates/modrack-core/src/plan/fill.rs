@@ -277,7 +277,8 @@ fn from_outside(node: Node) -> Node {
     Node { filled: true, ..node }
 }
 
-fn mentions(node: &Node) -> bool {
+/// Whether a `${` stands in a text of it.
+pub(super) fn mentions(node: &Node) -> bool {
     match &node.value {
         NodeValue::Text(text) => text.contains("${"),
         NodeValue::List(items) => items.iter().any(mentions),

@@ -7,6 +7,12 @@ pub(super) fn stopped() -> Error {
     Error::new(Code::RackStopped, "The rack was stopped").hint("Open the rack again")
 }
 
+/// The process was told to end while a slot was being started.
+pub(super) fn given_up(slot: &SlotName) -> Error {
+    Error::new(Code::Cancelled, format!("The start of `{slot}` was given up: the process was told to end"))
+        .slot(slot)
+}
+
 /// Something is to be set that has no value.
 pub(super) fn sets_nothing(set: &str) -> Error {
     Error::new(Code::BadValue, format!("`{set}` sets nothing"))

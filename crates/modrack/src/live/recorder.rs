@@ -91,6 +91,18 @@ impl Recorder {
         }
     }
 
+    /// Notes of what was begun and has not ended that it was given up: the process ends, and not because of it.
+    pub(super) fn give_up(&self) {
+        let begun = std::mem::take(&mut self.notes().begun);
+        let Ok(state) = self.state() else { return };
+        for (slot, id) in begun {
+            let why = error::given_up(&slot);
+            let outcome = Outcome::Failed(Failed::new(Some(slot), "start", &why));
+            // Of several slots of one change the first to be noted ends it; and who is told nothing finds it interrupted.
+            let _ = state.finish(id, &outcome, &[]);
+        }
+    }
+
     /// The configuration that is in force.
     pub(super) fn declared(&self) -> Arc<Declared> {
         self.declared.read().unwrap_or_else(PoisonError::into_inner).clone()
