@@ -48,6 +48,29 @@ def test_a_row_is_a_rack_for_every_verb(modrack: Modrack, language: str) -> None
     assert not list(elsewhere.iterdir())
 
 
+def test_the_text_of_a_file_is_put_into_a_row(modrack: Modrack) -> None:
+    """The database is made by it; a server puts in force what it can, and what it refuses leaves the row as it was."""
+    modrack.env["MODRACK_RACK"] = f"sqlite:{RACK}"
+    modrack.write("one.py", "def main() -> int:\n    return 1\n")
+    modrack.write("two.py", "def main() -> int:\n    return 2\n")
+    modrack.write("first.yaml", "rack: 1\nslots:\n  lab: { use: ./one.py }\n")
+    modrack.write("second.yaml", "rack: 1\nslots:\n  lab: { use: ./two.py }\n")
+    modrack.write("gone.yaml", "rack: 1\nslots:\n  lab: { use: ./gone.py }\n")
+    modrack.write("wrong.yaml", "rack: 1\nslotz: {}\n")
+    modrack.fails("M0104", "config", "put", "wrong.yaml", status=2)
+    assert not (modrack.folder / "racks.db").exists()
+    ran = modrack("config", "put", "first.yaml")
+    assert ran.stderr == "Nothing serves the rack: its text is that of the file\n", ran.show()
+    assert modrack("call", "lab", "main").stdout == "1\n"
+    with serving(modrack):
+        assert "lab" in modrack("config", "put", "second.yaml", "--why", "newer").stdout
+        assert modrack("call", "lab", "main").stdout == "2\n"
+        before = text_of(modrack)
+        modrack.fails("M0201", "config", "put", "gone.yaml")
+        assert text_of(modrack) == before
+        assert modrack("call", "lab", "main").stdout == "2\n"
+
+
 def test_what_is_wrong_with_a_row_is_placed_in_it(modrack: Modrack) -> None:
     """By the name of the row, with line and column; a row that is not there is told with those that are."""
     put(modrack, 'rack = 1\n[slots.a]\nuze = "./a.py"\n', "toml")

@@ -298,6 +298,15 @@ pub(crate) enum Config {
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         why: String,
     },
+    /// Have the rack's text be that of a file, and put it in force where the rack is served; for racks in a database
+    Put {
+        /// A rack's file: `rack.yaml`, `rack.toml` or `rack.json`
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Say why, for the history
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        why: String,
+    },
 }
 
 /// `new`.

@@ -1,4 +1,4 @@
-//! `modrack config`: the configurations that served, and going back to one.
+//! `modrack config`: the configurations that served, going back to one, and putting another in their place.
 
 use std::path::{Path, PathBuf};
 
@@ -17,11 +17,14 @@ use crate::session::{Found, Session, state, user};
 use crate::verb::change;
 use crate::{live_json, live_words, there};
 
-/// Lists the configurations, prints one, or goes back to one.
+/// Lists the configurations, prints one, goes back to one, or takes that of a file.
 pub(crate) fn run(what: &Config, session: &mut Session) -> Outcome {
     let found = session.plan();
     if let Config::Restore { hash, why } = what {
         return restore(hash, Asked { who: user(), why: why.clone() }, found, session);
+    }
+    if let Config::Put { file, why } = what {
+        return put(file, Asked { who: user(), why: why.clone() }, found, session);
     }
     let ask = |path: &str, session: &Session| {
         let client = there::server(&found, session)?;
@@ -41,7 +44,7 @@ pub(crate) fn run(what: &Config, session: &mut Session) -> Outcome {
     };
     let reader = folder.map(|folder| Reader::open(&folder)).transpose()?.flatten();
     match what {
-        Config::Restore { .. } | Config::List => {
+        Config::Restore { .. } | Config::Put { .. } | Config::List => {
             let all = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.configurations())?;
             print_list(&live_json::configurations(&all), session)
         }
@@ -93,14 +96,53 @@ fn restore_over(hash: &str, folder: &Path, file: PathBuf, session: &mut Session)
     let text = RackText { bytes: kept.text.clone().into_bytes(), ..read.clone() };
     text::parse(&text, &session.live_settings(&session.no_rack()).set)?;
     source.write(kept.text.as_bytes(), &read.bytes)?.finish()?;
-    let configured = json!({
+    restored(&nothing(), false, session)
+}
+
+/// Has the text of a file be the rack's. What its server does not put in force gives way to the text that was there.
+fn put(file: &Path, asked: Asked, found: Found, session: &mut Session) -> Outcome {
+    let text = text::read(file)?;
+    let source = session.source()?.ok_or_else(|| {
+        Error::new(Code::NoRack, "There is no rack here whose text could be another")
+            .hint("Name the row of a database with `-r sqlite:PATH#NAME`")
+    })?;
+    let before = source.read().ok();
+    source.put(&text)?;
+    let Some(client) = there::server(&found, session) else {
+        return told(&nothing(), "Nothing serves the rack: its text is that of the file\n", session);
+    };
+    let body = json!({ "who": asked.who, "why": asked.why });
+    match there::ask(client, &Method::POST, "/v1/reload", Some(&body), session) {
+        Ok(configured) => {
+            told(&configured, "The rack's text is that of the file; it means what is in force\n", session)
+        }
+        Err(refused) => {
+            if let Some(before) = before {
+                source.put(&before)?;
+            }
+            change::not_done(refused.into(), session)
+        }
+    }
+}
+
+/// What came of a text of which nothing was put in force.
+fn nothing() -> Json {
+    json!({
         "slots": [], "before": "nothing", "switch_seconds": 0.0, "stopped": [], "added": [], "changed": [], "removed": [],
-    });
-    restored(&configured, false, session)
+    })
 }
 
 /// Prints what came of a text that is the rack's again.
 fn restored(configured: &Json, by_server: bool, session: &mut Session) -> Outcome {
+    if by_server {
+        told(configured, "The rack's text is that one again; it means what is in force\n", session)
+    } else {
+        told(configured, "Nothing serves the rack: its text is that one again\n", session)
+    }
+}
+
+/// Prints what came of another text, or that nothing did.
+fn told(configured: &Json, of_nothing: &str, session: &mut Session) -> Outcome {
     if session.output.json {
         session.output.print_json(configured)?;
         return Ok(0);
@@ -108,10 +150,8 @@ fn restored(configured: &Json, by_server: bool, session: &mut Session) -> Outcom
     let text = live_words::configured(configured, session.output.data_paint);
     session.output.print(&text)?;
     change::warn_of_stops(configured, session);
-    if !by_server {
-        session.output.say("Nothing serves the rack: its text is that one again\n");
-    } else if text.is_empty() {
-        session.output.say("The rack's text is that one again; it means what is in force\n");
+    if text.is_empty() {
+        session.output.say(of_nothing);
     }
     Ok(0)
 }
