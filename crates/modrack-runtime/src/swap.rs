@@ -270,20 +270,31 @@ impl Rack {
     /// What cannot change while the rack runs, a contract that cannot be read, or the step that failed. Everything is as
     /// it was.
     pub fn configure(&self, plan: RackPlan, more: &Swap) -> Result<Configured, ConfigureFailed> {
-        self.configure_when(|| Ok((plan, more.clone())), |_| ())
+        self.configure_when(|_| Ok((plan.clone(), more.clone())), |_| ())
     }
 
     /// Has the rack be what the plan says that `make` gives when nobody else configures it, as [`Rack::configure`], and tells `then`
     /// how that went, before anybody else does.
     ///
+    /// `make` is told of which slots it is the turn: nothing else replaces what fills those until all is done. It is asked
+    /// again, with more of them, until what it gives concerns no others; what it gave before is forgotten.
+    ///
     /// # Errors
     /// What `make` fails with, and as [`Rack::configure`].
     pub fn configure_when(
         &self,
-        make: impl FnOnce() -> Result<(RackPlan, Swap), ConfigureFailed>,
+        make: impl FnMut(&[SlotName]) -> Result<(RackPlan, Swap), ConfigureFailed>,
         then: impl FnOnce(&Result<Configured, ConfigureFailed>),
     ) -> Result<Configured, ConfigureFailed> {
         configure::configure_when(self.core(), make, then)
+    }
+
+    /// Does `run` when nobody else configures the rack; it may not configure it itself.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::SwapInside`] where that would wait for itself; [`modrack_core::Code::RackStopped`].
+    pub fn configuring<R>(&self, run: impl FnOnce() -> R) -> Result<R> {
+        configure::configuring(self.core(), run)
     }
 
     /// Goes back to what filled the slot before its last swap, and those that were replaced with it.

@@ -20,7 +20,7 @@ use crate::configuration::Configuration;
 use crate::error;
 use crate::find;
 use crate::rack::RackCore;
-use crate::seat::{Seat, Standing};
+use crate::seat::{Seat, SlotCore, Standing};
 use crate::table::SlotTable;
 use crate::verify;
 
@@ -103,55 +103,45 @@ impl From<SwapFailed> for ConfigureFailed {
 /// Has the rack be what `make` gives, and tells `then` how that went, in the one turn of who configures.
 pub(super) fn configure_when(
     rack: &Arc<RackCore>,
-    make: impl FnOnce() -> Result<(RackPlan, Swap), ConfigureFailed>,
+    make: impl FnMut(&[SlotName]) -> Result<(RackPlan, Swap), ConfigureFailed>,
     then: impl FnOnce(&Result<Configured, ConfigureFailed>),
 ) -> Result<Configured, ConfigureFailed> {
     let _order = rack.turns().take(rack, vec![CONFIGURING])?;
-    let done = make().and_then(|(plan, more)| configure(rack, plan, &more));
+    let done = configure(rack, make);
     then(&done);
     done
 }
 
-/// Has the rack be what `plan` says, and does `more` with it.
-fn configure(rack: &Arc<RackCore>, plan: RackPlan, more: &Swap) -> Result<Configured, ConfigureFailed> {
-    let old = rack.cell().pin().configuration().clone();
-    refuse(rack, old.plan(), &plan)?;
-    let new = Arc::new(Configuration::read(rack.root(), plan)?);
-    let difference = Difference { rack, old, new, more };
-    let (before, after) = (described(difference.old.plan()), described(difference.new.plan()));
-    difference.check_more(&before, &after)?;
-    // Each slot that is to come has its place in the table, where nobody finds it yet.
-    for (name, plan) in &difference.new.plan().slots {
-        rack.reserve(name, plan);
+/// Does `run` in the one turn of who configures.
+pub(super) fn configuring<R>(rack: &Arc<RackCore>, run: impl FnOnce() -> R) -> Result<R> {
+    let _order = rack.turns().take(rack, vec![CONFIGURING])?;
+    Ok(run())
+}
+
+/// Has the rack be what `make` gives under the turns of all slots that it concerns.
+fn configure(
+    rack: &Arc<RackCore>,
+    mut make: impl FnMut(&[SlotName]) -> Result<(RackPlan, Swap), ConfigureFailed>,
+) -> Result<Configured, ConfigureFailed> {
+    let mut turn_of: Vec<Arc<SlotCore>> = Vec::new();
+    loop {
+        let indexes = turn_of.iter().map(|slot| slot.index()).collect();
+        let _turn = rack.turns().take(rack, indexes)?;
+        let names: Vec<_> = turn_of.iter().map(|slot| slot.name().clone()).collect();
+        let (plan, more) = make(&names)?;
+        let old = rack.cell().pin().configuration().clone();
+        refuse(rack, old.plan(), &plan)?;
+        let new = Arc::new(Configuration::read(rack.root(), plan)?);
+        let difference = Difference { rack, old, new, more: &more };
+        let more = difference.concerned()?;
+        let is_held = |slot: &Arc<SlotCore>| turn_of.iter().any(|held| held.index() == slot.index());
+        let more: Vec<_> = more.into_iter().filter(|slot| !is_held(slot)).collect();
+        if more.is_empty() {
+            return difference.apply();
+        }
+        // It is made again under the turns of these as well: what it was made from may have changed until they came.
+        turn_of.extend(more);
     }
-    let table = rack.cell().pin().keep();
-    let concerned = table.seats().filter(|seat| difference.concerns(seat, &before, &after));
-    let _turn = rack.turns().take(rack, concerned.map(|seat| seat.slot().index()).collect())?;
-    // Under the turns: nobody swaps these slots now.
-    let members = difference.members(&rack.cell().pin().keep(), &before, &after)?;
-    drop(table);
-    let named = |which: &dyn Fn(&SlotName) -> bool, of: &RackPlan| -> Vec<SlotName> {
-        of.slots.keys().filter(|name| which(name)).cloned().collect()
-    };
-    let (old, new) = (difference.old.plan(), difference.new.plan());
-    let is_changed = |name: &SlotName| {
-        let is_other = old.slots.get(name).is_some_and(|was| !was.means(&new.slots[name]));
-        is_other
-            || members.iter().any(|m| m.slot.name() == name && old.slots.contains_key(name) && m.starts())
-    };
-    let configured = Configured {
-        swapped: Swapped::nothing(),
-        added: named(&|name| !old.slots.contains_key(name), new),
-        changed: named(&is_changed, new),
-        removed: named(&|name| !new.slots.contains_key(name), old),
-    };
-    let next = Next { configuration: difference.new.clone(), renews: difference.renews() };
-    if members.is_empty() {
-        publish_under(rack, &[], &next, Duration::ZERO).ok_or_else(error::stopped)?;
-        return Ok(configured);
-    }
-    let swapped = Transaction::new(rack, members, more.force, more.asked.clone(), Some(next)).run()?;
-    Ok(Configured { swapped, ..configured })
 }
 
 /// Refuses what cannot change while the rack runs.
@@ -174,6 +164,46 @@ fn described(plan: &RackPlan) -> Described<'_> {
 }
 
 impl Difference<'_> {
+    /// The slots that may have to change. Each that is to come has its place in the table then, where nobody finds it yet.
+    fn concerned(&self) -> Result<Vec<Arc<SlotCore>>, ConfigureFailed> {
+        let (before, after) = (described(self.old.plan()), described(self.new.plan()));
+        self.check_more(&before, &after)?;
+        for (name, plan) in &self.new.plan().slots {
+            self.rack.reserve(name, plan);
+        }
+        let table = self.rack.cell().pin().keep();
+        let concerned = table.seats().filter(|seat| self.concerns(seat, &before, &after));
+        Ok(concerned.map(|seat| seat.slot().clone()).collect())
+    }
+
+    /// Has the rack be what the new plan says, under the turns of all slots that this concerns.
+    fn apply(&self) -> Result<Configured, ConfigureFailed> {
+        let (before, after) = (described(self.old.plan()), described(self.new.plan()));
+        let members = self.members(&self.rack.cell().pin().keep(), &before, &after)?;
+        let named = |which: &dyn Fn(&SlotName) -> bool, of: &RackPlan| -> Vec<SlotName> {
+            of.slots.keys().filter(|name| which(name)).cloned().collect()
+        };
+        let (old, new) = (self.old.plan(), self.new.plan());
+        let is_changed = |name: &SlotName| {
+            let is_other = old.slots.get(name).is_some_and(|was| !was.means(&new.slots[name]));
+            is_other
+                || members.iter().any(|m| m.slot.name() == name && old.slots.contains_key(name) && m.starts())
+        };
+        let configured = Configured {
+            swapped: Swapped::nothing(),
+            added: named(&|name| !old.slots.contains_key(name), new),
+            changed: named(&is_changed, new),
+            removed: named(&|name| !new.slots.contains_key(name), old),
+        };
+        let next = Next { configuration: self.new.clone(), renews: self.renews() };
+        if members.is_empty() {
+            publish_under(self.rack, &[], &next, Duration::ZERO).ok_or_else(error::stopped)?;
+            return Ok(configured);
+        }
+        let swapped = Transaction::new(self.rack, members, self.more.force, self.more.asked.clone(), Some(next)).run()?;
+        Ok(Configured { swapped, ..configured })
+    }
+
     /// Whether what is not loaded may be found or checked in another way than before.
     fn renews(&self) -> bool {
         self.is_found_anew() || self.old.contracts() != self.new.contracts() || self.has_other_defaults()

@@ -56,7 +56,7 @@ impl LiveRack {
                 saving = Some(self.saving(&plans).map_err(|error| failed(slot, error))?);
             }
             let all = plans.into_iter().map(Swap::to).fold(Swap::default(), Swap::and);
-            let intent = Intent { action: Action::Swap, keeps_standing: false };
+            let intent = Intent::of(Action::Swap);
             intended = Some(self.0.recorder.intend(slots.clone(), intent));
             Ok(all.force(request.force).asked(self.asked(&request.asked)))
         })?;
@@ -120,7 +120,7 @@ impl LiveRack {
                     Swap::to(declared.ok_or_else(|| failed(slot, error))?)
                 }
             };
-            let intent = Intent { action: Action::Rollback, keeps_standing: false };
+            let intent = Intent::of(Action::Rollback);
             intended = Some(self.0.recorder.intend(vec![slot.clone()], intent));
             // It may have fewer functions than what it replaces: who goes back wants what was.
             Ok(back.force(true).asked(asked))

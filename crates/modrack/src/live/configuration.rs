@@ -4,11 +4,10 @@
 //! the slots whose own text did not change. Everything here is done under the one turn of who configures the rack.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use modrack_core::plan::RackPlan;
-use modrack_core::{Map, Result, SlotName, Text, Value};
+use modrack_core::{ContentHash, Map, Result, SlotName, Text, Value};
 use modrack_runtime::{Asked, ConfigureFailed, Configured, Swap};
 use modrack_state::{Action, Change, Failed, Outcome};
 
@@ -61,28 +60,32 @@ impl LiveRack {
         first: impl FnOnce() -> Result<()>,
     ) -> Result<Configured, ConfigureFailed> {
         let (rack, recorder, asked) = (&self.0.rack, &self.0.recorder, self.asked(asked));
-        let (before, intended) = (RefCell::new(None), RefCell::new(None));
-        let make = || -> Result<(RackPlan, Swap), ConfigureFailed> {
-            first()?;
-            let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
-            let new = Declared::parse(source.read()?, recorder.declared().set.clone())?;
+        let (read, intended) = (RefCell::new(None), RefCell::new(None));
+        let mut first = Some(first);
+        let make = |turn_of: &[SlotName]| -> Result<(RackPlan, Swap), ConfigureFailed> {
+            if let Some(first) = first.take() {
+                first()?;
+                let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
+                let before = recorder.declared();
+                let new = Declared::parse(source.read()?, before.set.clone())?;
+                *read.borrow_mut() = Some((before, Arc::new(new)));
+            }
+            let Some((_, new)) = read.borrow().clone() else { return Err(error::no_text().into()) };
             let (plan, more) = self.difference(&new)?;
-            let slots: BTreeSet<_> = plan.slots.keys().chain(rack.plan().slots.keys()).cloned().collect();
-            let intent = Intent { action: Action::Configure, keeps_standing: false };
-            *intended.borrow_mut() = Some(recorder.intend(slots.into_iter().collect(), intent));
-            // Before the switch: what serves from then on is held against it.
-            *before.borrow_mut() = Some(recorder.declare(Arc::new(new)));
+            // It is held against the new text what this brings, and nothing else before that is in force.
+            let intent = Intent { coming: Some(new), ..Intent::of(Action::Configure) };
+            // Only what was said under these slots' turns before is taken back.
+            drop(intended.take());
+            *intended.borrow_mut() = Some(recorder.intend(turn_of.to_vec(), intent));
             Ok((plan, more.asked(asked.clone())))
         };
         rack.configure_when(make, |done| {
-            match (done, before.take()) {
-                (Ok(configured), Some(before)) => self.configured(configured, &before, &asked, name),
-                (Err(failed), before) => {
-                    if let Some(before) = before {
-                        recorder.declare(before);
-                    }
-                    self.refused(failed, &asked);
+            match (done, read.take()) {
+                (Ok(configured), Some((before, new))) => {
+                    recorder.declare(new);
+                    self.configured(configured, &before, &asked, name);
                 }
+                (Err(failed), _) => self.refused(failed, &asked),
                 (Ok(_), None) => {}
             }
             drop(intended.take());
@@ -111,9 +114,12 @@ impl LiveRack {
                 Some(over) if texts.get(name) == Some(&over.declared) => {
                     let meant = Meant::read(&over.to.plan);
                     let wanted = new.meant(name, &meant)?;
+                    let is_same = wanted.means(&known.plan());
                     if let Some(mended) = self.mended(name).filter(|_| slot.swap.watch != Some(false)) {
                         more = more.and(mended);
-                    } else if serving.is_some() && !is_tried && !wanted.means(&known.plan()) {
+                    } else if is_same && !is_tried && slot.swap.watch != Some(false) && self.was_edited(name) {
+                        more = more.and(Swap::reload(name.clone()));
+                    } else if serving.is_some() && !is_tried && !is_same {
                         let swap = Swap::to(wanted.clone());
                         more = more.and(match (&meant.pin, &over.to.hash) {
                             (Some(_), Some(hash)) => swap.at(state.kept(hash, meant.attr)?),
@@ -144,8 +150,27 @@ impl LiveRack {
         Ok((plan, more))
     }
 
+    /// Whether the slot's files hold something else than what serves or, where kept content does, than when that came.
+    fn was_edited(&self, name: &SlotName) -> bool {
+        let Ok(slot) = self.0.rack.slot(name.as_str()) else { return false };
+        match (slot.serving(), self.pinned_instead_of(name)) {
+            (Some(served), Some(instead_of)) => {
+                let found = leads_to(&self.0.rack, &served.plan);
+                found != instead_of && found != served.hash
+            }
+            _ => self.is_edited(name),
+        }
+    }
+
+    /// What led nowhere else when kept content came to serve in the slot; none when none serves in the place of its files.
+    pub(super) fn pinned_instead_of(&self, name: &SlotName) -> Option<Option<ContentHash>> {
+        let overrides = self.0.recorder.state().ok()?.read().overrides().ok()?;
+        let over = overrides.into_iter().find(|over| over.slot == *name)?;
+        Meant::read(&over.to.plan).pin.map(|pin| pin.instead_of)
+    }
+
     /// Whether the slot's `use` leads to something else than what serves.
-    pub(super) fn is_edited(&self, name: &SlotName) -> bool {
+    fn is_edited(&self, name: &SlotName) -> bool {
         let Ok(slot) = self.0.rack.slot(name.as_str()) else { return false };
         let Some(served) = slot.serving() else { return false };
         served.hash.is_some() && leads_to(&self.0.rack, &served.plan) != served.hash

@@ -48,11 +48,13 @@ struct Notes {
 }
 
 /// What a change is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Intent {
     pub(super) action: Action,
     /// Whether it leaves alone how the slot stands to its configuration.
     pub(super) keeps_standing: bool,
+    /// The configuration that comes with it, and is in force once the change is done.
+    pub(super) coming: Option<Arc<Declared>>,
 }
 
 /// An intent for slots, until this goes.
@@ -60,6 +62,13 @@ pub(super) struct Intended<'a> {
     recorder: &'a Recorder,
     slots: Vec<SlotName>,
     number: u64,
+}
+
+impl Intent {
+    /// A change that brings no configuration.
+    pub(super) fn of(action: Action) -> Self {
+        Self { action, keeps_standing: false, coming: None }
+    }
 }
 
 impl Recorder {
@@ -108,9 +117,22 @@ impl Recorder {
         self.declared.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has another configuration be the one that is in force, and gives the one that was.
-    pub(super) fn declare(&self, declared: Arc<Declared>) -> Arc<Declared> {
-        std::mem::replace(&mut *self.declared.write().unwrap_or_else(PoisonError::into_inner), declared)
+    /// Has another configuration be the one that is in force.
+    pub(super) fn declare(&self, declared: Arc<Declared>) {
+        *self.declared.write().unwrap_or_else(PoisonError::into_inner) = declared;
+    }
+
+    /// The configuration that a slot's change is held against: the one that comes with it, else the one that is in force.
+    fn declared_for(&self, slot: Option<&SlotName>) -> Arc<Declared> {
+        let coming = slot.and_then(|slot| self.intent(slot)).and_then(|intent| intent.coming);
+        coming.unwrap_or_else(|| self.declared())
+    }
+
+    /// Has the configuration be in force that came with the change of a slot, if one did: the switch is done.
+    fn came(&self, slot: Option<&SlotName>) {
+        if let Some(coming) = slot.and_then(|slot| self.intent(slot)).and_then(|intent| intent.coming) {
+            self.declare(coming);
+        }
     }
 
     /// Says what the next change of these slots is. It is said under their turn.
@@ -118,7 +140,7 @@ impl Recorder {
         let mut notes = self.notes();
         notes.next += 1;
         let number = notes.next;
-        notes.intents.extend(slots.iter().map(|slot| (slot.clone(), (number, intent))));
+        notes.intents.extend(slots.iter().map(|slot| (slot.clone(), (number, intent.clone()))));
         notes.busy.extend(slots.iter().cloned());
         drop(notes);
         Intended { recorder: self, slots, number }
@@ -146,7 +168,7 @@ impl Recorder {
     }
 
     fn intent(&self, slot: &SlotName) -> Option<Intent> {
-        self.notes().intents.get(slot).map(|(_, intent)| *intent)
+        self.notes().intents.get(slot).map(|(_, intent)| intent.clone())
     }
 
     /// Why kept content serves in the place of what the slot's `use` leads to; none when it leads to that very content.
@@ -160,7 +182,7 @@ impl Recorder {
     fn filled(&self, served: &Served, came_back: bool) -> SlotChange {
         let pin = self.pin(served, came_back);
         let keeps = self.intent(&served.slot).is_some_and(|intent| intent.keeps_standing) && !came_back;
-        let declared = self.declared();
+        let declared = self.declared_for(Some(&served.slot));
         let standing = match declared.slot(&served.slot) {
             Some(slot) if !keeps => {
                 if slot.means(&served.plan) && pin.is_none() {
@@ -180,7 +202,7 @@ impl Recorder {
             action,
             who: asked.who.clone(),
             why: asked.why.clone(),
-            config: self.declared().hash.clone(),
+            config: self.declared_for(slots.first().map(|change| &change.slot)).hash.clone(),
             slots,
         }
     }
@@ -270,6 +292,7 @@ impl Recorder {
                 }
             }
             Event::Swapped { slots, asked } => {
+                self.came(slots.first().map(|served| &served.slot));
                 self.serves(slots);
                 let changes = slots.iter().map(|served| self.filled(served, false)).collect();
                 let action = self.action(slots.first().map(|served| &served.slot));
@@ -302,6 +325,7 @@ impl Recorder {
                 self.collect();
             }
             Event::Unloaded { slot, was, asked, .. } => {
+                self.came(Some(slot));
                 let change = SlotChange { from: was.clone(), ..unknown(slot) };
                 self.end(Action::Unload, asked, vec![change], &Outcome::Done);
             }

@@ -177,7 +177,7 @@ impl LiveRack {
                 // What needs it loaded it before, or a call did.
                 return Ok(Swap::default());
             }
-            let intent = Intent { action: Action::Load, keeps_standing: true };
+            let intent = Intent { keeps_standing: true, ..Intent::of(Action::Load) };
             intended = Some(self.0.recorder.intend(vec![slot.clone()], intent));
             let swap = with.unwrap_or_else(|| named.as_meant());
             // A call, or what hears of events, may ask for the slot meanwhile.

@@ -13,7 +13,6 @@ use modrack_runtime::{Asked, ConfigureFailed, Event, Swap, SwapFailed};
 use modrack_state::Action;
 use modrack_watch::{Answer, Changed, Settings, Sink, Watched, Watcher};
 
-use super::meant::Meant;
 use super::recorder::{Intent, leads_to};
 use super::start::Start;
 use super::tried::Tried;
@@ -159,8 +158,8 @@ impl LiveRack {
                 return Answer::NotYet;
             }
             // It reloads slots that were edited as well.
-            let done = self.reload_configuration(asked);
-            if !matches!(done, Err(ConfigureFailed::Plan(_))) {
+            // A text that did not come into force is not tried again before another change: it was seen as it is now.
+            if self.reload_configuration(asked).is_ok() {
                 self.watch_rack();
             }
             return Answer::Taken;
@@ -178,7 +177,7 @@ impl LiveRack {
         let mut intended = None;
         let mut meant = Vec::new();
         let done = self.0.rack.swap_when(&edited, || {
-            let intent = Intent { action: Action::Swap, keeps_standing: false };
+            let intent = Intent::of(Action::Swap);
             intended = Some(self.0.recorder.intend(edited.clone(), intent));
             // Under their turn: somebody may have swapped them, or gone back, since they were looked at.
             let still = edited.iter().filter(|slot| self.differs(slot));
@@ -239,13 +238,6 @@ impl LiveRack {
             }
             (None, _) => self.has_failed(name),
         }
-    }
-
-    /// What led nowhere else when kept content came to serve in the slot; none when none serves in the place of its files.
-    fn pinned_instead_of(&self, name: &SlotName) -> Option<Option<ContentHash>> {
-        let overrides = self.0.recorder.state().ok()?.read().overrides().ok()?;
-        let over = overrides.into_iter().find(|over| over.slot == *name)?;
-        Meant::read(&over.to.plan).pin.map(|pin| pin.instead_of)
     }
 
     /// These slots, each after those it needs.
