@@ -41,6 +41,8 @@ pub trait Keeper: Send + Sync {
 pub struct Coming {
     /// The slot.
     pub slot: SlotName,
+    /// What tells this attempt to fill the slot from those that are made beside it; what serves has the same.
+    pub seat: u64,
     /// What the slot is meant to be.
     pub plan: Arc<SlotPlan>,
     /// The module, once it was read.
@@ -62,6 +64,7 @@ impl Coming {
         let was = old.and_then(Seat::generation);
         Self {
             slot: seat.slot().name().clone(),
+            seat: seat.id(),
             plan: seat.plan().clone(),
             module: checked.as_ref().map(|checked| checked.module()),
             hash: checked.as_ref().and_then(|checked| checked.description.hash.clone()),

@@ -59,6 +59,8 @@ pub(crate) struct Seat {
     /// The version of the first table that had it.
     since: OnceLock<u64>,
     generation: OnceLock<Arc<Generation>>,
+    /// Whether it serves again in the place of what replaced it.
+    back: OnceLock<()>,
     /// Who asks for what fills it waits here, instead of loading it.
     gate: Option<Arc<Gate>>,
 }
@@ -142,6 +144,7 @@ impl Seat {
             kept: Memo::default(),
             since: OnceLock::new(),
             generation: OnceLock::new(),
+            back: OnceLock::new(),
             gate: None,
         }
     }
@@ -201,6 +204,17 @@ impl Seat {
     /// Where its module comes from, if that is not for its plan to say.
     pub(crate) fn origin(&self) -> Option<&Origin> {
         self.origin.as_ref()
+    }
+
+    /// Notes that it serves again in the place of what replaced it.
+    pub(crate) fn came_back(&self) {
+        let _ = self.back.set(());
+    }
+
+    /// From where its content is loaded again while its plan says the same; none for where that leads to.
+    pub(crate) fn stays_at(&self) -> Option<Origin> {
+        let kept = || self.back.get().and_then(|()| self.kept.get()).and_then(|kept| (*kept).clone());
+        self.origin.clone().or_else(kept)
     }
 
     /// Whether a swap made it.

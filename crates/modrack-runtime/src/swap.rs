@@ -103,6 +103,8 @@ pub struct Swapped {
 pub struct Served {
     /// The slot.
     pub slot: SlotName,
+    /// What tells how the slot was filled from what was begun beside it; [`Coming`](crate::Coming) has the same.
+    pub seat: u64,
     /// The module.
     pub module: String,
     /// Its generation.
@@ -367,6 +369,7 @@ impl Served {
     ) -> Self {
         Self {
             slot: seat.slot().name().clone(),
+            seat: seat.id(),
             module: generation.checked().module(),
             generation: generation.id(),
             hash: generation.checked().description.hash.clone(),

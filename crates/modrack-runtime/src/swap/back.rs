@@ -75,6 +75,7 @@ fn go_back(
             return Err(failed);
         }
     };
+    parked.slots.iter().for_each(|p| p.old.came_back());
     let slots: Vec<_> = transaction.members.iter().filter_map(Member::served).collect();
     rack.observer().tell(&Event::RolledBack { slots: slots.clone(), why: why.cloned(), asked });
     let news: Vec<_> = parked.slots.iter().map(|p| p.new.clone()).collect();

@@ -200,7 +200,9 @@ impl Difference<'_> {
             publish_under(self.rack, &[], &next, Duration::ZERO).ok_or_else(error::stopped)?;
             return Ok(configured);
         }
-        let swapped = Transaction::new(self.rack, members, self.more.force, self.more.asked.clone(), Some(next)).run()?;
+        let swapped =
+            Transaction::new(self.rack, members, self.more.force, self.more.asked.clone(), Some(next))
+                .run()?;
         Ok(Configured { swapped, ..configured })
     }
 
@@ -316,12 +318,17 @@ impl Difference<'_> {
     ) -> Member {
         let given = asked.and_then(|change| change.to.as_ref());
         let plan = given.map_or_else(own, |plan| Arc::new((**plan).clone()));
+        // What was gone back to is not what its plan leads to, and stays while that says the same.
+        let origin = match asked {
+            Some(change) => change.origin.clone(),
+            None => Arc::ptr_eq(&plan, seat.plan()).then(|| seat.stays_at()).flatten(),
+        };
         let new = seat.planned(plan, self.new.clone()).standing_as(standing);
         let is_loaded = seat.generation().is_some() || self.rack.loads().is_running(seat);
         if is_loaded || asked.is_some() {
-            Member::filled(seat.clone(), new.coming(asked.and_then(|change| change.origin.clone())))
+            Member::filled(seat.clone(), new.coming(origin))
         } else {
-            Member::planned(seat.clone(), new)
+            Member::planned(seat.clone(), new.meant_from(origin))
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) fn unload(
     let old = seat(rack, &slot)?;
     let stopped = || failed(Step::Switch, error::stopped());
     // What comes from kept content comes from there again.
-    let origin = origin.or_else(|| old.origin().cloned());
+    let origin = origin.or_else(|| old.stays_at());
     let configuration = rack.cell().pin().configuration().clone();
     let empty = Arc::new(old.planned(old.plan().clone(), configuration).meant_from(origin));
     let drain = old.plan().swap.drain;

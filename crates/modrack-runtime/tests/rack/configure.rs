@@ -552,3 +552,27 @@ fn a_slot_that_is_gone_or_did_not_come_keeps_no_configuration() {
     assert!(empty.upgrade().is_none());
     assert_eq!(f(&rack, "b").unwrap(), Value::Int(0));
 }
+
+#[test]
+fn what_a_configuration_is_made_from_is_looked_at_under_the_turns_of_its_slots() {
+    let (rack, _) = echoes("slots:\n  a: { use: 'python:a' }\n  b: { use: 'python:b' }\n");
+    let after = plan("slots:\n  a: { use: 'python:a', params: { n: 1 } }\n  b: { use: 'python:b' }\n");
+    let other = plan("slots:\n  b: { use: 'python:b', params: { n: 5 } }\n").slots["b"].clone();
+    let mut asked = Vec::new();
+    let make = |turn_of: &[SlotName]| {
+        let found = (*rack.slot("b")?.plan()).clone();
+        if asked.is_empty() {
+            // Somebody else swaps it after it was looked at.
+            rack.swap(&Swap::to(other.clone()))?;
+        }
+        asked.push(names(turn_of));
+        let mut plan = after.clone();
+        plan.slots.insert(name("b"), found.clone());
+        Ok((plan, Swap::to(found)))
+    };
+    let mut told = false;
+    rack.configure_when(make, |done| told = done.is_ok()).unwrap();
+    assert_eq!(asked, ["", "a b"]);
+    assert_eq!((f(&rack, "a").unwrap(), f(&rack, "b").unwrap()), (Value::Int(1), Value::Int(5)));
+    assert!(told);
+}

@@ -8,8 +8,8 @@ use modrack_runtime::{Asked, Before, Step, Swap, SwapFailed, Swapped};
 use modrack_state::{Action, Entry, Filling, Outcome};
 
 use super::declared::{filled_by, then};
-use super::meant::Meant;
-use super::recorder::Intent;
+use super::meant::{Meant, filling};
+use super::recorder::{Intent, is_same};
 use super::{LiveRack, error};
 
 /// A swap of one or several slots: all of them, or none.
@@ -43,6 +43,15 @@ impl LiveRack {
     /// # Errors
     /// The step that failed, and why: what served before serves still.
     pub fn swap(&self, request: &SwapRequest) -> Result<Swapped, SwapFailed> {
+        let Some(first) = request.slots.first().filter(|_| request.save) else {
+            return self.swap_now(request);
+        };
+        // Two texts that were made of one would lose what one of them says.
+        let saved = self.0.rack.configuring(|| self.swap_now(request));
+        saved.map_err(|error| failed(&first.slot, error))?
+    }
+
+    fn swap_now(&self, request: &SwapRequest) -> Result<Swapped, SwapFailed> {
         let slots: Vec<_> = request.slots.iter().map(|slot| slot.slot.clone()).collect();
         let (mut intended, mut saving) = (None, None);
         let swapped = self.0.rack.swap_when(&slots, || {
@@ -101,13 +110,23 @@ impl LiveRack {
     pub fn rollback(&self, slot: &SlotName, to: Option<&str>, asked: Asked) -> Result<Swapped, SwapFailed> {
         let asked = self.asked(&asked);
         let rack = &self.0.rack;
-        let parked = rack.kept().into_iter().any(|kept| kept.slot == *slot && kept.state == Before::Parked);
-        if parked {
-            let wanted = to.map(|to| self.kept(slot, Some(to))).transpose();
-            let wanted = wanted.map_err(|error| failed(slot, error))?;
-            let last = self.before(slot).map_err(|error| failed(slot, error))?.and_then(|last| last.hash);
-            if wanted.is_none_or(|wanted| wanted.hash == last) {
-                return rack.rollback(slot, asked);
+        let mut parked =
+            rack.kept().into_iter().filter(|kept| kept.slot == *slot && kept.state == Before::Parked);
+        if let Some(parked) = parked.next() {
+            let is_wanted = match to {
+                // Nothing need be known of what was before: it is there.
+                None => true,
+                Some(to) => {
+                    let wanted = self.kept(slot, Some(to)).map_err(|error| failed(slot, error))?;
+                    wanted.hash.is_some() && wanted.hash == self.0.recorder.content_of(parked.generation)
+                }
+            };
+            if is_wanted {
+                match rack.rollback(slot, asked.clone()) {
+                    // Its trial ended meanwhile, and it is what the history says was before.
+                    Err(ended) if ended.error.code() == Code::NothingBefore => {}
+                    done => return done,
+                }
             }
         }
         let mut intended = None;
@@ -163,12 +182,18 @@ impl LiveRack {
             return self.before(slot)?.ok_or_else(|| error::nothing_before(slot));
         };
         let state = self.0.recorder.state()?;
+        let now = self.0.rack.slot(slot.as_str())?.serving().map(|served| filling(&served, None));
         let mut kept: Vec<Filling> = Vec::new();
         for filling in
             state.read().history(Some(slot), usize::MAX)?.iter().flat_map(|entry| served(entry, slot))
         {
-            if !kept.iter().any(|known| known.hash == filling.hash) {
-                kept.push(filling.clone());
+            match kept.iter_mut().find(|known| known.hash == filling.hash) {
+                // Of what has the same content, it is what is not there already.
+                Some(known) if now.as_ref().is_some_and(|now| is_same(now, known)) => {
+                    known.clone_from(filling);
+                }
+                Some(_) => {}
+                None => kept.push(filling.clone()),
             }
         }
         let is_meant = |filling: &&Filling| {
@@ -190,21 +215,41 @@ impl LiveRack {
     fn before(&self, slot: &SlotName) -> Result<Option<Filling>> {
         let state = self.0.recorder.state()?;
         let history = state.read().history(Some(slot), usize::MAX)?;
+        let done: Vec<_> = history
+            .iter()
+            .filter(|entry| entry.outcome == Outcome::Done)
+            .flat_map(|entry| entry.slots.iter().map(move |change| (entry.action, change)))
+            .filter(|(_, change)| change.slot == *slot)
+            .collect();
         let now = match self.0.rack.slot(slot.as_str())?.serving() {
-            Some(served) => served.hash,
+            Some(served) => Some(filling(&served, None)),
             // Nothing is loaded: what served last would be.
-            None => {
-                let done = history.iter().filter(|entry| entry.outcome == Outcome::Done);
-                let mut last = done.flat_map(|entry| &entry.slots).filter(|change| change.slot == *slot);
-                last.find_map(|change| change.to.as_ref()).and_then(|to| to.hash.clone())
-            }
+            None => done.iter().find_map(|(_, change)| change.to.clone()),
         };
-        let came =
-            history.iter().filter(|entry| entry.outcome == Outcome::Done && entry.action != Action::Rollback);
-        let from = came.flat_map(|entry| &entry.slots).find_map(|change| {
-            let is_it = change.slot == *slot && change.to.as_ref().is_some_and(|to| to.hash == now);
-            change.from.clone().filter(|from| is_it && Some(from) != now.as_ref())
+        let Some(now) = now else { return Ok(None) };
+        // The same content may have served with other params: that was something else.
+        let came = done.iter().enumerate().filter(|(_, (action, _))| *action != Action::Rollback);
+        let came = came.filter_map(|(at, (_, change))| {
+            change.to.as_ref().filter(|to| is_same(to, &now)).and(change.from.clone()).map(|from| (at, from))
         });
+        let mut from = None;
+        for (at, hash) in came {
+            let older =
+                done[at + 1..].iter().filter_map(|(_, change)| Some((change.is_kept, change.to.as_ref()?)));
+            let last = older.clone().next().filter(|(_, to)| to.hash.as_ref() == Some(&hash));
+            if last.is_some_and(|(_, to)| is_same(to, &now)) {
+                // It was read anew and was the same: what was before that is meant.
+                continue;
+            }
+            let known = last.filter(|(is_kept, _)| *is_kept).map(|(_, to)| to.clone());
+            if known.is_some() {
+                return Ok(known);
+            }
+            if Some(&hash) != now.hash.as_ref() {
+                from = Some(hash);
+                break;
+            }
+        }
         let Some(from) = from else { return Ok(None) };
         let of = |filling: &&Filling| filling.hash.as_ref() == Some(&from);
         let known = history.iter().flat_map(|entry| served(entry, slot)).find(of).cloned();

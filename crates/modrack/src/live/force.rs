@@ -12,7 +12,7 @@ use modrack_state::{Action, Change, Filling, Outcome, Override, Reader, SlotChan
 
 use super::declared::{Declared, text_hash};
 use super::meant::{Meant, Pin};
-use super::recorder::leads_to;
+use super::recorder::{is_same, leads_to};
 use super::tried::Tried;
 use super::{LiveRack, LiveSettings, error};
 
@@ -101,26 +101,29 @@ impl LiveRack {
             return Ok(());
         };
         let tried = last.slots.iter().find(|tried| tried.slot == *slot).and_then(|tried| tried.to.clone());
-        let Some(tried) = tried.and_then(|tried| tried.hash) else { return Ok(()) };
+        let Some((filling, tried)) = tried.and_then(|tried| Some((tried.clone(), tried.hash?))) else {
+            return Ok(());
+        };
         let plan = self.0.rack.slot(slot.as_str())?.plan();
-        if leads_to(&self.0.rack, &plan).as_ref() != Some(&tried) {
+        // It is not what would be loaded now when its content was mended, or what it is given.
+        let was = Meant::read(&filling.plan);
+        let is_meant = *was.text == *plan.text && was.over == plan.over;
+        if !is_meant || self.would_load(slot, &plan)?.as_ref() != Some(&tried) {
             return Ok(());
         }
         let why = error::interrupted(slot, &tried);
         let good = state.read().last_good()?.into_iter().find(|good| good.slot == *slot);
-        let Some((good, hash)) = good.and_then(|good| Some((good.filling.clone(), good.filling.hash?)))
-        else {
+        let good = good.map(|good| good.filling).filter(|good| !is_same(good, &filling));
+        let Some((good, hash)) = good.and_then(|good| Some((good.clone(), good.hash?))) else {
             // Nothing else can serve: it is tried once more, and then never by itself.
             let again = entries.iter().take_while(|entry| entry.outcome == Outcome::Interrupted).count() > 1;
             if again {
                 self.note_tried(Tried { plan, found: Some(tried), with: Vec::new() });
+                recorder.spare(slot, filling, why.clone());
                 self.0.starts().insert(slot.clone(), super::start::Start::Failed(why));
             }
             return Ok(());
         };
-        if hash == tried {
-            return Ok(());
-        }
         match self.good(slot, &good) {
             Ok((plan, origin)) => {
                 let meant = Meant::of(&plan, Some(&origin), Some(Pin { instead_of: Some(tried) }));
@@ -132,6 +135,17 @@ impl LiveRack {
             Err(not) => recorder.warn(why.caused_by(&not)),
         }
         Ok(())
+    }
+
+    /// The content that a slot would be loaded from: the kept one, where that serves in the place of its files.
+    fn would_load(&self, slot: &SlotName, plan: &SlotPlan) -> Result<Option<ContentHash>> {
+        let overrides = self.0.recorder.state()?.read().overrides()?;
+        let pinned = overrides.into_iter().find(|over| over.slot == *slot);
+        let pinned = pinned.filter(|over| Meant::read(&over.to.plan).pin.is_some());
+        Ok(match pinned {
+            Some(over) => over.to.hash,
+            None => leads_to(&self.0.rack, plan),
+        })
     }
 
     fn note_spared(&self, plan: &SlotPlan, to: Filling, why: &Error) -> Result<()> {

@@ -33,8 +33,10 @@ pub(super) struct Recorder {
 /// What is known of what goes on.
 #[derive(Default)]
 struct Notes {
-    /// Changes of slots that were begun and have not ended.
-    begun: HashMap<SlotName, EntryId>,
+    /// What was begun and has not ended, by what tells each attempt to fill a slot from those beside it.
+    begun: HashMap<u64, EntryId>,
+    /// What is not loaded by itself, because processes ended of it and nothing is known to be good; and why.
+    spared: HashMap<SlotName, (Filling, Error)>,
     /// Slots whose module is being loaded, from before it is kept.
     busy: HashSet<SlotName>,
     /// What the change of a slot that is under way is, where it is more than a swap; and the number of who says so.
@@ -163,12 +165,36 @@ impl Recorder {
         std::mem::take(&mut self.notes().warnings)
     }
 
+    /// The content of a generation that is not stopped.
+    pub(super) fn content_of(&self, generation: GenerationId) -> Option<ContentHash> {
+        self.notes().generations.get(&generation).cloned()
+    }
+
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn intent(&self, slot: &SlotName) -> Option<Intent> {
         self.notes().intents.get(slot).map(|(_, intent)| intent.clone())
+    }
+
+    /// Has this not be loaded in the slot from now on, unless a change is asked for.
+    pub(super) fn spare(&self, slot: &SlotName, filling: Filling, why: Error) {
+        self.notes().spared.insert(slot.clone(), (filling, why));
+    }
+
+    /// Refuses what is not loaded by itself, where nobody asked for it.
+    fn is_spared(&self, changes: &[SlotChange]) -> Result<()> {
+        let notes = self.notes();
+        let is_asked = |slot: &SlotName| {
+            notes.intents.get(slot).is_some_and(|(_, intent)| intent.action != Action::Load)
+        };
+        let why = changes.iter().filter(|change| !is_asked(&change.slot)).find_map(|change| {
+            let (filling, why) = notes.spared.get(&change.slot)?;
+            let to = change.to.as_ref()?;
+            is_same(filling, to).then(|| why.clone())
+        });
+        why.map_or(Ok(()), Err)
     }
 
     /// Why kept content serves in the place of what the slot's `use` leads to; none when it leads to that very content.
@@ -207,16 +233,15 @@ impl Recorder {
         }
     }
 
-    /// Writes how a change ended: of the entry that was begun for it, if one was.
-    fn end(&self, action: Action, asked: &Asked, slots: Vec<SlotChange>, outcome: &Outcome) {
+    /// Writes how a change ended: of the entry that was begun for these attempts, if one was.
+    fn end(&self, action: Action, asked: &Asked, seats: &[u64], slots: Vec<SlotChange>, outcome: &Outcome) {
         let begun = {
             let mut notes = self.notes();
             notes.changes += 1;
-            let begun = slots.iter().filter_map(|change| {
+            for change in &slots {
                 notes.busy.remove(&change.slot);
-                notes.begun.remove(&change.slot)
-            });
-            begun.last()
+            }
+            seats.iter().filter_map(|seat| notes.begun.remove(seat)).last()
         };
         let written = self.state().and_then(|state| match begun {
             Some(begun) => state.finish(begun, outcome, &slots),
@@ -263,6 +288,7 @@ impl Recorder {
         let mut notes = self.notes();
         for served in slots {
             notes.busy.remove(&served.slot);
+            notes.spared.remove(&served.slot);
             if let Some(hash) = &served.hash {
                 notes.generations.insert(served.generation, hash.clone());
             }
@@ -273,22 +299,23 @@ impl Recorder {
     pub(super) fn tell(&self, event: &Event) {
         match event {
             Event::Loaded { served } => {
-                let begun = self.notes().begun.contains_key(&served.slot);
+                let begun = self.notes().begun.contains_key(&served.seat);
                 self.serves(std::slice::from_ref(served));
                 if begun {
                     let change = SlotChange { standing: Standing::Unchanged, ..self.filled(served, false) };
-                    self.end(Action::Load, &Asked::default(), vec![change], &Outcome::Done);
+                    self.end(Action::Load, &Asked::default(), &[served.seat], vec![change], &Outcome::Done);
                     // It has no other to be held against: that it started is its trial.
                     self.settle(std::slice::from_ref(served));
                 }
             }
             Event::LoadFailed { coming, why } => {
-                let begun = self.notes().begun.contains_key(&coming.slot);
+                let begun = self.notes().begun.contains_key(&coming.seat);
                 self.notes().busy.remove(&coming.slot);
                 if begun {
                     let failed = Failed::new(Some(coming.slot.clone()), "start", why);
                     let change = vec![about(coming)];
-                    self.end(Action::Load, &Asked::default(), change, &Outcome::Failed(failed));
+                    let seats = [coming.seat];
+                    self.end(Action::Load, &Asked::default(), &seats, change, &Outcome::Failed(failed));
                 }
             }
             Event::Swapped { slots, asked } => {
@@ -296,10 +323,11 @@ impl Recorder {
                 self.serves(slots);
                 let changes = slots.iter().map(|served| self.filled(served, false)).collect();
                 let action = self.action(slots.first().map(|served| &served.slot));
-                let begun = slots.iter().any(|served| self.notes().begun.contains_key(&served.slot));
+                let seats: Vec<_> = slots.iter().map(|served| served.seat).collect();
+                let begun = seats.iter().any(|seat| self.notes().begun.contains_key(seat));
                 // What is loaded as it was known to be good is no news.
                 if action != Action::Load || begun {
-                    self.end(action, asked, changes, &Outcome::Done);
+                    self.end(action, asked, &seats, changes, &Outcome::Done);
                 }
             }
             Event::SwapFailed { slots, coming, slot, step, why, asked } => {
@@ -309,7 +337,8 @@ impl Recorder {
                 if coming.is_empty() {
                     changes.extend(slots.iter().map(unknown));
                 }
-                self.end(action, asked, changes, &Outcome::Failed(failed));
+                let seats: Vec<_> = coming.iter().map(|coming| coming.seat).collect();
+                self.end(action, asked, &seats, changes, &Outcome::Failed(failed));
             }
             Event::RolledBack { slots, why, asked } => {
                 self.serves(slots);
@@ -318,7 +347,7 @@ impl Recorder {
                     Some(why) => &Asked { who: "modrack".to_owned(), why: why.message().to_owned() },
                     None => asked,
                 };
-                self.end(Action::Rollback, asked, changes, &Outcome::Done);
+                self.end(Action::Rollback, asked, &[], changes, &Outcome::Done);
             }
             Event::Settled { slots } => {
                 self.settle(slots);
@@ -327,7 +356,7 @@ impl Recorder {
             Event::Unloaded { slot, was, asked, .. } => {
                 self.came(Some(slot));
                 let change = SlotChange { from: was.clone(), ..unknown(slot) };
-                self.end(Action::Unload, asked, vec![change], &Outcome::Done);
+                self.end(Action::Unload, asked, &[], vec![change], &Outcome::Done);
             }
             Event::Retired { generation, .. } => {
                 self.notes().generations.remove(generation);
@@ -350,8 +379,11 @@ impl Keeper for Recorder {
         let changes: Vec<_> = slots.iter().map(about).collect();
         // What is known to be good needs no note before it is loaded as it was.
         let is_first = slots.iter().all(|coming| coming.was.is_none());
-        if is_first && are_good(&state, &changes)? {
-            return Ok(());
+        if is_first {
+            self.is_spared(&changes)?;
+            if are_good(&state, &changes)? && !was_interrupted(&state, &changes)? {
+                return Ok(());
+            }
         }
         let action = match slots.first().and_then(|coming| self.intent(&coming.slot)) {
             Some(intent) => intent.action,
@@ -359,7 +391,7 @@ impl Keeper for Recorder {
             None => Action::Swap,
         };
         let id = state.begin(&self.change(action, asked, changes))?;
-        self.notes().begun.extend(slots.iter().map(|coming| (coming.slot.clone(), id)));
+        self.notes().begun.extend(slots.iter().map(|coming| (coming.seat, id)));
         Ok(())
     }
 }
@@ -385,15 +417,29 @@ pub(super) fn leads_to(rack: &Rack, plan: &modrack_core::plan::SlotPlan) -> Opti
 fn are_good(state: &RackState, changes: &[SlotChange]) -> Result<bool> {
     let good = state.read().last_good()?;
     let is_good = |change: &SlotChange| {
-        let is_it = |good: &Filling, to: &Filling| {
-            (&good.hash, &good.use_text, &good.plan) == (&to.hash, &to.use_text, &to.plan)
-        };
         change
             .to
             .as_ref()
-            .is_some_and(|to| good.iter().any(|good| good.slot == change.slot && is_it(&good.filling, to)))
+            .is_some_and(|to| good.iter().any(|good| good.slot == change.slot && is_same(&good.filling, to)))
     };
     Ok(changes.iter().all(is_good))
+}
+
+/// Whether the process ended the last time that one of these was changed.
+fn was_interrupted(state: &RackState, changes: &[SlotChange]) -> Result<bool> {
+    for change in changes {
+        let last = state.read().history(Some(&change.slot), 1)?;
+        if last.first().is_some_and(|last| last.outcome == Outcome::Interrupted) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether two are the same content, meant as the same, wherever it is loaded from.
+pub(super) fn is_same(one: &Filling, other: &Filling) -> bool {
+    let meant = |filling: &Filling| Meant { pin: None, ..Meant::read(&filling.plan) };
+    (&one.hash, &one.use_text) == (&other.hash, &other.use_text) && meant(one) == meant(other)
 }
 
 /// What is to become of a slot, as far as that is known before it has.

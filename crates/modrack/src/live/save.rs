@@ -12,12 +12,15 @@ use modrack_state::RackState;
 use super::declared::Declared;
 use super::recorder::Recorder;
 use super::{LiveRack, error};
-use crate::text::Written;
+use crate::text::{Source, Written};
 
 /// A text that is to take the place of the rack's.
 pub(super) struct Saving {
     written: Written,
     declared: Declared,
+    source: Source,
+    /// What it was made of.
+    before: Arc<Declared>,
 }
 
 impl LiveRack {
@@ -27,8 +30,8 @@ impl LiveRack {
     /// [`Code::Unsupported`] when it cannot be written into the text, or means something else there; a text that was changed since it
     /// was read, or cannot be written.
     pub(super) fn saving(&self, plans: &[SlotPlan]) -> Result<Saving> {
-        let declared = self.0.recorder.declared();
-        let (Some(source), Some(text)) = (&self.0.source, &declared.text) else {
+        let before = self.0.recorder.declared();
+        let (Some(source), Some(text)) = (&self.0.source, &before.text) else {
             return Err(error::no_text());
         };
         if source.read()?.bytes != text.bytes {
@@ -36,7 +39,7 @@ impl LiveRack {
         }
         let sets: Vec<_> = plans.iter().flat_map(|plan| plan.over.iter().cloned()).collect();
         let read = &text.bytes;
-        let declared = Declared::parse(text.with(&sets)?, declared.set.clone())?;
+        let declared = Declared::parse(text.with(&sets)?, before.set.clone())?;
         let is_meant = |plan: &SlotPlan| declared.slot(&plan.name).is_some_and(|slot| slot.means(plan));
         if let Some(other) = plans.iter().find(|plan| !is_meant(plan)) {
             let message = format!("`{}` would mean something else in the rack's text", other.name);
@@ -45,7 +48,7 @@ impl LiveRack {
                 .slot(&other.name));
         }
         let bytes = declared.text.as_ref().map_or(&[][..], |text| &text.bytes);
-        Ok(Saving { written: source.write(bytes, read)?, declared })
+        Ok(Saving { written: source.write(bytes, read)?, declared, source: source.clone(), before: before.clone() })
     }
 }
 
@@ -55,6 +58,10 @@ impl Saving {
     /// # Errors
     /// What the system says; the swap is done, and goes on to be told apart from the text.
     pub(super) fn finish(self, recorder: &Recorder, name: &str) -> Result<()> {
+        let is_before = |bytes: &[u8]| self.before.text.as_ref().is_some_and(|text| text.bytes == bytes);
+        if !is_before(&self.source.read()?.bytes) {
+            return Err(error::changed_since(name));
+        }
         self.written.finish()?;
         let state = recorder.state()?;
         in_force(recorder, &state, name, self.declared)

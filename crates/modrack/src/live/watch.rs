@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, Weak};
 
 use modrack_core::plan::SlotPlan;
 use modrack_core::{ContentHash, Error, Origin, Result, SlotName};
-use modrack_runtime::{Asked, ConfigureFailed, Event, Swap, SwapFailed};
+use modrack_runtime::{Asked, Event, Swap, SwapFailed};
 use modrack_state::Action;
 use modrack_watch::{Answer, Changed, Settings, Sink, Watched, Watcher};
 

@@ -324,3 +324,63 @@ fn a_rack_is_stopped_in_the_middle_of_what_a_save_does() {
     stopping.join().expect("nothing failed");
     drop(used);
 }
+
+#[test]
+fn a_text_that_did_not_come_into_force_is_tried_once() {
+    let lab = Lab::new(Kind::Component, "");
+    lab.write("bad", 2, Fault::Start);
+    let (live, told) = watched(&lab);
+    edit(&lab, &lab.file("a"), &lab.file("bad"));
+    assert_eq!(next(&told), "failed a start");
+    for version in 2..5 {
+        lab.write("b", version, Fault::Nothing);
+        assert_eq!(next(&told), "swapped b");
+    }
+    assert_eq!(live.version("a"), Ok(1));
+    live.stop();
+}
+
+#[test]
+fn what_was_gone_back_to_stays_when_the_text_is_read_again() {
+    for more in ["", ", swap: { trial: { for: 0s } }"] {
+        let lab = Lab::new(Kind::Component, more);
+        let live = lab.started();
+        lab.write("a", 2, Fault::Nothing);
+        live.swap("a", None).expect("it swaps");
+        live.rollback("a", None).expect("it is kept");
+        let before = generations(&live);
+        live.0.reload_configuration(asked()).expect("it is right");
+        assert_eq!((live.version("a"), generations(&live)), (Ok(1), before));
+        // Until its file is saved again.
+        lab.write("a", 3, Fault::Nothing);
+        live.0.reload_configuration(asked()).expect("it is right");
+        assert_eq!((live.version("a"), live.overridden().len()), (Ok(3), 0));
+    }
+}
+
+#[test]
+fn a_text_is_in_force_when_its_modules_serve_and_not_before() {
+    let lab = Lab::new(Kind::Library, "");
+    lab.gate();
+    lab.write("c", 3, Fault::Waits);
+    lab.write("other", 7, Fault::Nothing);
+    let live = lab.started();
+    let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    lab.rack_text(&format!("{text}  c: ./c.so\n"));
+    let declared = || live.0.status().expect("it can be read").slots.len();
+    std::thread::scope(|scope| {
+        let configured = scope.spawn(|| live.0.reload_configuration(asked()));
+        let gate = lab.arrived();
+        assert!(live.0.readiness().is_ready());
+        // Other slots go on to be changed meanwhile.
+        live.swap("a", Some("./other.so")).expect("it swaps");
+        live.rollback("a", None).expect("it is parked");
+        live.swap("b", Some("./other.so")).expect("it swaps");
+        drop(gate);
+        configured.join().expect("it ends").expect("it starts");
+    });
+    assert_eq!((live.version("a"), live.version("b"), live.version("c")), (Ok(1), Ok(7), Ok(3)));
+    assert_eq!(live.overridden(), [("b".to_owned(), "./other.so".to_owned())]);
+    assert_eq!(declared(), 3);
+    assert!(live.0.readiness().is_ready());
+}

@@ -24,6 +24,10 @@ pub(crate) enum Fault {
     Start,
     /// It ends the process when it is started.
     Ends,
+    /// It ends the process when it is started while there is a file `ends` beside it.
+    EndsSometimes,
+    /// It starts when the pipe `gate` beside it was opened and closed.
+    Waits,
 }
 
 /// A rack in a folder; processes come and go.
@@ -60,6 +64,16 @@ impl Lab {
     /// Writes a module as editors and build tools do: beside, and renamed.
     pub(crate) fn write(&self, module: &str, version: i64, fault: Fault) {
         write(self.kind, self.folder.path(), module, version, fault);
+    }
+
+    /// Makes the pipe that modules wait for.
+    pub(crate) fn gate(&self) {
+        assert!(Command::new("mkfifo").arg(self.path("gate")).status().expect("it runs").success());
+    }
+
+    /// Waits until a module waits at its gate; it goes on when what is given goes.
+    pub(crate) fn arrived(&self) -> std::fs::File {
+        std::fs::File::options().write(true).open(self.path("gate")).expect("it is a pipe")
     }
 
     /// The rack as another process opens it, and what it warns of.
@@ -176,11 +190,17 @@ impl Kind {
 
 const LIBRARY: &str = r#"
 #include "modrack.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 MODRACK_NOTE("instances = 'shared'\nwit = 'package a:b; world module { export version: func() -> s64; }'\n");
 static int32_t make(const modrack_context *c, const modrack_value *params, void **instance, modrack_output *error) {
     (void)c; (void)params;
     if (ENDS) _Exit(9);
+#ifdef FOLDER
+    if (ENDS_SOMETIMES && !access(FOLDER "/ends", F_OK)) _Exit(9);
+    if (WAITS) { FILE *gate = fopen(FOLDER "/gate", "r"); if (gate) { fgetc(gate); fclose(gate); } }
+#endif
     if (START_FAILS) return modrack_fail(error, MODRACK_FAILED, "it does not start");
     *instance = calloc(1, 8);
     return MODRACK_OK;
@@ -210,11 +230,16 @@ pub(crate) fn write(kind: Kind, folder: &Path, module: &str, version: i64, fault
     let (beside, there) = (folder.join("new"), folder.join(format!("{module}.{}", kind.ending())));
     match kind {
         Kind::Library => {
-            let built = built(version, flag(Fault::Start), flag(Fault::Ends));
+            let of = match fault {
+                Fault::EndsSometimes => Some((folder, "ENDS_SOMETIMES=1", "WAITS=0")),
+                Fault::Waits => Some((folder, "ENDS_SOMETIMES=0", "WAITS=1")),
+                _ => None,
+            };
+            let built = built(version, flag(Fault::Start), flag(Fault::Ends), of);
             std::fs::copy(built, &beside).expect("it can be copied");
         }
         Kind::Component => {
-            assert!(fault != Fault::Ends, "no component can");
+            assert!(matches!(fault, Fault::Nothing | Fault::Start), "no component can");
             let text = COMPONENT.replace("VERSION", &version.to_string());
             std::fs::write(&beside, text.replace("START_FAILS", flag(Fault::Start)))
                 .expect("it can be written");
@@ -223,21 +248,28 @@ pub(crate) fn write(kind: Kind, folder: &Path, module: &str, version: i64, fault
     std::fs::rename(&beside, &there).expect("it can be renamed");
 }
 
-/// A library, compiled once in this process.
-fn built(version: i64, fails: &str, ends: &str) -> PathBuf {
+/// A library, compiled once in this process; one of a folder each time.
+fn built(version: i64, fails: &str, ends: &str, of: Option<(&Path, &str, &str)>) -> PathBuf {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| tempfile::tempdir().expect("there is room")).path();
-    let built = folder.join(format!("{version}-{fails}-{ends}.so"));
+    let own =
+        of.map_or_else(String::new, |(of, first, _)| format!("-{}{first}", of.display()).replace('/', "-"));
+    let built = folder.join(format!("{version}-{fails}-{ends}{own}.so"));
     if built.exists() {
         return built;
     }
     let mine = tempfile::tempdir_in(folder).expect("there is room");
     let (source, beside) = (mine.path().join("new.c"), mine.path().join("new.so"));
     std::fs::write(&source, LIBRARY).expect("it can be written");
+    let mut own = Vec::new();
+    if let Some((of, first, second)) = of {
+        own = vec![format!("-DFOLDER=\"{}\"", of.display()), format!("-D{first}"), format!("-D{second}")];
+    }
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../include");
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-I"]).arg(include).arg("-o").arg(&beside).arg(&source);
     compiler
+        .args(own)
         .arg(format!("-DVERSION={version}"))
         .arg(format!("-DSTART_FAILS={fails}"))
         .arg(format!("-DENDS={ends}"));

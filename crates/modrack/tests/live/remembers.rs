@@ -267,3 +267,71 @@ fn what_is_kept_is_cleaned_up_and_what_is_loaded_is_spared() {
     assert!(live.0.take_warnings().is_empty());
     live.stop();
 }
+
+#[test]
+fn what_was_swapped_in_with_other_params_is_gone_back_to_one_by_one() {
+    each(TRIALS, |lab| {
+        let live = lab.started();
+        for time in ["limits.time=9s", "limits.time=8s"] {
+            live.swap_set("a", None, &[time]).expect("it swaps");
+        }
+        let time = || live.0.rack().slot("a").expect("it is declared").plan().limits.time;
+        let seconds = |n| Some(std::time::Duration::from_secs(n));
+        live.rollback("a", None).expect("it is kept");
+        assert_eq!(time(), seconds(9));
+        live.rollback("a", None).expect("it is kept");
+        assert_eq!(time(), None);
+    });
+}
+
+#[test]
+fn a_swap_that_fails_ends_no_load_beside_it() {
+    let lab = Lab::new(crate::lab::Kind::Library, "");
+    lab.gate();
+    lab.write("a", 1, Fault::Waits);
+    let (live, _) = lab.attach();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| live.version("a"));
+        let gate = lab.arrived();
+        live.swap("a", Some("./none.so")).expect_err("there is none");
+        drop(gate);
+        assert_eq!(first.join().expect("it ends"), Ok(1));
+    });
+    assert_eq!(live.history(), ["load a done", "swap a failed"]);
+}
+
+#[test]
+fn of_two_changes_that_are_written_neither_is_lost_and_no_edit_is() {
+    let lab = Lab::new(crate::lab::Kind::Library, "");
+    lab.gate();
+    lab.write("waits", 5, Fault::Waits);
+    lab.write("other", 7, Fault::Nothing);
+    let live = lab.started();
+    let save = |slot: &str, to: &str| {
+        let slots = vec![SwapSlot { slot: name(slot), to: Some(to.to_owned()), set: Vec::new() }];
+        live.0.swap(&SwapRequest { slots, save: true, asked: asked(), ..SwapRequest::default() })
+    };
+    let text = || std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| save("a", "./waits.so"));
+        let gate = lab.arrived();
+        let second = scope.spawn(|| save("b", "./other.so"));
+        drop(gate);
+        first.join().expect("it ends").expect("it swaps");
+        second.join().expect("it ends").expect("it swaps");
+    });
+    assert!(text().contains("waits.so") && text().contains("other.so"), "{}", text());
+    assert!(live.overridden().is_empty());
+    // What is edited while a module starts stays.
+    lab.write("waits", 6, Fault::Waits);
+    let edited = format!("{}# edited\n", text());
+    std::thread::scope(|scope| {
+        let swap = scope.spawn(|| save("b", "./waits.so"));
+        let gate = lab.arrived();
+        lab.rack_text(&edited);
+        drop(gate);
+        swap.join().expect("it ends").expect("it swaps");
+    });
+    assert_eq!((text(), live.version("b")), (edited, Ok(6)));
+    assert_eq!((live.0.take_warnings().len(), live.overridden().len()), (1, 1));
+}

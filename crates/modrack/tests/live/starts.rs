@@ -135,8 +135,32 @@ fn what_ends_every_process_is_tried_twice_and_no_more() {
     let started = live.0.start();
     assert_eq!(started[0].why.as_ref().map(modrack::Error::code), Some(Code::Interrupted));
     assert_eq!((live.version("b"), live.0.readiness().failed.len()), (Ok(1), 1));
+    // Nor does a call end this one.
+    assert_eq!(live.version("a"), Err(Code::Interrupted));
     // Who asks for it has it tried.
     lab.write("a", 2, Fault::Nothing);
     live.swap("a", None).expect("it starts");
     assert!(live.0.readiness().is_ready());
+}
+
+#[test]
+fn what_ended_the_process_by_what_it_was_given_is_replaced_by_what_was_good() {
+    let lab = Lab::new(Kind::Library, NO_TRIAL);
+    lab.write("a", 1, Fault::EndsSometimes);
+    assert!(process(&lab));
+    // The same content, given something else.
+    let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    lab.rack_text(&text.replacen("use: ", "limits: { time: 9s }, use: ", 1));
+    std::fs::write(lab.path("ends"), "").expect("it can be written");
+    assert!(!process(&lab));
+    std::fs::remove_file(lab.path("ends")).expect("it is there");
+    let (live, warnings) = lab.attach();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(live.0.start().iter().all(|started| started.served.is_some()));
+    let time = || live.0.rack().slot("a").expect("it is declared").plan().limits.time;
+    assert_eq!((live.version("a"), time()), (Ok(1), None));
+    live.stop();
+    // Given something else again, it is what the text says.
+    lab.rack_text(&text.replacen("use: ", "limits: { time: 8s }, use: ", 1));
+    assert!(lab.started().overridden().is_empty());
 }
