@@ -557,7 +557,7 @@ fn a_slot_that_is_gone_or_did_not_come_keeps_no_configuration() {
 fn what_a_configuration_is_made_from_is_looked_at_under_the_turns_of_its_slots() {
     let (rack, _) = echoes("slots:\n  a: { use: 'python:a' }\n  b: { use: 'python:b' }\n");
     let after = plan("slots:\n  a: { use: 'python:a', params: { n: 1 } }\n  b: { use: 'python:b' }\n");
-    let other = plan("slots:\n  b: { use: 'python:b', params: { n: 5 } }\n").slots["b"].clone();
+    let other = plan("slots:\n  b: { use: 'python:b', params: { n: 5 } }\n").slots[&name("b")].clone();
     let mut asked = Vec::new();
     let make = |turn_of: &[SlotName]| {
         let found = (*rack.slot("b")?.plan()).clone();

@@ -425,11 +425,13 @@ fn are_good(state: &RackState, changes: &[SlotChange]) -> Result<bool> {
     Ok(changes.iter().all(is_good))
 }
 
-/// Whether the process ended the last time that one of these was changed.
+/// Whether the process ended the last time that one of these slots was changed, of what it is to be now.
 fn was_interrupted(state: &RackState, changes: &[SlotChange]) -> Result<bool> {
     for change in changes {
         let last = state.read().history(Some(&change.slot), 1)?;
-        if last.first().is_some_and(|last| last.outcome == Outcome::Interrupted) {
+        let tried = last.first().filter(|last| last.outcome == Outcome::Interrupted);
+        let mut tried = tried.iter().flat_map(|last| &last.slots).filter(|tried| tried.slot == change.slot);
+        if tried.any(|tried| tried.to.as_ref().zip(change.to.as_ref()).is_some_and(|(a, b)| is_same(a, b))) {
             return Ok(true);
         }
     }
