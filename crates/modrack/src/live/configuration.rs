@@ -117,7 +117,8 @@ impl LiveRack {
                     let is_same = wanted.means(&known.plan());
                     if let Some(mended) = self.mended(name).filter(|_| slot.swap.watch != Some(false)) {
                         more = more.and(mended);
-                    } else if is_same && !is_tried && slot.swap.watch != Some(false) && self.was_edited(name) {
+                    } else if is_same && !is_tried && slot.swap.watch != Some(false) && self.was_edited(name)
+                    {
                         more = more.and(Swap::reload(name.clone()));
                     } else if serving.is_some() && !is_tried && !is_same {
                         let swap = Swap::to(wanted.clone());

@@ -48,7 +48,12 @@ impl LiveRack {
                 .slot(&other.name));
         }
         let bytes = declared.text.as_ref().map_or(&[][..], |text| &text.bytes);
-        Ok(Saving { written: source.write(bytes, read)?, declared, source: source.clone(), before: before.clone() })
+        Ok(Saving {
+            written: source.write(bytes, read)?,
+            declared,
+            source: source.clone(),
+            before: before.clone(),
+        })
     }
 }
 
