@@ -34,7 +34,7 @@ pub(super) struct Recorder {
 #[derive(Default)]
 struct Notes {
     /// What was begun and has not ended, by what tells each attempt to fill a slot from those beside it.
-    begun: HashMap<u64, EntryId>,
+    begun: HashMap<u64, (SlotName, EntryId)>,
     /// What is not loaded by itself, because processes ended of it and nothing is known to be good; and why.
     spared: HashMap<SlotName, (Filling, Error)>,
     /// Slots whose module is being loaded, from before it is kept.
@@ -106,7 +106,7 @@ impl Recorder {
     pub(super) fn give_up(&self) {
         let begun = std::mem::take(&mut self.notes().begun);
         let Ok(state) = self.state() else { return };
-        for (slot, id) in begun {
+        for (slot, id) in begun.into_values() {
             let why = error::given_up(&slot);
             let outcome = Outcome::Failed(Failed::new(Some(slot), "start", &why));
             // Of several slots of one change the first to be noted ends it; and who is told nothing finds it interrupted.
@@ -241,7 +241,7 @@ impl Recorder {
             for change in &slots {
                 notes.busy.remove(&change.slot);
             }
-            seats.iter().filter_map(|seat| notes.begun.remove(seat)).last()
+            seats.iter().filter_map(|seat| notes.begun.remove(seat)).map(|(_, id)| id).last()
         };
         let written = self.state().and_then(|state| match begun {
             Some(begun) => state.finish(begun, outcome, &slots),
@@ -391,7 +391,7 @@ impl Keeper for Recorder {
             None => Action::Swap,
         };
         let id = state.begin(&self.change(action, asked, changes))?;
-        self.notes().begun.extend(slots.iter().map(|coming| (coming.seat, id)));
+        self.notes().begun.extend(slots.iter().map(|coming| (coming.seat, (coming.slot.clone(), id))));
         Ok(())
     }
 }
