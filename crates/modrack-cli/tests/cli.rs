@@ -700,6 +700,19 @@ pipelines:
 }
 
 #[test]
+fn a_configuration_that_never_served_is_not_gone_back_to() {
+    Here::shop().check_cli(
+        &["config", "restore", "0123"],
+        &expect![[r#"
+            exit status 1
+            --- stderr
+            error[M0817]: The history has no configuration `0123`
+              hint: Look at the history for what there is
+        "#]],
+    );
+}
+
+#[test]
 fn a_rack_that_never_served_remembers_nothing() {
     let here = Here::shop();
     here.check_cli(
@@ -718,14 +731,6 @@ fn a_rack_that_never_served_remembers_nothing() {
         error[M0817]: No configuration served yet
           hint: `modrack serve` keeps each configuration that it serves
     "#]],
-    );
-    here.check_cli(
-        &["config", "restore", "0123"],
-        &expect![[r#"
-            exit status 1
-            --- stderr
-            error[M0817]: There is no configuration `0123`
-        "#]],
     );
     here.check_cli(
         &["--json", "history", "upper"],
