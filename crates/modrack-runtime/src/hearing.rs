@@ -18,6 +18,7 @@ use crate::bus::{HEARD_WITHIN, MOST};
 use crate::error;
 use crate::events::Observer;
 use crate::rack::{Rack, RackCore};
+use crate::scope;
 use crate::seat::SlotCore;
 use crate::told::{self, Told};
 
@@ -159,8 +160,12 @@ impl Hearing {
         }
     }
 
-    /// Has a function hear of an event.
+    /// Has a function hear of an event, by what fills its slot in one table: what is unloaded meanwhile is not loaded for it again.
     fn call(&self, rack: &Arc<RackCore>, next: &Next) -> Result<()> {
+        scope::within(rack.cell(), |_| self.call_pinned(rack, next))
+    }
+
+    fn call_pinned(&self, rack: &Arc<RackCore>, next: &Next) -> Result<()> {
         let (loaded, lazy) =
             rack.with_seat(&next.slot, |seat| Ok((seat.generation().is_some(), seat.plan().lazy)))?;
         if !loaded {
