@@ -98,7 +98,7 @@ def test_a_row_is_watched_and_gone_back_to_while_it_is_served(modrack: Modrack) 
         # It is the server that answers: here alone something serves, on trial for a while.
         status = json.loads(modrack("status", "--json").stdout)
         assert [slot["state"] in {"serving", "on-trial"} for slot in status["slots"]] == [True]
-        hash = server.ask("GET", "/v1/configurations").json["configurations"][-1]["hash"]
+        hash = server.ask("GET", "/v1/configurations", by_socket=True).json["configurations"][-1]["hash"]
         assert server.change(f"/v1/configurations/{hash}/restore").json["changed"] == ["lab"]
         assert (server.call("lab", "main").json["result"], text_of(modrack)) == (1, first)
         put(modrack, "rack: 1\n", name="us")
