@@ -27,7 +27,8 @@ def put(modrack: Modrack, text: str, form: str = "yaml", name: str = "eu") -> No
 def text_of(modrack: Modrack, name: str = "eu") -> str:
     """What the row has."""
     with closing(sqlite3.connect(modrack.folder / "racks.db")) as database:
-        return database.execute("SELECT text FROM modrack_rack WHERE name = ?", (name,)).fetchone()[0]
+        (text,) = database.execute("SELECT text FROM modrack_rack WHERE name = ?", (name,)).fetchone()
+        return str(text)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

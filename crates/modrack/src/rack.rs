@@ -132,7 +132,7 @@ impl RackBuilder {
         self
     }
 
-    /// Adds a module of this program as a slot.
+    /// Adds a module of this program as a slot, which the slots of the file may need.
     #[must_use]
     pub fn module(mut self, name: &str, module: Module) -> Self {
         let module = module.build(name);
@@ -146,6 +146,8 @@ impl RackBuilder {
     /// # Errors
     /// As [`Rack::open`], and names of modules that are taken or malformed.
     pub fn open(self) -> Result<Rack> {
+        let given =
+            self.modules.iter().map(|(name, ..)| SlotName::parse(name)).collect::<Result<Vec<_>>>()?;
         let mut plan = match &self.file {
             None => RackPlan::empty(PathBuf::from(".")),
             Some(path) => {
@@ -156,7 +158,7 @@ impl RackBuilder {
                     #[cfg(feature = "state")]
                     row @ text::Source::Row(_) => row.read()?,
                 };
-                text::parse(&text, &self.set)?
+                text::parse_with(&text, &self.set, &given)?
             }
         };
         if let Some(root) = self.root {

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use modrack_core::plan::{Ask, RackPlan, RackText, TextFormat};
-use modrack_core::{Code, Error, Place, Result};
+use modrack_core::{Code, Error, Place, Result, SlotName};
 
 /// The names that a rack's file may have, in its folder.
 pub const NAMES: &[&str] = &["rack.yaml", "rack.yml", "rack.toml", "rack.json"];
@@ -247,9 +247,15 @@ fn root_of(file: &Path) -> Result<PathBuf> {
 /// # Errors
 /// Everything that is wrong with the text ([`Error::each`]).
 pub fn parse(text: &RackText, set: &[String]) -> Result<RackPlan> {
+    parse_with(text, set, &[])
+}
+
+/// Parses a rack's text as [`parse`] does, where the program around it fills the slots `given`.
+pub(crate) fn parse_with(text: &RackText, set: &[String], given: &[SlotName]) -> Result<RackPlan> {
     let ask = Ask {
         env: &|name| std::env::var(name).ok(),
         read: &|path| std::fs::read_to_string(path).map_err(|why| why.to_string()),
+        given,
     };
     RackPlan::parse(text, set, &ask)
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::time::Duration;
 
-use modrack::{Module, Rack, Value};
+use modrack::{Module, Rack};
 
 /// So many threads call.
 const THREADS: usize = 4;
@@ -23,7 +23,7 @@ const TOGETHER_WITHIN: Duration = Duration::from_secs(60);
 /// A library that may be called by several at once, and calls what its slot needs.
 const SHARED: &str = r#"
 #include "short.h"
-MODRACK_NOTE("wit = '''\npackage suite:shared;\nworld module { export ask: func(function: string, args: list<s64>) -> s64; }\n'''\n");
+MODRACK_NOTE("wit = '''\npackage suite:shared;\nworld module { export ask: func(function: string) -> s64; }\n'''\n");
 FUNCTION(ask) {
     UNUSED;
     modrack_str slot = MODRACK_STR("other"), function = {args[0].payload.bytes, args[0].len};
@@ -131,10 +131,10 @@ fn calls_run_at_the_same_time_where_there_are_instances_for_them() {
     for (language, instances) in cases {
         let folder = tempfile::tempdir().expect("there is room");
         let (rack, _) = rack(folder.path(), language, instances);
-        let ask = rack.slot("lab").expect("it is there").function::<(&str, Vec<Value>), i64>("ask");
+        let ask = rack.slot("lab").expect("it is there").function::<(&str,), i64>("ask");
         let ask = ask.expect("it is there, with these types");
         // Each waits within its call until all the others are within theirs.
-        let met = together(|| ask.call(("meet", Vec::new())).expect("it is answered"));
+        let met = together(|| ask.call(("meet",)).expect("it is answered"));
         assert_eq!(met, vec![1; THREADS * TIMES], "{language}, {instances}");
     }
 }
@@ -149,8 +149,8 @@ fn one_instance_takes_one_call_after_the_other() {
         let counted = together(|| count.call(()).expect("it is answered"));
         let all: Vec<i64> = (1..).take(THREADS * TIMES).collect();
         assert_eq!(counted, all, "{language}: no call is lost, and none sees what another is at");
-        let ask = lab.function::<(&str, Vec<Value>), i64>("ask").expect("it is there, with these types");
-        together(|| ask.call(("pass", Vec::new())).expect("it is answered"));
+        let ask = lab.function::<(&str,), i64>("ask").expect("it is there, with these types");
+        together(|| ask.call(("pass",)).expect("it is answered"));
         assert_eq!(meeting.most.load(Ordering::SeqCst), 1, "{language}");
     }
 }

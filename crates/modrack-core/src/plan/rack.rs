@@ -45,6 +45,8 @@ pub struct Ask<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// The text of a file, or why it cannot be had. The path is absolute where the rack's folder is.
     pub read: &'a dyn Fn(&Path) -> Result<String, String>,
+    /// The slots that the program around the rack fills itself: they may be named as those of the text.
+    pub given: &'a [SlotName],
 }
 
 impl RackPlan {
@@ -60,7 +62,7 @@ impl RackPlan {
         let mut texts = slot_texts(&root);
         super::fill::fill(&mut root, &text.root, ask, &mut report)?;
         check::check(&mut root, &Shape::Fields(&keys::RACK), &Trail::Root, &mut report);
-        let mut plan = plan(&root, &mut report);
+        let mut plan = plan(&root, ask.given, &mut report);
         plan.file = Some(text.file.clone());
         plan.root.clone_from(&text.root);
         for (name, slot) in &mut plan.slots {
@@ -133,7 +135,7 @@ fn slot_texts(root: &Node) -> HashMap<Text, String> {
     slots.iter().map(|slot| (slot.key.clone(), written(&slot.node))).collect()
 }
 
-fn plan(root: &Node, report: &mut Report<'_>) -> RackPlan {
+fn plan(root: &Node, given: &[SlotName], report: &mut Report<'_>) -> RackPlan {
     let top = Trail::Root;
     let mut plan = RackPlan {
         catalog: catalog(root),
@@ -155,15 +157,16 @@ fn plan(root: &Node, report: &mut Report<'_>) -> RackPlan {
     if let Some(errors) = root.get("errors") {
         plan.errors = slot::on_errors(errors, &top.key("errors"), report);
     }
-    slots(root, &mut plan, report);
+    slots(root, given, &mut plan, report);
     plan
 }
 
-fn slots(root: &Node, plan: &mut RackPlan, report: &mut Report<'_>) {
+fn slots(root: &Node, given: &[SlotName], plan: &mut RackPlan, report: &mut Report<'_>) {
     let top = Trail::Root;
     let entries = root.get("slots").map_or(&[][..], Node::entries);
     let trail = top.key("slots");
-    let mut names = Names { slots: HashMap::with_capacity(entries.len()), catalog: !plan.catalog.is_empty() };
+    let slots = given.iter().map(|name| (name.as_str().into(), name.clone())).collect();
+    let mut names = Names { slots, catalog: !plan.catalog.is_empty() };
     for entry in entries {
         match SlotName::parse(&entry.key) {
             Ok(name) if !name.as_str().contains('/') => {

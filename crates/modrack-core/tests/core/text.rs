@@ -21,7 +21,7 @@ pub(crate) fn parse_as(format: TextFormat, bytes: &[u8], set: &[&str]) -> Result
     let text =
         RackText { file: PathBuf::from(file), root: PathBuf::from("/rack"), format, bytes: bytes.to_vec() };
     let set: Vec<_> = set.iter().map(|set| (*set).to_owned()).collect();
-    RackPlan::parse(&text, &set, &Ask { env: &env, read: &read })
+    RackPlan::parse(&text, &set, &Ask { env: &env, read: &read, given: &[] })
 }
 
 /// Reads a YAML text that has nothing wrong.

@@ -159,7 +159,7 @@ impl Bench {
             format: TextFormat::Yaml,
             bytes: format!("rack: 1\npipelines:\n  p:\n{indented}").into_bytes(),
         };
-        let ask = Ask { env: &|_| None, read: &|_| Err("no file".into()) };
+        let ask = Ask { env: &|_| None, read: &|_| Err("no file".into()), given: &[] };
         let plan = RackPlan::parse(&text, &[], &ask).unwrap();
         let mut pipeline = plan.pipelines.values().next().unwrap().clone();
         pipeline.stages = self.stages.clone();

@@ -32,7 +32,7 @@ fn plan_in(folder: &Path, yaml: &str) -> RackPlan {
         format: TextFormat::Yaml,
         bytes: format!("rack: 1\n{yaml}").into(),
     };
-    let ask = Ask { env: &|_| None, read: &|_| Err("no files in tests".into()) };
+    let ask = Ask { env: &|_| None, read: &|_| Err("no files in tests".into()), given: &[] };
     RackPlan::parse(&text, &[], &ask).unwrap()
 }
 

@@ -653,7 +653,7 @@ fn another_plan_for_a_slot_is_served_from_the_switch_on() {
         format: modrack_core::plan::TextFormat::Yaml,
         bytes: b"rack: 1\nslots: { a: { use: 'python:other' } }\n".to_vec(),
     };
-    let ask = modrack_core::plan::Ask { env: &|_| None, read: &|_| Err("no files".into()) };
+    let ask = modrack_core::plan::Ask { env: &|_| None, read: &|_| Err("no files".into()), given: &[] };
     let plan = RackPlan::parse(&text, &[], &ask).unwrap().slots.swap_remove(&name("a")).unwrap();
     let before = rack.slot("a").unwrap();
     let swapped = rack.swap(&Swap::to(plan)).unwrap();
