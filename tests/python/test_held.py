@@ -138,7 +138,7 @@ print(json.dumps([notes, log.handlers == [new["own"]]]))
 
 def test_handlers_that_were_taken_off_are_not_remembered(tmp_path: Path) -> None:
     """However often a module hangs one on and takes it off; what hangs there still goes with its generation."""
-    command = [sys.executable, "-B", "-c", NOTES, LOGGERS]
+    command = [sys.executable, "-B", "-c", NOTES, str(LOGGERS)]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == [[1, 2, 1], True]
