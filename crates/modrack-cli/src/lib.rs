@@ -62,8 +62,14 @@ pub fn run(args: Vec<OsString>, mut host: Host) -> u8 {
             return usage(&error, &mut Output::new(&global, stdout, level.as_deref()));
         }
     };
-    let output = Output::new(&cli.global, stdout, level.as_deref());
+    let mut output = Output::new(&cli.global, stdout, level.as_deref());
     if matches!(cli.verb, Verb::Swap(_)) {
+        if is_set_before("swap", &args) {
+            let error = Error::new(Code::Usage, "`--set` before `swap` would stay, and not hold for this once")
+                .hint("What is set in what is swapped in stands behind the verb: `modrack swap SLOT --set KEY=VALUE`");
+            output.report(&error);
+            return report::status(&error);
+        }
         // What a swap sets is set in what is swapped in, and for longer than this once.
         cli.global.set.clear();
     }
@@ -186,6 +192,12 @@ fn complete(args: Vec<OsString>, host: &Host) -> u8 {
             2
         }
     }
+}
+
+/// Whether `--set` stands before this verb: clap knows it and the verb's own as one.
+fn is_set_before(verb: &str, args: &[OsString]) -> bool {
+    let mut words = args.iter().skip(1).take_while(|word| *word != verb);
+    words.any(|word| word == "--set" || word.to_string_lossy().starts_with("--set="))
 }
 
 /// The options that say how to report, read from a command line that clap refuses.

@@ -742,3 +742,20 @@ fn a_rack_that_never_served_remembers_nothing() {
     );
     assert!(!here.path().join(".modrack").exists());
 }
+
+#[test]
+fn what_is_set_for_once_is_not_what_a_swap_sets_for_good() {
+    let here = Here::new(&[("rack.yaml", RACK), ("modules/upper.py", UPPER)]);
+    for words in [&["--set", "state=/x", "swap", "upper"][..], &["--set=state=/x", "swap", "upper"]] {
+        here.check_cli(
+            words,
+            &expect![[r#"
+                exit status 2
+                --- stderr
+                error[M0116]: `--set` before `swap` would stay, and not hold for this once
+                  hint: What is set in what is swapped in stands behind the verb: `modrack swap SLOT --set KEY=VALUE`
+            "#]],
+        );
+    }
+    assert!(!here.path().join(".modrack").exists());
+}
