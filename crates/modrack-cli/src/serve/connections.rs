@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// The most connections at once, on each listener.
-const MOST: usize = 512;
+pub(super) const MOST: usize = 512;
 /// How long the headers of a request may take, and a connection may be idle.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 /// The most bytes that the headers of a request may have.

@@ -12,10 +12,12 @@ use modrack_runtime::Rack;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::serve::connections;
+
 /// How many calls run at once.
 const CALLS: usize = 64;
 /// How many may wait for one of these places.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 256;
 /// How many changes of the rack are made at once, whatever calls are doing.
 const CHANGES: usize = 8;
 /// How many may wait to be made.
@@ -24,6 +26,9 @@ const CHANGES_QUEUE: usize = 64;
 const LOOKS: usize = 8;
 /// How much may wait to be looked up.
 const LOOKS_QUEUE: usize = 256;
+
+// Who asks how the server is finds a connection when calls have taken all that they may have.
+const _: () = assert!(CALLS + QUEUE < connections::MOST);
 
 /// How many threads the runtime may have for all of it.
 pub(crate) const THREADS: usize = CALLS + CHANGES + LOOKS;
