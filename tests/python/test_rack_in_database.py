@@ -73,10 +73,11 @@ def test_the_text_of_a_file_is_put_into_a_row(modrack: Modrack) -> None:
 
 
 def test_what_is_wrong_with_a_row_is_placed_in_it(modrack: Modrack) -> None:
-    """By the name of the row, with line and column; a row that is not there is told with those that are."""
+    """By the name of the row, with line and column, and that line; a row that is not there is told with those that are."""
     put(modrack, 'rack = 1\n[slots.a]\nuze = "./a.py"\n', "toml")
     ran = modrack("-r", f"sqlite:{RACK}", "list", code=None)
     assert f"--> sqlite:{RACK}:3:1" in ran.stderr, ran.show()
+    assert '  3 | uze = "./a.py"\n    | ^\n' in ran.stderr, ran.show()
     missing = modrack.fails("M0113", "-r", "sqlite:racks.db", "list", status=2)
     assert (missing.message, missing.hint) == ("The database `racks.db` has no rack `rack`", "It has `eu`")
     modrack.fails("M0113", "-r", "sqlite:none.db", "list", status=2)

@@ -3,12 +3,14 @@
 //! Nothing else in the crate writes to either. A reader of the data that went away (`| head`) ends the command
 //! quietly.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use modrack_core::plan::RackText;
 use modrack_core::{Cancel, Code, Error};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value as Json;
@@ -40,6 +42,8 @@ pub(crate) struct Output {
     /// Whether standard error is a terminal.
     pub(crate) words_are_terminal: bool,
     has_data: bool,
+    /// The text of the rack, where it stands in no file, for who shows a line of it.
+    pub(crate) row: OnceCell<RackText>,
     /// What was done before a failure: further keys of its JSON document.
     done_before: serde_json::Map<String, Json>,
 }
@@ -178,6 +182,7 @@ impl Output {
             data_is_terminal,
             words_are_terminal,
             has_data: false,
+            row: OnceCell::new(),
             done_before: serde_json::Map::new(),
         }
     }
@@ -313,14 +318,14 @@ impl Output {
                 self.words(&format!("{line}\n"));
             }
         } else {
-            self.words(&report::text(error, self.paint));
+            self.words(&report::text(error, self.row.get(), self.paint));
         }
     }
 
     /// Reports what went wrong after another failure was reported: for people, never as a second document.
     pub(crate) fn report_more(&self, error: &Error) {
         if !self.json && !self.log_json {
-            self.words(&format!("\n{}", report::text(error, self.paint)));
+            self.words(&format!("\n{}", report::text(error, self.row.get(), self.paint)));
         }
     }
 

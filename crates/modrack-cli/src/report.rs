@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use modrack_core::plan::RackText;
 use modrack_core::{Cause, Code, Error, Kind, Place};
 use serde_json::{Value as Json, json};
 
@@ -26,15 +27,15 @@ pub(crate) fn status(error: &Error) -> u8 {
     }
 }
 
-/// A failure and those found with it, for people.
-pub(crate) fn text(error: &Error, paint: Paint) -> String {
+/// A failure and those found with it, for people. `row` is the rack's text, where that stands in no file.
+pub(crate) fn text(error: &Error, row: Option<&RackText>, paint: Paint) -> String {
     let mut text = String::new();
     let mut count: u64 = 0;
     for each in error.each() {
         if count > 0 {
             text.push('\n');
         }
-        one(&mut text, each, paint);
+        one(&mut text, each, row, paint);
         count += 1;
     }
     if count > 1 {
@@ -118,7 +119,7 @@ pub(crate) fn near_text(text: &str) -> String {
     }
 }
 
-fn one(text: &mut String, error: &Error, paint: Paint) {
+fn one(text: &mut String, error: &Error, row: Option<&RackText>, paint: Paint) {
     let head = paint.error(&format!("error[{}]", error.code()));
     let mut lines = error.message().lines();
     let first = lines.next().unwrap_or_default();
@@ -126,7 +127,7 @@ fn one(text: &mut String, error: &Error, paint: Paint) {
     for line in lines {
         text.push_str(&format!("  {line}\n"));
     }
-    let line = error.place_of().and_then(|place| position(text, place, paint));
+    let line = error.place_of().and_then(|place| position(text, place, row, paint));
     let mut about: Vec<String> = Vec::new();
     let mut tell = |what: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -187,12 +188,15 @@ fn chain(text: &mut String, cause: &Cause, paint: Paint) {
 }
 
 /// The place, and the line of the file with a mark under the column where both are known; gives that line.
-fn position(text: &mut String, place: &Place, paint: Paint) -> Option<String> {
+fn position(text: &mut String, place: &Place, row: Option<&RackText>, paint: Paint) -> Option<String> {
     let shown = Place { file: near(&place.file), ..place.clone() };
     let key = place.key.as_ref().map_or(String::new(), |key| format!("  {}", paint.faint(key)));
     text.push_str(&format!("  {} {shown}{key}\n", paint.rule("-->")));
     let (number, column) = (place.line?, place.column?);
-    let line = line_of(&place.file, number)?;
+    let line = match row.filter(|row| row.file == place.file) {
+        Some(row) => line_in(&row.bytes[..], number)?,
+        None => line_of(&place.file, number)?,
+    };
     let letters: Vec<char> = line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
     let at = column.saturating_sub(1).min(letters.len());
     let from = at.saturating_sub(SHOWN_LINE_CHARS * 2 / 3);
@@ -213,7 +217,11 @@ fn line_of(file: &Path, number: usize) -> Option<String> {
     if !about.is_file() || about.len() > SHOWN_FILE_BYTES {
         return None;
     }
-    let mut lines = BufReader::new(opened).split(b'\n');
+    line_in(BufReader::new(opened), number)
+}
+
+fn line_in(text: impl BufRead, number: usize) -> Option<String> {
+    let mut lines = text.split(b'\n');
     let line = lines.nth(number.checked_sub(1)?)?.ok()?;
     Some(String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned())
 }
@@ -225,7 +233,7 @@ mod tests {
     use modrack_core::{Phase, SlotName};
 
     fn check(error: &Error, expected: &Expect) {
-        expected.assert_eq(&text(error, Paint { on: false }));
+        expected.assert_eq(&text(error, None, Paint { on: false }));
     }
 
     #[test]
@@ -268,7 +276,7 @@ mod tests {
             Error::new(Code::UnknownKey, "Unknown key `slotz`").place(place).hint("Did you mean `slots`?");
         let second = Error::new(Code::NoRack, "No rack");
         let all = Error::all(vec![first, second]).unwrap();
-        let shown = text(&all, Paint { on: false }).replace(&*file.to_string_lossy(), "rack.yaml");
+        let shown = text(&all, None, Paint { on: false }).replace(&*file.to_string_lossy(), "rack.yaml");
         expect![[r#"
             error[M0104]: Unknown key `slotz`
               --> rack.yaml:2:1  slotz

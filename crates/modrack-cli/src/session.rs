@@ -73,7 +73,10 @@ impl Session {
             Source::File(file) => text::read(file)?,
             Source::Row(_) => {
                 let live = self.host.live.as_ref().ok_or_else(|| no_databases(&source))?;
-                (live.read)(&source)?
+                let text = (live.read)(&source)?;
+                // What is said of it shows the line, which stands in no file.
+                let _ = self.output.row.set(text.clone());
+                text
             }
         };
         text::parse(&text, &self.global.set).map(Some)

@@ -122,7 +122,10 @@ mod tests {
         for error in [bare.clone(), whole.clone(), Error::all(vec![whole, bare]).unwrap()] {
             let sent = document(&error).to_string();
             let there = error_of(&serde_json::from_str(&sent).unwrap()).unwrap();
-            assert_eq!(report::text(&there, Paint { on: false }), report::text(&error, Paint { on: false }));
+            assert_eq!(
+                report::text(&there, None, Paint { on: false }),
+                report::text(&error, None, Paint { on: false })
+            );
             assert_eq!(report::document(&there), report::document(&error));
         }
         assert!(error_of(&json!({ "error": { "code": "M9999", "message": "?" } })).is_none());
