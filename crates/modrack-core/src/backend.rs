@@ -211,6 +211,12 @@ pub trait Instance: Send + Sync {
     /// [`crate::Code::StopFailed`] with what the module raised; the instance is gone all the same.
     fn stop(&self, within: Duration) -> Result<()>;
 
+    /// What the instances of its module share beside each other and is gone with the last of them: who may start more of them keeps it
+    /// until then, so that all but the first are cheap. None where there is no such thing.
+    fn shared(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
+
     /// How to look for what is left of it once it was stopped and nobody here has it any more. Asked before it is stopped;
     /// empty where nothing ever is.
     fn remains(&self) -> Vec<Arc<dyn Remains>> {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Instant;
 
@@ -210,6 +210,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         limits,
         allow: plan.allow.clone(),
         root: rack.root().to_owned(),
+        shared: OnceLock::new(),
     };
     let instance = instances::start(policy, recipe)?;
     let instance = match most {

@@ -23,7 +23,7 @@ use crate::seat::{Live, Seat};
 use crate::source;
 use crate::wasi::{self, Wasi};
 
-/// How many components that nothing uses are remembered.
+/// How many components that nothing uses are remembered, by what was read of them and without their code.
 const REMEMBERED: usize = 64;
 
 /// What the backend is told of the rack.
@@ -46,6 +46,15 @@ impl WasmSettings {
     }
 }
 
+/// What there is of components: what takes memory, and goes with the instances that use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InMemory {
+    /// Stores, each with an instance and its memories.
+    pub stores: usize,
+    /// Components whose code is there.
+    pub code: usize,
+}
+
 /// Describes, compiles, starts and calls WebAssembly components.
 pub struct WasmBackend {
     settings: WasmSettings,
@@ -63,6 +72,11 @@ impl WasmBackend {
             cache: OnceLock::new(),
             modules: Mutex::default(),
         })
+    }
+
+    /// What there is of components now: how many stores with their memories, and of how many components the code.
+    pub fn in_memory(&self) -> InMemory {
+        InMemory { stores: self.engines.stores.now(), code: self.engines.code.now() }
     }
 
     fn cache(&self) -> Option<&Cache> {
@@ -154,6 +168,7 @@ impl WasmBackend {
             panicked: None,
             carried: Vec::new(),
             wasi,
+            _counted: self.engines.stores.count(),
         };
         let mut store = Store::new(compiled.pre.engine(), data);
         store.limiter(|data| data);
@@ -255,7 +270,7 @@ impl Backend for WasmBackend {
         };
         let width = self.engines.width();
         let compiled = module.compiled(&self.engines, width, self.compiling(), start.origin);
-        compiled.map_err(|error| error.phase(Phase::Load))?;
+        let _until_it_is_used = compiled.map_err(|error| error.phase(Phase::Load))?;
         let load = began.elapsed();
         let began = Instant::now();
         // Once for both widths: a start that is made anew has the time that is left.

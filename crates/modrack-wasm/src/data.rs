@@ -7,6 +7,7 @@ use std::time::Instant;
 use modrack_core::{Cancel, CopyMeter, Error, Log, Map, Service, SlotName, Text};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
+use crate::engine::Counted;
 use crate::wasi::Wasi;
 
 /// The most entries that a table of functions may have.
@@ -43,6 +44,7 @@ pub(crate) struct Data {
     pub(crate) carried: Vec<Error>,
     /// What is given of the system to a component that imports WASI.
     pub(crate) wasi: Option<Box<Wasi>>,
+    pub(crate) _counted: Counted,
 }
 
 /// Why a call was stopped.

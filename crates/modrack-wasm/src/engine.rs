@@ -25,6 +25,31 @@ pub(crate) struct Engines {
     narrow: OnceLock<Result<Engine, Error>>,
     width: OnceLock<Width>,
     pub(crate) ticker: Arc<Ticker>,
+    /// How many components' code there is.
+    pub(crate) code: Count,
+    /// How many stores there are.
+    pub(crate) stores: Count,
+}
+
+/// How many there are of something that takes memory.
+#[derive(Default)]
+pub(crate) struct Count(Arc<()>);
+
+/// One of what is counted, as long as it is there.
+pub(crate) struct Counted {
+    _one: Arc<()>,
+}
+
+impl Count {
+    /// Counts one more.
+    pub(crate) fn count(&self) -> Counted {
+        Counted { _one: self.0.clone() }
+    }
+
+    /// How many there are.
+    pub(crate) fn now(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
 }
 
 impl Engines {

@@ -150,6 +150,10 @@ impl Instance for WasmInstance {
             .map_err(|error| self.told(Code::StopFailed, "shut down", &error, Phase::Stop))
     }
 
+    fn shared(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        Some(self.seat.compiled.clone())
+    }
+
     fn footprint(&self) -> Footprint {
         let (bytes, calls) = self.seat.held();
         let hash = self.seat.module.description.hash.clone();

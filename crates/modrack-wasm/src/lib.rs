@@ -36,4 +36,4 @@ mod wasi;
 mod wasi;
 mod wire;
 
-pub use backend::{WasmBackend, WasmSettings};
+pub use backend::{InMemory, WasmBackend, WasmSettings};

@@ -2,7 +2,7 @@
 //! compiles it; the others wait for that.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use modrack_core::{Code, Description, Error, FunctionInfo, Log, Origin, Phase, Place, Result};
@@ -11,7 +11,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use crate::cache::{Cache, Id};
 use crate::data::Data;
 use crate::describe::Described;
-use crate::engine::{Engines, Width};
+use crate::engine::{Counted, Engines, Width};
 use crate::error::{damaged, imports};
 use crate::host;
 use crate::quick::Shortcut;
@@ -70,12 +70,12 @@ pub(crate) struct Module {
     kept: Arc<Kept>,
 }
 
-/// The code of a content, under whichever names it is found.
+/// The code of a content, under whichever names it is found, while anybody uses it.
 struct Kept {
     /// The binary form, until it was compiled.
     bytes: Mutex<Option<Vec<u8>>>,
-    wide: Mutex<Option<Arc<Compiled>>>,
-    narrow: Mutex<Option<Arc<Compiled>>>,
+    wide: Mutex<Weak<Compiled>>,
+    narrow: Mutex<Weak<Compiled>>,
 }
 
 /// What compiling needs beside the component.
@@ -92,6 +92,7 @@ pub(crate) struct Compiled {
     pub(crate) pre: InstancePre<Data>,
     /// Where each function of the plans is found.
     pub(crate) indices: Vec<ComponentExportIndex>,
+    _counted: Counted,
 }
 
 impl Plan {
@@ -152,7 +153,7 @@ impl Module {
         self.path == path
     }
 
-    /// The code for the engine of this width.
+    /// The code for the engine of this width. It goes with the last who has it: then it is taken from where code is kept, or made again.
     ///
     /// # Errors
     /// [`Code::BadComponent`] for code that is not valid, [`Code::ImportNotGiven`].
@@ -170,8 +171,8 @@ impl Module {
         };
         // Held while it is compiled, which is our own code: others of the same component wait for it.
         let mut cell = cell.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(compiled) = &*cell {
-            return Ok(compiled.clone());
+        if let Some(compiled) = cell.upgrade() {
+            return Ok(compiled);
         }
         let engine = engines.get(width)?;
         let id = self.description.hash.as_ref().map(|hash| Id::new(hash, engine));
@@ -188,8 +189,8 @@ impl Module {
                 component
             }
         };
-        let compiled = Arc::new(self.link(engine, &component)?);
-        *cell = Some(compiled.clone());
+        let compiled = Arc::new(self.link(engine, &component, engines.code.count())?);
+        *cell = Arc::downgrade(&compiled);
         *self.kept.bytes.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(compiled)
     }
@@ -216,7 +217,7 @@ impl Module {
             .map_err(|why| damaged(&self.name, &innermost(&why), Place::file(&self.path)))
     }
 
-    fn link(&self, engine: &wasmtime::Engine, component: &Component) -> Result<Compiled> {
+    fn link(&self, engine: &wasmtime::Engine, component: &Component, counted: Counted) -> Result<Compiled> {
         let linker = host::linker(engine, self.wasi)
             .map_err(|why| crate::error::internal("The host's functions", why))?;
         let pre = linker.instantiate_pre(component).map_err(|why| {
@@ -237,7 +238,7 @@ impl Module {
         let indices = indices.ok_or_else(|| {
             damaged(&self.name, "an export is not where it was read", Place::file(&self.path))
         })?;
-        Ok(Compiled { pre, indices })
+        Ok(Compiled { pre, indices, _counted: counted })
     }
 }
 

@@ -1,8 +1,9 @@
 //! What an instance of a slot is made of, kept so that another one can be made like it.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use modrack_core::plan::{Allow, Limits};
@@ -42,6 +43,8 @@ pub(crate) struct Recipe {
     pub(crate) allow: Allow,
     /// The rack's folder.
     pub(crate) root: PathBuf,
+    /// What its instances share, once there was one.
+    pub(crate) shared: OnceLock<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Recipe {
@@ -70,6 +73,7 @@ impl Recipe {
             Ok(Started { instance, load, start }) => {
                 meters.record(Phase::Load, load, true);
                 meters.record(Phase::Start, start, true);
+                self.shared.get_or_init(|| instance.shared());
                 Ok(instance)
             }
             Err(error) => {

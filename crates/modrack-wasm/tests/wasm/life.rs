@@ -188,14 +188,21 @@ fn a_component_that_many_start_at_once_is_compiled_once() {
     let backend = WasmBackend::new(WasmSettings { log, ..WasmSettings::default() });
     let (origin, gate) = (component(&[ADD]), Barrier::new(8));
     std::thread::scope(|scope| {
-        for number in 0..8 {
-            let (backend, origin, gate) = (&backend, &origin, &gate);
+        let (backend, origin, gate) = (&backend, &origin, &gate);
+        let starts = (0..8).map(|number| {
             scope.spawn(move || {
                 gate.wait();
                 let instance = start(backend, origin, &With::default()).expect("it starts");
                 assert_eq!(int(&instance, "add", &[Value::Int(number), Value::Int(1)]), number + 1);
-            });
-        }
+                instance
+            })
+        });
+        let starts: Vec<_> = starts.collect();
+        // The code is there for as long as any of them.
+        let started: Vec<_> = starts.into_iter().map(|start| start.join().expect("it is started")).collect();
+        assert_eq!(backend.in_memory().code, 1);
+        drop(started);
+        assert_eq!(backend.in_memory().code, 0);
     });
     let compiled = compiled.lock().expect("a lock");
     assert!(compiled.len() == 1 && compiled[0].starts_with("Compiled `<guest>` in "), "{compiled:?}");
