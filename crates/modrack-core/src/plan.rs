@@ -50,6 +50,8 @@ use crate::{
 pub struct RackPlan {
     /// The file that was read; none for a rack without one.
     pub file: Option<PathBuf>,
+    /// The text that it was read from; none for a rack without one.
+    pub text: Option<Arc<RackText>>,
     /// The folder that its paths are relative to.
     pub root: PathBuf,
     /// Where modules are found, in order.
@@ -428,6 +430,13 @@ impl SlotPlan {
             && self.best_effort == other.best_effort
             && self.swap == other.swap
             && self.events == other.events
+    }
+
+    /// Whether its own text says what that of `other` says, and the two mean the same but for what holds for every slot that does not say
+    /// otherwise.
+    pub fn says(&self, other: &Self) -> bool {
+        let is_said = self.text == other.text && self.over == other.over;
+        is_said && Self { limits: other.limits.clone(), ..self.clone() }.means(other)
     }
 
     /// The `path=value` that sets `key`, one of a slot's own or one below it, or else the param of that name, of the slot in

@@ -164,6 +164,12 @@ impl<T> TableCell<T> {
         })
     }
 
+    /// Whether the system refuses to have pins of replaced tables be seen, as it does where it was told to after it had agreed: then
+    /// nobody can say whether they are there.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.others().iter().any(|other| !other.is_seen)
+    }
+
     /// A pin where this thread has none yet, of another table than the first one, or of one that is just being replaced.
     #[cold]
     fn pin_slowly(&self) -> Pinned<'_, T> {

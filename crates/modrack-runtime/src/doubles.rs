@@ -104,6 +104,11 @@ struct ScriptedRemains(Leaving);
 /// A call, until this goes.
 struct UnderWay<'a>(&'a AtomicU64);
 
+/// Has the system refuse this thread the call by which calls of what was replaced are known to have ended, or grant it again.
+pub fn refuse_fences(is_refused: bool) {
+    crate::fences::refuse(is_refused);
+}
+
 impl ScriptedBackend {
     /// A backend under the name of a real one.
     pub fn new(name: BackendName) -> Arc<Self> {

@@ -28,6 +28,15 @@ pub(crate) fn unknown_slot<'a>(
     }
 }
 
+/// The system refuses the fence by which calls are known to have ended.
+pub(crate) fn fences_refused() -> Error {
+    Error::new(
+        Code::Unsupported,
+        "The system refuses `membarrier` by now: when calls of what was replaced have ended is not known, and it stays",
+    )
+    .hint("Let the process make this call, or begin it under the filter that is to hold: then modrack does without")
+}
+
 /// A slot's name that is in use.
 pub(crate) fn taken(name: &SlotName) -> Error {
     Error::new(Code::DuplicateName, format!("There is a slot `{name}` already"))

@@ -38,8 +38,21 @@ impl Fences {
     #[must_use]
     pub(crate) fn heavy(self) -> bool {
         fence(Ordering::SeqCst);
+        #[cfg(feature = "doubles")]
+        if REFUSED.get() {
+            return false;
+        }
         self.ordinary || reach_all()
     }
+}
+
+#[cfg(feature = "doubles")]
+std::thread_local! { static REFUSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) } }
+
+/// Has the system refuse this thread its call from now on, or grant it again: for tests.
+#[cfg(feature = "doubles")]
+pub(crate) fn refuse(is_refused: bool) {
+    REFUSED.set(is_refused);
 }
 
 /// Has the system ready for [`reach_all`]; false when it has no such call.

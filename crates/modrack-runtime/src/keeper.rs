@@ -12,14 +12,15 @@ use crate::swap::Asked;
 /// Who keeps content.
 pub trait Keeper: Send + Sync {
     /// Keeps what a module consists of (its files and the hash are in `description`) before it is started, and gives from
-    /// where that very content can be loaded later; none for what is no file.
+    /// where that very content can be loaded later; none for what is no file. `seat` tells the attempt to fill the slot from those that
+    /// are made beside it, as [`Coming`] does: it is told how that ended, even where nothing of it was started.
     ///
     /// It is called on the thread that loads, with no lock held, for each first load of a slot and in step `fetch` of each
     /// swap; of content that is kept already it only says where.
     ///
     /// # Errors
     /// What keeps it from being kept: the load or the swap fails with it.
-    fn keep(&self, slot: &SlotName, origin: &Origin, description: &Description) -> Result<Option<Origin>>;
+    fn keep(&self, seat: u64, origin: &Origin, description: &Description) -> Result<Option<Origin>>;
 
     /// Notes what is about to be started, before any of its code runs: a process that ends before it is told how that went has
     /// perhaps ended of it. All slots of a swap are told together.

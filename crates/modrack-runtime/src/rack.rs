@@ -39,6 +39,7 @@ use crate::swap::Step;
 use crate::swap::{Janitor, Turns};
 use crate::table::SlotTable;
 use crate::tables::Tables;
+use crate::told;
 use crate::verify;
 
 /// A rack. It is a handle: cheap to clone; the last one that goes stops what was started.
@@ -62,6 +63,8 @@ pub(crate) struct RackCore {
     generations: AtomicU64,
     measuring: AtomicBool,
     stopped: AtomicBool,
+    /// Whether it was warned of that nobody can say which tables are in use.
+    is_blind: AtomicBool,
     clock: Clock,
     turns: Turns,
     janitor: Janitor,
@@ -97,6 +100,7 @@ impl Rack {
             generations: AtomicU64::new(1),
             measuring: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            is_blind: AtomicBool::new(false),
             clock: Clock::default(),
             turns: Turns::default(),
             janitor: Janitor::default(),
@@ -287,6 +291,12 @@ impl Rack {
             rack.started(generation);
         }
         Ok(Slot::new(self.0.clone(), &seat))
+    }
+
+    /// The names of the slots that the program fills itself: a rack's text may name them as those of its own.
+    pub fn given(&self) -> Vec<SlotName> {
+        let table = self.0.cell.pin();
+        table.seats().filter(|seat| seat.is_given()).map(|seat| seat.slot().name().clone()).collect()
     }
 
     /// The backends that these slots need, with what is injected into them and so on. Runs nothing.
@@ -702,6 +712,14 @@ impl RackCore {
         let stopped = stop(generation);
         self.janitor.look_for(self, generation, remains);
         Some(stopped)
+    }
+
+    /// Warns, once, where nobody can say any more whether calls of what was replaced have ended.
+    pub(crate) fn warn_if_blind(&self) {
+        if self.cell.is_blind() && !self.is_blind.swap(true, Ordering::AcqRel) {
+            let why = error::fences_refused();
+            self.observer.announce("warning", None, told::warning(&why));
+        }
     }
 
     /// Whether a call is under way in any module that is not stopped.

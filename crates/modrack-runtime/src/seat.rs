@@ -47,6 +47,8 @@ pub(crate) struct Seat {
     slot: Arc<SlotCore>,
     standing: Standing,
     plan: Arc<SlotPlan>,
+    /// The same plan where it is written by now, if a configuration that came later has it elsewhere.
+    written: Memo<SlotPlan>,
     configuration: Arc<Configuration>,
     /// Where its module comes from, whatever the plan's `use` leads to by now.
     origin: Option<Origin>,
@@ -136,6 +138,7 @@ impl Seat {
             slot,
             standing,
             plan,
+            written: Memo::default(),
             configuration,
             origin: None,
             coming: false,
@@ -151,7 +154,17 @@ impl Seat {
 
     /// This seat's slot with another plan, under a configuration, that nothing fills yet.
     pub(crate) fn planned(&self, plan: Arc<SlotPlan>, configuration: Arc<Configuration>) -> Self {
-        Self::new(self.slot.clone(), self.standing, plan, configuration)
+        let is_same = Arc::ptr_eq(&plan, &self.plan);
+        let seat = Self::new(self.slot.clone(), self.standing, plan, configuration);
+        if is_same {
+            seat.written.set(self.written.get());
+        }
+        seat
+    }
+
+    /// Notes where its plan is written from now on.
+    pub(crate) fn is_written(&self, plan: &SlotPlan) {
+        self.written.set(Some(Arc::new(plan.clone())));
     }
 
     /// This seat's slot, that nothing fills yet.
@@ -277,6 +290,12 @@ impl Seat {
         matches!(self.standing, Standing::Declared | Standing::Named)
     }
 
+    /// Whether the program that holds the rack fills it.
+    pub(crate) fn is_given(&self) -> bool {
+        let is_host = || self.found.get().is_some_and(|found| found.backend == BackendName::Host);
+        self.standing == Standing::Named && is_host()
+    }
+
     /// What its `use` was resolved to.
     pub(crate) fn found(&self) -> &Memo<Found> {
         &self.found
@@ -307,7 +326,17 @@ impl Seat {
 
     /// Where the slot's key is, else where the slot is.
     pub(crate) fn place(&self, key: &str) -> Option<Place> {
-        self.plan.key_places.get(key).or(self.plan.place.as_ref()).cloned()
+        let plan = self.written();
+        plan.key_places.get(key).or(plan.place.as_ref()).cloned()
+    }
+
+    /// Where this very key of the slot is.
+    pub(crate) fn place_of_key(&self, key: &str) -> Option<Place> {
+        self.written().key_places.get(key).cloned()
+    }
+
+    fn written(&self) -> Arc<SlotPlan> {
+        self.written.get().unwrap_or_else(|| self.plan.clone())
     }
 
     /// Says of `error` what slot it is about and, unless that is known, that it comes from the slot's `key`.

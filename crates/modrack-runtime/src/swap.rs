@@ -247,8 +247,8 @@ impl Rack {
         transaction::run(self.core(), swap)
     }
 
-    /// Does the swap that `make` gives when it is the turn of `slots`: nothing else replaces what fills them between. The swap may
-    /// speak of no other slots.
+    /// Does the swap that `make` gives when it is the turn of `slots`, and tells `then` how that went: nothing else replaces what fills
+    /// them between. The swap may speak of no other slots.
     ///
     /// # Errors
     /// What `make` fails with, and as [`Rack::swap`].
@@ -256,8 +256,9 @@ impl Rack {
         &self,
         slots: &[SlotName],
         make: impl FnOnce() -> Result<Swap, SwapFailed>,
+        then: impl FnOnce(&Result<Swapped, SwapFailed>),
     ) -> Result<Swapped, SwapFailed> {
-        transaction::run_when(self.core(), slots, make)
+        transaction::run_when(self.core(), slots, make, then)
     }
 
     /// Has the rack be what `plan` says from now on, while its slots are being called: the difference to the plan in force is

@@ -70,7 +70,7 @@ pub(crate) fn kept(rack: &RackCore, seat: &Seat) -> Result<Option<Origin>> {
     let (Some(keeper), None) = (rack.keeper(), seat.origin()) else { return Ok(seat.origin().cloned()) };
     let checked = checked(rack, seat)?;
     let kept = keeper
-        .keep(seat.slot().name(), &checked.origin, &checked.description)
+        .keep(seat.id(), &checked.origin, &checked.description)
         .map_err(|error| seat.blame(error.phase(Phase::Load), "use"))?;
     seat.kept().set(Some(Arc::new(kept.clone())));
     Ok(kept)
@@ -152,7 +152,7 @@ pub(crate) fn examine(rack: &RackCore, seat: &Seat, origin: &Origin, description
 /// Says of a parameter's error where the rack sets the parameter, rather than where the module takes it.
 fn blame_params(seat: &Seat, error: Error) -> Error {
     let key = error.place_of().and_then(|place| place.key.as_ref());
-    match key.and_then(|key| seat.plan().key_places.get(key)).cloned() {
+    match key.and_then(|key| seat.place_of_key(key)) {
         Some(place) => error.place(place).slot(seat.slot().name()),
         None => seat.blame(error, "params"),
     }

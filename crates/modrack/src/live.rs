@@ -65,7 +65,7 @@ pub struct LiveSettings {
     pub folder: Option<PathBuf>,
     /// Where the rack's text comes from; none for a rack that was put together without one.
     pub source: Option<Source>,
-    /// What is set over the text at each reading, each a `path=value`.
+    /// What is set over the text at each reading, each a `path=value`; the rack was opened with the same.
     pub set: Vec<String>,
     /// Whether what was swapped in before is dropped, so that the rack is what its text says.
     pub from_config: bool,
@@ -82,10 +82,7 @@ impl LiveRack {
     /// [`modrack_core::Code::StateNewer`]; a text that cannot be read again.
     pub fn attach(rack: Rack, settings: LiveSettings) -> Result<(Self, Vec<Error>)> {
         let (state, damaged) = open(settings.folder.as_deref())?;
-        let declared = match &settings.source {
-            Some(source) => Declared::parse(source.read()?, settings.set.clone())?,
-            None => Declared::without_text(rack.plan()),
-        };
+        let declared = Declared::at_start(&rack, &settings)?;
         if let (Some(source), Some(text)) = (&settings.source, &declared.text) {
             state.configure(&source.name(), &String::from_utf8_lossy(&text.bytes))?;
         }

@@ -193,12 +193,7 @@ impl Lab {
 struct Beside(PathBuf);
 
 impl Keeper for Beside {
-    fn keep(
-        &self,
-        _slot: &SlotName,
-        origin: &Origin,
-        about: &Description,
-    ) -> modrack::Result<Option<Origin>> {
+    fn keep(&self, _seat: u64, origin: &Origin, about: &Description) -> modrack::Result<Option<Origin>> {
         let (Origin::File { path, attr }, Some(hash)) = (origin, &about.hash) else { return Ok(None) };
         let end = path.extension().expect("it has an ending").display().to_string();
         let kept = self.0.join(format!("{hash}.{end}"));

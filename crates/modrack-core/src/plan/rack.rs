@@ -3,7 +3,9 @@
 //! Each step is in a file of its own; here is their order.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::keys::{self, Shape};
 use super::limits::TEXT_BYTES;
@@ -15,7 +17,7 @@ use super::{CatalogSource, NativePlan, PythonPlan, RackPlan, StatePlace, check, 
 use crate::{Code, Error, PipelineName, Place, Result, SlotName, Text};
 
 /// The text of a rack, and where it came from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RackText {
     /// The file, as messages show it.
     pub file: PathBuf,
@@ -36,6 +38,13 @@ pub enum TextFormat {
     Toml,
     /// JSON, without comments.
     Json,
+}
+
+impl fmt::Debug for RackText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As numbers the bytes say nothing to anybody.
+        f.debug_struct("RackText").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// How `${env:...}` and `${file:...}` are answered: the core itself looks at nothing.
@@ -64,6 +73,7 @@ impl RackPlan {
         check::check(&mut root, &Shape::Fields(&keys::RACK), &Trail::Root, &mut report);
         let mut plan = plan(&root, ask.given, &mut report);
         plan.file = Some(text.file.clone());
+        plan.text = Some(Arc::new(text.clone()));
         plan.root.clone_from(&text.root);
         for (name, slot) in &mut plan.slots {
             slot.text = texts.remove(name.as_str()).unwrap_or_default().into();

@@ -20,6 +20,7 @@ fn check(format: TextFormat, bytes: impl AsRef<[u8]>, expected: Expect) {
 fn meaning(plan: Result<RackPlan>) -> String {
     let mut plan = plan.unwrap_or_else(|error| panic!("{}", show(&error)));
     plan.file = None;
+    plan.text = None;
     plan.python.place = None;
     for slot in plan.slots.values_mut() {
         slot.place = None;

@@ -321,6 +321,12 @@ errors: { default: skip, timeout: stop }
             file: Some(
                 "rack.yaml",
             ),
+            text: Some(
+                RackText {
+                    file: "rack.yaml",
+                    ..
+                },
+            ),
             root: "/rack",
             catalog: [
                 Folder(

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use modrack_core::plan::{RackPlan, SlotPlan};
-use modrack_core::{BackendName, Error, Result, SlotName, Use};
+use modrack_core::{Error, Result, SlotName, Use};
 
 use super::member::Member;
 use super::retire::publish_under;
@@ -168,6 +168,7 @@ impl Difference<'_> {
     fn concerned(&self) -> Result<Vec<Arc<SlotCore>>, ConfigureFailed> {
         let (before, after) = (described(self.old.plan()), described(self.new.plan()));
         self.check_more(&before, &after)?;
+        self.check_given()?;
         for (name, plan) in &self.new.plan().slots {
             self.rack.reserve(name, plan);
         }
@@ -198,12 +199,25 @@ impl Difference<'_> {
         let next = Next { configuration: self.new.clone(), renews: self.renews() };
         if members.is_empty() {
             publish_under(self.rack, &[], &next, Duration::ZERO).ok_or_else(error::stopped)?;
+            self.note_places();
             return Ok(configured);
         }
         let swapped =
             Transaction::new(self.rack, members, self.more.force, self.more.asked.clone(), Some(next))
                 .run()?;
+        self.note_places();
         Ok(Configured { swapped, ..configured })
+    }
+
+    /// Has what is wrong with slots that mean what they meant be said where they stand in the new text.
+    fn note_places(&self) {
+        let after = described(self.new.plan());
+        for seat in self.rack.cell().pin().seats() {
+            let plan = after.get(seat.slot().name()).filter(|plan| seat.plan().means(plan));
+            if let Some(plan) = plan {
+                seat.is_written(plan);
+            }
+        }
     }
 
     /// Whether what is not loaded may be found or checked in another way than before.
@@ -229,6 +243,17 @@ impl Difference<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses slots that the program fills itself.
+    fn check_given(&self) -> Result<()> {
+        let table = self.rack.cell().pin();
+        let is_given = |slot: &&SlotPlan| table.named(&slot.name).is_some_and(|seat| seat.is_given());
+        let given = self.new.plan().slots.values().filter(is_given).map(|slot| {
+            let error = error::taken(&slot.name);
+            slot.place.clone().map_or_else(|| error.clone(), |place| error.clone().place(place))
+        });
+        Error::all(given.collect()).map_or(Ok(()), Err)
     }
 
     fn asked_for(&self, name: &SlotName) -> Option<&Change> {
@@ -293,11 +318,10 @@ impl Difference<'_> {
     /// What is to be done about a slot that neither plan describes.
     fn undescribed(&self, seat: &Arc<Seat>) -> Result<Option<Member>, SwapFailed> {
         let asked = self.asked_for(seat.slot().name());
-        let is_host = seat.found().get().is_some_and(|found| found.backend == BackendName::Host);
         let (old, new) = (&self.old.plan().defaults, &self.new.plan().defaults);
         let is_held_to_defaults = old != new && seat.plan().limits == *old;
         if seat.is_gone()
-            || is_host
+            || seat.is_given()
             || (asked.is_none() && !is_held_to_defaults && !self.leads_elsewhere(seat))
         {
             return Ok(None);
@@ -321,7 +345,7 @@ impl Difference<'_> {
         // What was gone back to is not what its plan leads to, and stays while that says the same.
         let origin = match asked {
             Some(change) => change.origin.clone(),
-            None => Arc::ptr_eq(&plan, seat.plan()).then(|| seat.stays_at()).flatten(),
+            None => plan.says(seat.plan()).then(|| seat.stays_at()).flatten(),
         };
         let new = seat.planned(plan, self.new.clone()).standing_as(standing);
         let is_loaded = seat.generation().is_some() || self.rack.loads().is_running(seat);

@@ -20,7 +20,7 @@ const ENDING: Duration = Duration::from_secs(1);
 
 /// Publishes a table with these seats, and gives its version; none when the rack was stopped.
 pub(super) fn publish(rack: &RackCore, seats: &[&Arc<Seat>]) -> Option<u64> {
-    rack.cell().publish(|table| {
+    let version = rack.cell().publish(|table| {
         // Who stops the rack says so before it publishes the last table.
         if rack.is_stopped() {
             return (None, None);
@@ -28,7 +28,9 @@ pub(super) fn publish(rack: &RackCore, seats: &[&Arc<Seat>]) -> Option<u64> {
         let next = table.replacing(seats.iter().copied());
         let version = next.version();
         (Some(next), Some(version))
-    })
+    });
+    rack.warn_if_blind();
+    version
 }
 
 /// Publishes a table with these seats under `next`, and gives its version; none when the rack was stopped.
@@ -62,6 +64,7 @@ pub(super) fn publish_under(
         let version = table.version();
         (Some(table), (Some(version), olds))
     });
+    rack.warn_if_blind();
     if let Some(version) = version {
         leave_empty(rack, version, renewed, drain);
     }

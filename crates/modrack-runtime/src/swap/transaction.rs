@@ -48,25 +48,34 @@ pub(super) struct Next {
 /// Does a swap.
 pub(super) fn run(rack: &Arc<RackCore>, swap: &Swap) -> Stepped<Swapped> {
     let names: Vec<_> = swap.changes.iter().map(|change| change.slot.clone()).collect();
-    run_when(rack, &names, || Ok(swap.clone()))
+    run_when(rack, &names, || Ok(swap.clone()), |_| ())
 }
 
-/// Does the swap that `make` gives, when it is the turn of the slots called so.
+/// Does the swap that `make` gives, when it is the turn of the slots called so, and tells `then` in that turn how it went.
 pub(super) fn run_when(
     rack: &Arc<RackCore>,
     names: &[SlotName],
     make: impl FnOnce() -> Stepped<Swap>,
+    then: impl FnOnce(&Stepped<Swapped>),
 ) -> Stepped<Swapped> {
     let turn_of = slots(rack, names)?;
     let Some(first) = turn_of.first() else { return Ok(Swapped::nothing()) };
     let failed = |error| SwapFailed::new(Step::Fetch, first, error);
     let indexes: Vec<_> = turn_of.iter().map(|slot| slot.index()).collect();
-    let _turn = rack.turns().take(rack, indexes.clone()).map_err(failed)?;
-    let swap = make()?;
+    let _turn = rack.turns().take(rack, indexes).map_err(failed)?;
+    let done = make().and_then(|swap| in_turn(rack, &turn_of, &swap));
+    then(&done);
+    done
+}
+
+/// Does a swap of slots whose turn it is.
+fn in_turn(rack: &Arc<RackCore>, turn_of: &[Arc<SlotCore>], swap: &Swap) -> Stepped<Swapped> {
     let names: Vec<_> = swap.changes.iter().map(|change| change.slot.clone()).collect();
     let slots = slots(rack, &names)?;
-    if slots.iter().any(|slot| !indexes.contains(&slot.index())) {
-        return Err(failed(error::internal("A swap of a slot whose turn it is not")));
+    let is_in_turn = |slot: &Arc<SlotCore>| turn_of.iter().any(|held| held.index() == slot.index());
+    if let Some(other) = slots.iter().find(|slot| !is_in_turn(slot)) {
+        let error = error::internal("A swap of a slot whose turn it is not");
+        return Err(SwapFailed::new(Step::Fetch, other, error));
     }
     let mut members = Vec::new();
     for (slot, change) in slots.into_iter().zip(&swap.changes) {

@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 use modrack_core::plan::SlotPlan;
 use modrack_core::{Call, Code, Error, SlotName, Value};
 use modrack_runtime::doubles::{Gate, Script, ScriptedBackend};
-use modrack_runtime::{Asked, Before, ConfigureFailed, Configured, Event, Rack, Step, Swap};
+use modrack_runtime::{Asked, Before, ConfigureFailed, Configured, Event, HostModule, Rack, Step, Swap};
 
 use crate::{plan, plan_in, rack, rack_in, shown};
 
@@ -575,4 +575,57 @@ fn what_a_configuration_is_made_from_is_looked_at_under_the_turns_of_its_slots()
     assert_eq!(asked, ["", "a b"]);
     assert_eq!((f(&rack, "a").unwrap(), f(&rack, "b").unwrap()), (Value::Int(1), Value::Int(5)));
     assert!(told);
+}
+
+#[test]
+fn what_stands_in_for_a_slot_stays_when_the_defaults_alone_change() {
+    for is_loaded in [true, false] {
+        let slots = "slots:\n  a: { use: 'python:a' }\n";
+        let (rack, backend) = echoes(slots);
+        backend.module("c", Script::new().function("f", |_, _| Ok(Value::Int(3))));
+        let other = rack.origin_of(&plan("slots: { c: 'python:c' }").slots[&name("c")]).unwrap();
+        if is_loaded {
+            rack.swap(&Swap::to((*rack.slot("a").unwrap().plan()).clone()).at(other)).unwrap();
+        } else {
+            rack.unload_to(&name("a"), other, Asked::default()).unwrap();
+        }
+        configure(&rack, &format!("defaults: {{ limits: {{ time: 2s }} }}\n{slots}")).unwrap();
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(3));
+        assert_eq!(rack.slot("a").unwrap().pin().unwrap().time().unwrap().as_secs(), 2);
+        // What the slot's own text says is not what it stands in for.
+        configure(&rack, "slots:\n  a: { use: 'python:a', params: { n: 1 } }\n").unwrap();
+        assert_eq!(f(&rack, "a").unwrap(), Value::Int(1));
+    }
+}
+
+#[test]
+fn what_the_program_fills_is_none_of_a_texts_slots() {
+    let (rack, _) = echoes("slots:\n  a: { use: 'python:a' }\n");
+    let own = HostModule::new("own").function("f", None, |_| Ok(Value::Int(5)));
+    let description = own.description();
+    rack.register(name("own"), Arc::new(own), description).unwrap();
+    assert_eq!(names(&rack.given()), "own");
+    let failed =
+        configure(&rack, "slots:\n  a: { use: 'python:a' }\n  own: { use: 'python:b' }\n").unwrap_err();
+    expect![[r#"
+        M0107 slot=own at=rack.yaml:4:3(slots.own)
+          There is a slot `own` already
+          hint: Give it another name
+    "#]]
+    .assert_eq(&shown(failed.error()));
+    assert_eq!(rack.plan().slots.len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_a_slot_is_said_where_it_stands_by_now() {
+    let (rack, backend) = echoes("slots:\n  a: { use: 'python:a' }\n");
+    let before = generation(&rack, "a");
+    configure(&rack, "# one\n# two\nslots:\n\n  a: { use: 'python:a' }\n").unwrap();
+    assert_eq!(generation(&rack, "a"), before);
+    backend.module("a", echo().on_start(|_| Err(Error::new(Code::ConstructFailed, "No").hint("Mend it"))));
+    let place = |error: &Error| error.place_of().map(|place| place.line);
+    let failed = rack.swap(&Swap::reload(name("a"))).unwrap_err();
+    assert_eq!(place(&failed.error), Some(Some(6)));
+    rack.unload(&name("a"), Asked::default()).unwrap();
+    assert_eq!(place(&f(&rack, "a").unwrap_err()), Some(Some(6)));
 }

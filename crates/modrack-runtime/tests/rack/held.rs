@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use modrack_core::{Call, Effort, Left, SlotName, Text, Value};
-use modrack_runtime::doubles::{Gate, Script, ScriptedBackend};
-use modrack_runtime::{Asked, Event, Held, Rack, Swap};
+use modrack_runtime::doubles::{Gate, Script, ScriptedBackend, refuse_fences};
+use modrack_runtime::{Asked, Before, Event, Held, Rack, Swap};
 
 use crate::rack;
 
@@ -149,4 +149,25 @@ fn what_never_served_and_what_was_unloaded_is_looked_for_as_well() {
     lab.rack.swap(&Swap::reload(name())).unwrap_err();
     lab.rack.advance(Duration::from_secs(2));
     assert_eq!(looks.recv_timeout(Duration::from_secs(60)).unwrap(), Effort::Idle);
+}
+
+#[test]
+fn who_cannot_know_whether_calls_have_ended_keeps_what_is_replaced_and_says_so_once() {
+    let (rack, backend) = rack("slots:\n  a: { use: 'python:a', swap: { trial: { for: 0s }, drain: 0s } }\n");
+    backend.module("a", Script::new().function("f", |_, _| Ok(Value::Int(1))));
+    rack.slot("a").unwrap().pin().unwrap();
+    refuse_fences(true);
+    assert_eq!(rack.swap(&Swap::reload(name())).unwrap().before, Before::Lingering);
+    rack.swap(&Swap::reload(name())).unwrap();
+    let told = rack.events_since(0);
+    let warned =
+        told.iter().filter(|told| told.name == "warning").map(|told| told.fields["error"].to_string());
+    let warned: Vec<_> = warned.collect();
+    assert!(warned.len() == 1 && warned[0].contains("membarrier"), "{warned:?}");
+    // As soon as it can be known, they go.
+    refuse_fences(false);
+    assert_eq!(rack.swap(&Swap::reload(name())).unwrap().before, Before::Stopped);
+    assert!(rack.stop().is_empty());
+    let record = backend.record();
+    assert_eq!(record.iter().filter(|entry| entry.starts_with("stop ")).count(), 4, "{record:?}");
 }

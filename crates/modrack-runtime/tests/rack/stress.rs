@@ -1,18 +1,21 @@
-//! A million calls of many threads while slots are swapped, rolled back, unloaded and tried, to good modules and to broken
-//! ones, in an order that a seed decides.
+//! A million calls of many threads while slots are swapped, rolled back, unloaded, tried, and configured several at once, to good
+//! modules and to broken ones, in an order that a seed decides.
 //! `MODRACK_SEED` replays one; what fails says which it was.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use modrack_core::plan::RackPlan;
 use modrack_core::{Call, Code, Error, SlotName, Value};
 use modrack_runtime::doubles::{Script, ScriptedBackend};
-use modrack_runtime::{Asked, Event, Rack, Swap};
+use modrack_runtime::{Asked, ConfigureFailed, Event, Rack, Swap};
 
-use crate::rack;
+use crate::{plan, rack};
 
 const SWAPS: u64 = 200;
+
+const CONFIGURED: u64 = 60;
 
 /// Of modules, those that modules make included; the swaps are spread over them.
 const CALLS: u64 = 1_000_000;
@@ -54,6 +57,11 @@ fn no(code: Code) -> Error {
     Error::new(code, "No").hint("Mend it")
 }
 
+/// What a module is, and what the configuration makes of it.
+fn own(version: i64, n: Option<&Value>) -> Value {
+    Value::List(vec![Value::Int(version), n.cloned().unwrap_or(Value::Null)])
+}
+
 /// The outer of the two that belong together: what it and the inner one say, asked twice.
 fn outer(version: i64) -> Script {
     Script::new().function("f", move |running, _| {
@@ -61,12 +69,30 @@ fn outer(version: i64) -> Script {
         let first = inner.call(Some("f"), Call::new(&[]))?;
         std::thread::yield_now();
         let second = inner.call(Some("f"), Call::new(&[]))?;
-        Ok(Value::List(vec![Value::Int(version), first, second]))
+        Ok(Value::List(vec![own(version, running.params.get("n")), first, second]))
     })
 }
 
 fn inner(version: i64) -> Script {
-    Script::new().function("f", move |_, _| Ok(Value::Int(version)))
+    Script::new().function("f", move |running, _| Ok(own(version, running.params.get("n"))))
+}
+
+/// Has both that belong together be there in a version, which stays what it is.
+fn both(backend: &ScriptedBackend, version: i64, inner: Script) {
+    backend.module(&format!("outer{version}"), outer(version));
+    backend.module(&format!("inner{version}"), inner);
+}
+
+/// A rack whose two that belong together are of a version and have `n`, as the counter has `count`; and more slots.
+fn text(version: i64, n: i64, count: i64, more: &str) -> String {
+    format!(
+        "slots:
+  outer: {{ use: 'python:outer{version}', params: {{ n: {n} }}, needs: {{ inner: inner }} }}
+  inner: {{ use: 'python:inner{version}', params: {{ n: {n} }} }}
+  count: {{ use: 'python:count', params: {{ n: {count} }}, swap: {{ state: exclusive, drain: 1m }} }}
+  tried: {{ use: 'python:tried', swap: {{ trial: {{ for: 1h, min-calls: 4, errors: 5% }} }} }}
+{more}"
+    )
 }
 
 /// A counter that carries its count.
@@ -98,23 +124,23 @@ fn broken(dice: &mut Dice, good: Script) -> Script {
 const SIDES: u64 = 12;
 
 /// One swap, or something like it, of what a die says.
-fn change(rack: &Rack, backend: &ScriptedBackend, dice: &mut Dice, version: i64) {
+fn change(rack: &Rack, backend: &ScriptedBackend, good: &AtomicI64, dice: &mut Dice, version: i64) {
     match dice.roll(SIDES) {
         // Both that belong together.
         0..=2 => {
-            backend.module("outer", outer(version));
-            backend.module("inner", inner(version));
             let fails = dice.roll(3) == 0;
-            if fails {
-                let bad = match broken(dice, inner(version)) {
-                    // It has no state that it could refuse.
-                    _ if dice.roll(2) == 0 => inner(version).on_start(|_| Err(no(Code::ConstructFailed))),
-                    bad => bad.on_start(|_| Err(no(Code::ConstructFailed))),
-                };
-                backend.module("inner", bad);
+            let new = match fails {
+                // It has no state that it could refuse.
+                true => broken(dice, inner(version)).on_start(|_| Err(no(Code::ConstructFailed))),
+                false => inner(version),
+            };
+            both(backend, version, new);
+            let slots = plan(&text(version, -version, 0, "")).slots;
+            let swap = Swap::to(slots[&name("outer")].clone()).and(Swap::to(slots[&name("inner")].clone()));
+            assert_eq!(rack.swap(&swap).is_err(), fails);
+            if !fails {
+                good.store(version, Ordering::Relaxed);
             }
-            let both = Swap::reload(name("outer")).and(Swap::reload(name("inner")));
-            assert_eq!(rack.swap(&both).is_err(), fails);
         }
         // Back, if there is anything to go back to: a swap that failed changed nothing.
         3 => {
@@ -153,14 +179,41 @@ fn change(rack: &Rack, backend: &ScriptedBackend, dice: &mut Dice, version: i64)
     }
 }
 
+/// One configuration: of those that belong together, of the counter as well, with a slot that comes and goes, or with one that does not
+/// come in.
+fn configure(rack: &Rack, good: &AtomicI64, dice: &mut Dice, n: i64) {
+    let before = rack.plan();
+    let version = if dice.roll(2) == 0 { 0 } else { good.load(Ordering::Relaxed) };
+    let count = i64::try_from(dice.roll(3)).unwrap();
+    let (more, fails) = match dice.roll(4) {
+        0 => ("  bad: 'python:bad'\n", true),
+        1 => ("", false),
+        _ => ("  extra: 'python:extra'\n", false),
+    };
+    let wanted: RackPlan = plan(&text(version, n, count, more));
+    let swap = wanted.slots.get(&name("bad")).map_or_else(Swap::default, |bad| Swap::to(bad.clone()));
+    match rack.configure(wanted, &swap) {
+        Ok(_) => {
+            assert!(!fails);
+            assert_eq!(rack.plan().slots[&name("outer")].params["n"], Value::Int(n));
+        }
+        Err(failed) => {
+            let ConfigureFailed::Swap(swap) = &failed else { panic!("{failed}") };
+            // Somebody may have broken the counter.
+            assert!(swap.slot.as_str() == "count" || (fails && swap.slot.as_str() == "bad"), "{failed}");
+            assert!(Arc::ptr_eq(&rack.plan(), &before));
+        }
+    }
+}
+
 fn run(seed: u64) {
-    let (rack, backend) = rack(
-        "slots:\n  outer: { use: 'python:outer', needs: { inner: inner } }\n  inner: { use: 'python:inner' }\n  count: { use: 'python:count', swap: { state: exclusive, drain: 1m } }\n  tried: { use: 'python:tried', swap: { trial: { for: 1h, min-calls: 4, errors: 5% } } }\n",
-    );
-    backend.module("outer", outer(0));
-    backend.module("inner", inner(0));
+    let (rack, backend) = rack(&text(0, 0, 0, ""));
+    both(&backend, 0, inner(0));
     backend.module("count", counter());
     backend.module("tried", inner(0));
+    backend.module("extra", inner(0));
+    backend.module("bad", inner(0).on_start(|_| Err(no(Code::ConstructFailed))));
+    let good = AtomicI64::new(0);
     let stopped_badly = Arc::new(Mutex::new(Vec::new()));
     let tell = stopped_badly.clone();
     rack.observe(move |event| {
@@ -189,7 +242,7 @@ fn run(seed: u64) {
                 let outer = rack.slot("outer").unwrap().function(Some("f")).unwrap();
                 let count = rack.slot("count").unwrap().function(Some("f")).unwrap();
                 let tried = rack.slot("tried").unwrap().function(Some("f")).unwrap();
-                let mut highest = 0;
+                let (mut highest, mut round) = (0, 0_u64);
                 while !done.load(Ordering::Relaxed) {
                     made.fetch_add(if thread % 2 == 0 { 3 } else { 1 }, Ordering::Relaxed);
                     if thread == 5 {
@@ -200,6 +253,14 @@ fn run(seed: u64) {
                         let seen = outer.call(Call::new(&[])).unwrap();
                         let Value::List(versions) = &seen else { panic!("{seen}") };
                         assert!(versions.iter().all(|version| *version == versions[0]), "a mixture: {seen}");
+                        round += 1;
+                        if round % 64 == 0 {
+                            // A slot that comes and goes is there or is not, and nothing else.
+                            let extra = rack.slot("extra").and_then(|extra| extra.function(Some("f")));
+                            let gone = extra.and_then(|extra| extra.call(Call::new(&[]))).err();
+                            let gone = gone.map(|error| error.code());
+                            assert!(matches!(gone, None | Some(Code::UnknownSlot)), "{gone:?}");
+                        }
                     } else {
                         let Value::Int(now) = count.call(Call::new(&[])).unwrap() else { panic!("no count") };
                         assert!(now > highest, "{now} after {highest}");
@@ -209,10 +270,17 @@ fn run(seed: u64) {
                 }
             });
         }
-        // Two threads swap: of one slot in turn, of several at once.
+        // Two threads swap: of one slot in turn, of several at once. A third configures what they swap.
         std::thread::scope(|swapping| {
+            swapping.spawn(|| {
+                let mut dice = Dice(seed ^ 2);
+                for round in 0..CONFIGURED {
+                    until_made(round * (CALLS / CONFIGURED));
+                    configure(&rack, &good, &mut dice, i64::try_from(round + 1).unwrap());
+                }
+            });
             for half in 0..2 {
-                let (rack, backend, until_made) = (&rack, &backend, &until_made);
+                let (rack, backend, good, until_made) = (&rack, &backend, &good, &until_made);
                 swapping.spawn(move || {
                     let mut dice = Dice(seed ^ half);
                     for version in 0..SWAPS / 2 {
@@ -222,7 +290,7 @@ fn run(seed: u64) {
                         loop {
                             let mut next = Dice(dice.roll(u64::MAX));
                             if (Dice(next.0).roll(SIDES) < 4) == (half == 0) {
-                                change(rack, backend, &mut next, version);
+                                change(rack, backend, good, &mut next, version);
                                 break;
                             }
                         }

@@ -2,6 +2,8 @@
 //!
 //! What a slot is to be is made from what it is, under its turn, so that of two changes at once neither is lost.
 
+use std::cell::RefCell;
+
 use modrack_core::plan::SlotPlan;
 use modrack_core::{Code, ContentHash, Error, Origin, Result, SlotName};
 use modrack_runtime::{Asked, Before, Step, Swap, SwapFailed, Swapped};
@@ -53,8 +55,8 @@ impl LiveRack {
 
     fn swap_now(&self, request: &SwapRequest) -> Result<Swapped, SwapFailed> {
         let slots: Vec<_> = request.slots.iter().map(|slot| slot.slot.clone()).collect();
-        let (mut intended, mut saving) = (None, None);
-        let swapped = self.0.rack.swap_when(&slots, || {
+        let (mut intended, saving) = (None, RefCell::new(None));
+        let make = || {
             let mut plans = Vec::new();
             for wanted in &request.slots {
                 plans.push(self.wanted(wanted).map_err(|error| failed(&wanted.slot, error))?);
@@ -62,20 +64,22 @@ impl LiveRack {
             if request.save
                 && let Some(slot) = slots.first()
             {
-                saving = Some(self.saving(&plans).map_err(|error| failed(slot, error))?);
+                *saving.borrow_mut() = Some(self.saving(&plans).map_err(|error| failed(slot, error))?);
             }
             let all = plans.into_iter().map(Swap::to).fold(Swap::default(), Swap::and);
             let intent = Intent::of(Action::Swap);
             intended = Some(self.0.recorder.intend(slots.clone(), intent));
             Ok(all.force(request.force).asked(self.asked(&request.asked)))
-        })?;
-        if let (Some(saving), Some(source)) = (saving, &self.0.source)
-            && let Err(why) = saving.finish(&self.0.recorder, &source.name())
-        {
-            // It serves, and outlives the process all the same.
-            self.0.recorder.warn(why);
-        }
-        Ok(swapped)
+        };
+        self.0.rack.swap_when(&slots, make, |done| {
+            // In the slots' turn: what is swapped in after this is over the text that this writes.
+            if let (Ok(_), Some(saving), Some(source)) = (done, saving.take(), &self.0.source)
+                && let Err(why) = saving.finish(&self.0.recorder, &source.name())
+            {
+                // It serves, and outlives the process all the same.
+                self.0.recorder.warn(why);
+            }
+        })
     }
 
     /// What a slot is to be.
@@ -85,7 +89,7 @@ impl LiveRack {
         let Some(slot) = declared.slot(&wanted.slot) else {
             // The slot has no text that anything could be set over.
             return match (&wanted.to, wanted.set.first()) {
-                (_, Some(_)) => declared.over(&wanted.slot, wanted.set.clone()),
+                (_, Some(_)) => declared.over(&self.0.rack, &wanted.slot, wanted.set.clone()),
                 (Some(to), None) => filled_by(&current, to),
                 (None, None) => Ok((*current).clone()),
             };
@@ -98,7 +102,7 @@ impl LiveRack {
             .iter()
             .map(|set| SlotPlan::setting(&wanted.slot, set).ok_or_else(|| error::sets_nothing(set)));
         let sets = to.into_iter().chain(set).collect::<Result<Vec<_>>>()?;
-        declared.over(&wanted.slot, then(before, sets))
+        declared.over(&self.0.rack, &wanted.slot, then(before, sets))
     }
 
     /// Goes back: to what was replaced last, or to what served before and whose hash begins with `to`. Where nothing served before what
@@ -130,7 +134,7 @@ impl LiveRack {
             }
         }
         let mut intended = None;
-        rack.swap_when(std::slice::from_ref(slot), || {
+        let make = || {
             let found = self.kept(slot, to).and_then(|filling| self.good(slot, &filling));
             let back = match found {
                 Ok((plan, origin)) => Swap::to(plan).at(origin),
@@ -143,7 +147,8 @@ impl LiveRack {
             intended = Some(self.0.recorder.intend(vec![slot.clone()], intent));
             // It may have fewer functions than what it replaces: who goes back wants what was.
             Ok(back.force(true).asked(asked))
-        })
+        };
+        rack.swap_when(std::slice::from_ref(slot), make, |_| ())
     }
 
     /// Stops what fills the slot, once its calls have ended. The next call loads it anew: what was gone back to, as it was.

@@ -6,20 +6,25 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use modrack_core::plan::RackPlan;
-use modrack_core::{ContentHash, Map, Result, SlotName, Text, Value};
-use modrack_runtime::{Asked, ConfigureFailed, Configured, Swap};
+use modrack_core::plan::{RackPlan, SlotPlan};
+use modrack_core::{ContentHash, Error, Map, Result, SlotName, Text, Value};
+use modrack_runtime::{Asked, ConfigureFailed, Configured, Swap, SwapFailed};
 use modrack_state::{Action, Change, Failed, Outcome};
 
 use super::declared::Declared;
 use super::meant::Meant;
 use super::recorder::{Intent, leads_to};
 use super::start::Start;
+use super::tried::Tried;
 use super::{LiveRack, error};
+
+/// What a saved file led to and did not come in, and why.
+type Broken = (Tried, Error);
 
 impl LiveRack {
     /// Reads the rack's text again, and applies the difference to what is in force as one swap, together with the slots whose
-    /// files hold something else than what serves.
+    /// files hold something else than what serves. What such files hold and does not come in is left out where anything else has
+    /// changed: it is told as a swap that failed.
     ///
     /// # Errors
     /// What is wrong with the text, what cannot change while the rack runs, or the step that failed: nothing has changed, and that
@@ -53,25 +58,57 @@ impl LiveRack {
     }
 
     /// Does `first`, reads the rack's text and puts it in force.
+    ///
+    /// A file that was saved and does not come in keeps nothing else back: it is left out, and is tried again when it is something else.
     fn configure(
         &self,
         asked: &Asked,
         name: &'static str,
         first: impl FnOnce() -> Result<()>,
     ) -> Result<Configured, ConfigureFailed> {
-        let (rack, recorder, asked) = (&self.0.rack, &self.0.recorder, self.asked(asked));
-        let (read, intended) = (RefCell::new(None), RefCell::new(None));
+        let asked = self.asked(asked);
+        let (mut first, mut left_out) = (Some(first), Vec::new());
+        loop {
+            let broken = RefCell::new(None);
+            let done = self.configure_without(&left_out, &broken, &asked, name, || {
+                first.take().map_or(Ok(()), |first| first())
+            });
+            match broken.take() {
+                Some(broken) => left_out.push(broken),
+                None => {
+                    // What is refused as a whole may have kept them from coming in.
+                    let tried = left_out.into_iter().filter(|_| done.is_ok());
+                    tried.for_each(|(tried, why)| self.did_not_come(tried, &why));
+                    return done;
+                }
+            }
+        }
+    }
+
+    /// As [`LiveRack::configure`], where the files of the slots `left_out` are as they were. Says which is to be left out as well, if that
+    /// is why it came to nothing.
+    fn configure_without(
+        &self,
+        left_out: &[Broken],
+        broken: &RefCell<Option<Broken>>,
+        asked: &Asked,
+        name: &'static str,
+        first: impl FnOnce() -> Result<()>,
+    ) -> Result<Configured, ConfigureFailed> {
+        let (rack, recorder) = (&self.0.rack, &self.0.recorder);
+        let (read, intended, saved) = (RefCell::new(None), RefCell::new(None), RefCell::new(Vec::new()));
         let mut first = Some(first);
         let make = |turn_of: &[SlotName]| -> Result<(RackPlan, Swap), ConfigureFailed> {
             if let Some(first) = first.take() {
                 first()?;
                 let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
                 let before = recorder.declared();
-                let new = Declared::parse(source.read()?, before.set.clone())?;
+                let new = Declared::parse(rack, &source.read()?, before.set.clone())?;
                 *read.borrow_mut() = Some((before, Arc::new(new)));
             }
             let Some((_, new)) = read.borrow().clone() else { return Err(error::no_text().into()) };
-            let (plan, more) = self.difference(&new)?;
+            let (plan, more, files) = self.difference(&new, left_out)?;
+            *saved.borrow_mut() = files;
             // It is held against the new text what this brings, and nothing else before that is in force.
             let intent = Intent { coming: Some(new), ..Intent::of(Action::Configure) };
             // Only what was said under these slots' turns before is taken back.
@@ -83,20 +120,27 @@ impl LiveRack {
             match (done, read.take()) {
                 (Ok(configured), Some((before, new))) => {
                     recorder.declare(new);
-                    self.configured(configured, &before, &asked, name);
+                    self.configured(configured, &before, asked, name);
                 }
-                (Err(failed), _) => self.refused(failed, &asked),
+                (Err(failed), read) => {
+                    let is_other = read.is_some_and(|(before, new)| before.hash != new.hash);
+                    *broken.borrow_mut() = of_saved(failed, saved.take(), is_other || !left_out.is_empty());
+                    if broken.borrow().is_none() {
+                        self.refused(failed, asked);
+                    }
+                }
                 (Ok(_), None) => {}
             }
             drop(intended.take());
         })
     }
 
-    /// What the rack is to be by a new text, and what is swapped beside what that says.
-    fn difference(&self, new: &Declared) -> Result<(RackPlan, Swap)> {
+    /// What the rack is to be by a new text, what is swapped beside what that says, and what of that is there because a file was saved;
+    /// but for the slots `left_out`.
+    fn difference(&self, new: &Declared, left_out: &[Broken]) -> Result<(RackPlan, Swap, Vec<Tried>)> {
         let (rack, state) = (&self.0.rack, self.0.recorder.state()?);
         let (overrides, texts) = (state.read().overrides()?, new.texts());
-        let (mut plan, mut more) = ((*new.plan).clone(), Swap::default());
+        let (mut plan, mut more, mut saved) = ((*new.plan).clone(), Swap::default(), Vec::new());
         let was_started = !self.0.starts().is_empty();
         let before = rack.plan();
         for (name, slot) in &new.plan.slots {
@@ -108,47 +152,68 @@ impl LiveRack {
                 continue;
             };
             let over = overrides.iter().find(|over| over.slot == *name);
-            let (serving, has_failed) = (known.serving(), self.has_failed(name));
-            let is_tried = self.tried(name).is_some();
-            match over {
+            let is_filled = known.serving().is_some();
+            let wanted = match over {
                 Some(over) if texts.get(name) == Some(&over.declared) => {
                     let meant = Meant::read(&over.to.plan);
-                    let wanted = new.meant(name, &meant)?;
-                    let is_same = wanted.means(&known.plan());
-                    if let Some(mended) = self.mended(name).filter(|_| slot.swap.watch != Some(false)) {
-                        more = more.and(mended);
-                    } else if is_same && !is_tried && slot.swap.watch != Some(false) && self.was_edited(name)
-                    {
-                        more = more.and(Swap::reload(name.clone()));
-                    } else if serving.is_some() && !is_tried && !is_same {
+                    let wanted = new.meant(rack, name, &meant)?;
+                    if is_filled && self.tried(name).is_none() && !wanted.means(&known.plan()) {
                         let swap = Swap::to(wanted.clone());
                         more = more.and(match (&meant.pin, &over.to.hash) {
                             (Some(_), Some(hash)) => swap.at(state.kept(hash, meant.attr)?),
                             _ => swap,
                         });
+                        plan.slots.insert(name.clone(), wanted);
+                        continue;
                     }
-                    plan.slots.insert(name.clone(), wanted);
+                    plan.slots.insert(name.clone(), wanted.clone());
+                    wanted
                 }
                 // It stood in for what the text said, which says something else now.
-                Some(_) if serving.is_some() || has_failed => more = more.and(Swap::to(slot.clone())),
-                // What did not start is started as the text says now.
-                _ if has_failed && !slot.means(&known.plan()) => more = more.and(Swap::to(slot.clone())),
-                _ if is_tried && (has_failed || serving.as_ref().is_some_and(|served| served.pinned)) => {
-                    if let Some(mended) = self.mended(name).filter(|_| slot.swap.watch != Some(false)) {
-                        more = more.and(mended);
+                Some(_) => {
+                    if is_filled || self.has_failed(name) {
+                        more = more.and(Swap::to(slot.clone()));
                     }
+                    continue;
                 }
-                _ if serving.is_some_and(|served| !served.pinned)
-                    && slot.swap.watch != Some(false)
-                    && slot.means(&known.plan())
-                    && self.is_edited(name) =>
-                {
-                    more = more.and(Swap::reload(name.clone()));
-                }
-                _ => {}
+                None => slot.clone(),
+            };
+            let is_same = wanted.means(&known.plan());
+            let is_said = is_same || wanted.says(&known.plan());
+            if over.is_none() && self.has_failed(name) && !is_said {
+                // What did not start is started as the text says now.
+                more = more.and(Swap::to(wanted));
+            } else if (is_same || self.has_failed(name))
+                && !left_out.iter().any(|(tried, _)| tried.plan.name == *name)
+                && let Some(found) = self.was_saved(name, &wanted, over.is_some())
+            {
+                more = more.and(Swap::to(wanted.clone()));
+                saved.push(Tried { plan: Arc::new(wanted), found, with: Vec::new() });
             }
         }
-        Ok((plan, more))
+        Ok((plan, more, saved))
+    }
+
+    /// What the files of a slot that is to be `wanted` hold now, where that is to be put in force because they were saved.
+    fn was_saved(&self, name: &SlotName, wanted: &SlotPlan, is_over: bool) -> Option<Option<ContentHash>> {
+        let (serving, has_failed) = (self.0.rack.slot(name.as_str()).ok()?.serving(), self.has_failed(name));
+        if wanted.swap.watch == Some(false) && !has_failed {
+            return None;
+        }
+        let is_pinned = serving.as_ref().is_some_and(|served| served.pinned);
+        let is_saved = match self.tried(name) {
+            // What is as broken as it was is in nobody's way.
+            Some(tried) => {
+                let is_other = match is_over {
+                    true => self.was_edited(name),
+                    false => is_pinned || self.is_edited(name),
+                };
+                leads_to(&self.0.rack, wanted) != tried.found && (has_failed || is_other)
+            }
+            None if is_over => self.was_edited(name),
+            None => !is_pinned && self.is_edited(name),
+        };
+        is_saved.then(|| leads_to(&self.0.rack, wanted))
     }
 
     /// Whether the slot's files hold something else than what serves or, where kept content does, than when that came.
@@ -195,6 +260,7 @@ impl LiveRack {
         if let Err(why) = noted {
             recorder.warn(why);
         }
+        self.tried_as_declared(before, &now);
         let mut starts = self.0.starts();
         starts.retain(|slot, _| !done.removed.contains(slot));
         for served in done.swapped.slots.iter().filter(|served| now.plan.slots.contains_key(&served.slot)) {
@@ -252,6 +318,14 @@ impl LiveRack {
             slots: Vec::new(),
         }
     }
+}
+
+/// The saved file that kept everything back, where there is something else to be put in force.
+fn of_saved(failed: &ConfigureFailed, saved: Vec<Tried>, is_other: bool) -> Option<Broken> {
+    let ConfigureFailed::Swap(SwapFailed { slot, error, .. }) = failed else { return None };
+    let is_more = is_other || saved.len() > 1;
+    let tried = saved.into_iter().find(|tried| tried.plan.name == *slot).filter(|_| is_more)?;
+    Some((tried, error.clone()))
 }
 
 fn map(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Map {

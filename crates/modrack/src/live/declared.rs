@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use modrack_core::plan::{RackPlan, RackText, SlotPlan};
 use modrack_core::{Code, ContentHash, Error, Result, SlotName, Use};
+use modrack_runtime::Rack;
 use modrack_state::Declared as DeclaredSlot;
 
+use super::LiveSettings;
 use super::meant::Meant;
 use crate::text;
 
 /// The configuration that is in force.
 pub(super) struct Declared {
     /// The text; none for a rack that was put together without one.
-    pub(super) text: Option<RackText>,
+    pub(super) text: Option<Arc<RackText>>,
     /// What is set over it at each reading.
     pub(super) set: Vec<String>,
     /// What both mean.
@@ -25,19 +27,36 @@ pub(super) struct Declared {
 }
 
 impl Declared {
-    /// What a text means, with `set` over it.
+    /// What a text means in a rack, with `set` over it.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(super) fn parse(text: RackText, set: Vec<String>) -> Result<Self> {
-        let plan = Arc::new(text::parse(&text, &set)?);
-        let hash = Some(modrack_state::hash_of(&text.bytes));
-        Ok(Self { text: Some(text), set, plan, hash })
+    pub(super) fn parse(rack: &Rack, text: &RackText, set: Vec<String>) -> Result<Self> {
+        let plan = text::parse_with(text, &set, &rack.given())?;
+        Ok(Self::of(Arc::new(plan), set))
     }
 
-    /// A rack without a text.
-    pub(super) fn without_text(plan: Arc<RackPlan>) -> Self {
-        Self { text: None, set: Vec::new(), plan, hash: None }
+    /// What the rack's source says while the rack is as it was opened, with `set` over it; without a source that is what the rack is.
+    ///
+    /// # Errors
+    /// A text that cannot be read again, and everything that is wrong with it.
+    pub(super) fn at_start(rack: &Rack, settings: &LiveSettings) -> Result<Self> {
+        let plan = rack.plan();
+        match &settings.source {
+            // It was read and understood already.
+            Some(source) if plan.text.as_ref().is_some_and(|text| text.file == source.file()) => {
+                Ok(Self::of(plan, settings.set.clone()))
+            }
+            Some(source) => Self::parse(rack, &source.read()?, settings.set.clone()),
+            None => Ok(Self { text: None, set: Vec::new(), plan, hash: None }),
+        }
+    }
+
+    /// What a plan was read from, with `set` over it.
+    fn of(plan: Arc<RackPlan>, set: Vec<String>) -> Self {
+        let text = plan.text.clone();
+        let hash = text.as_ref().map(|text| modrack_state::hash_of(&text.bytes));
+        Self { text, set, plan, hash }
     }
 
     /// The slot as it is declared.
@@ -66,11 +85,11 @@ impl Declared {
     ///
     /// # Errors
     /// What is wrong with it in the rack as it is now.
-    pub(super) fn meant(&self, name: &SlotName, meant: &Meant) -> Result<SlotPlan> {
+    pub(super) fn meant(&self, rack: &Rack, name: &SlotName, meant: &Meant) -> Result<SlotPlan> {
         let is_as_declared =
             self.slot(name).is_none_or(|slot| meant.text.is_empty() || *slot.text == *meant.text);
         let base = (!is_as_declared).then(|| format!("slots.{name}={}", meant.text));
-        let mut plan = self.with(name, base.iter().chain(&meant.over))?;
+        let mut plan = self.with(rack, name, base.iter().chain(&meant.over))?;
         if let Some(text) = base.map(|_| meant.text.as_str()) {
             plan.text = text.into();
         }
@@ -82,14 +101,19 @@ impl Declared {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn over(&self, name: &SlotName, over: Vec<String>) -> Result<SlotPlan> {
-        let mut plan = self.with(name, over.iter())?;
+    pub(super) fn over(&self, rack: &Rack, name: &SlotName, over: Vec<String>) -> Result<SlotPlan> {
+        let mut plan = self.with(rack, name, over.iter())?;
         let declared = self.slot(name).is_some_and(|slot| slot.means(&plan));
         plan.over = if declared { Vec::new() } else { over };
         Ok(plan)
     }
 
-    fn with<'a>(&self, name: &SlotName, over: impl Iterator<Item = &'a String>) -> Result<SlotPlan> {
+    fn with<'a>(
+        &self,
+        rack: &Rack,
+        name: &SlotName,
+        over: impl Iterator<Item = &'a String>,
+    ) -> Result<SlotPlan> {
         let Some((declared, text)) = self.slot(name).zip(self.text.as_ref()) else {
             return Err(undeclared(name));
         };
@@ -97,7 +121,7 @@ impl Declared {
         if set.len() == self.set.len() {
             return Ok(declared.clone());
         }
-        let mut plan = text::parse(text, &set)?;
+        let mut plan = text::parse_with(text, &set, &rack.given())?;
         let mut plan = plan.slots.swap_remove(name).ok_or_else(|| undeclared(name))?;
         plan.text = declared.text.clone();
         Ok(plan)

@@ -25,13 +25,13 @@ const LOOKED_AT: usize = 20;
 /// # Errors
 /// [`modrack_core::Code::StateDamaged`], [`modrack_core::Code::StateNewer`]; a text that cannot be read again.
 pub fn in_force(rack: &Rack, settings: &LiveSettings) -> Result<Vec<Error>> {
-    let (Some(folder), Some(source)) = (&settings.folder, &settings.source) else { return Ok(Vec::new()) };
+    let (Some(folder), Some(_)) = (&settings.folder, &settings.source) else { return Ok(Vec::new()) };
     let Some(reader) = read(folder)? else { return Ok(Vec::new()) };
     let overrides = reader.overrides()?;
     if settings.from_config || overrides.is_empty() {
         return Ok(Vec::new());
     }
-    let declared = Declared::parse(source.read()?, settings.set.clone())?;
+    let declared = Declared::at_start(rack, settings)?;
     let mut warnings = Vec::new();
     for over in overrides {
         let holds = declared.slot(&over.slot).is_some_and(|slot| text_hash(slot) == over.declared);
@@ -58,7 +58,7 @@ fn put(
     kept: impl FnOnce(&ContentHash, Option<modrack_core::Attr>) -> Result<Origin>,
 ) -> Result<bool> {
     let meant = Meant::read(&over.to.plan);
-    let plan = declared.meant(&over.slot, &meant)?;
+    let plan = declared.meant(rack, &over.slot, &meant)?;
     let origin = match (&meant.pin, &over.to.hash) {
         (Some(pin), Some(hash)) => {
             // What the `use` leads to is loaded again as soon as it is something else.
@@ -174,7 +174,7 @@ impl LiveRack {
         let meant = Meant::read(&filling.plan);
         let declared = recorder.declared();
         let plan = match declared.slot(slot) {
-            Some(_) => declared.meant(slot, &meant)?,
+            Some(_) => declared.meant(&self.0.rack, slot, &meant)?,
             None => super::declared::filled_by(&self.0.rack.slot(slot.as_str())?.plan(), &filling.use_text)?,
         };
         let hash = filling.hash.as_ref().ok_or_else(|| error::nothing_before(slot))?;

@@ -37,8 +37,10 @@ struct Notes {
     begun: HashMap<u64, (SlotName, EntryId)>,
     /// What is not loaded by itself, because processes ended of it and nothing is known to be good; and why.
     spared: HashMap<SlotName, (Filling, Error)>,
-    /// Slots whose module is being loaded, from before it is kept.
-    busy: HashSet<SlotName>,
+    /// The attempts to fill a slot that are under way, from before their content is kept.
+    busy: HashSet<u64>,
+    /// Who says what changes are, by number, until the changes are done: their content may be kept already.
+    intending: HashSet<u64>,
     /// What the change of a slot that is under way is, where it is more than a swap; and the number of who says so.
     intents: HashMap<SlotName, (u64, Intent)>,
     next: u64,
@@ -143,7 +145,7 @@ impl Recorder {
         notes.next += 1;
         let number = notes.next;
         notes.intents.extend(slots.iter().map(|slot| (slot.clone(), (number, intent.clone()))));
-        notes.busy.extend(slots.iter().cloned());
+        notes.intending.insert(number);
         drop(notes);
         Intended { recorder: self, slots, number }
     }
@@ -238,8 +240,8 @@ impl Recorder {
         let begun = {
             let mut notes = self.notes();
             notes.changes += 1;
-            for change in &slots {
-                notes.busy.remove(&change.slot);
+            for seat in seats {
+                notes.busy.remove(seat);
             }
             seats.iter().filter_map(|seat| notes.begun.remove(seat)).map(|(_, id)| id).last()
         };
@@ -273,7 +275,7 @@ impl Recorder {
     fn collect(&self) {
         let Ok(state) = self.state() else { return };
         let mut notes = self.notes();
-        if notes.changes < CHANGES || !notes.busy.is_empty() {
+        if notes.changes < CHANGES || !notes.busy.is_empty() || !notes.intending.is_empty() {
             return;
         }
         notes.changes = 0;
@@ -287,7 +289,7 @@ impl Recorder {
     fn serves(&self, slots: &[Served]) {
         let mut notes = self.notes();
         for served in slots {
-            notes.busy.remove(&served.slot);
+            notes.busy.remove(&served.seat);
             notes.spared.remove(&served.slot);
             if let Some(hash) = &served.hash {
                 notes.generations.insert(served.generation, hash.clone());
@@ -295,8 +297,26 @@ impl Recorder {
         }
     }
 
+    /// Notes that the change of these slots that was intended, if one was, is done: it is told of under their turn.
+    fn done<'a>(&self, slots: impl IntoIterator<Item = &'a SlotName>) {
+        let mut notes = self.notes();
+        for slot in slots {
+            if let Some(number) = notes.intents.get(slot).map(|(number, _)| *number) {
+                notes.intending.remove(&number);
+            }
+        }
+    }
+
     /// Told of everything that happens in the rack.
     pub(super) fn tell(&self, event: &Event) {
+        match event {
+            Event::Swapped { slots, .. } | Event::RolledBack { slots, .. } => {
+                self.done(slots.iter().map(|served| &served.slot));
+            }
+            Event::SwapFailed { slots, .. } => self.done(slots),
+            Event::Unloaded { slot, .. } => self.done([slot]),
+            _ => {}
+        }
         match event {
             Event::Loaded { served } => {
                 let begun = self.notes().begun.contains_key(&served.seat);
@@ -310,7 +330,7 @@ impl Recorder {
             }
             Event::LoadFailed { coming, why } => {
                 let begun = self.notes().begun.contains_key(&coming.seat);
-                self.notes().busy.remove(&coming.slot);
+                self.notes().busy.remove(&coming.seat);
                 if begun {
                     let failed = Failed::new(Some(coming.slot.clone()), "start", why);
                     let change = vec![about(coming)];
@@ -368,9 +388,9 @@ impl Recorder {
 }
 
 impl Keeper for Recorder {
-    fn keep(&self, slot: &SlotName, origin: &Origin, about: &Description) -> Result<Option<Origin>> {
+    fn keep(&self, seat: u64, origin: &Origin, about: &Description) -> Result<Option<Origin>> {
         let (Some(rack), Ok(state)) = (self.rack.upgrade(), self.state()) else { return Ok(None) };
-        self.notes().busy.insert(slot.clone());
+        self.notes().busy.insert(seat);
         state.keep(origin, about, |copy| rack.describe(copy).map(|copy| copy.hash))
     }
 
@@ -399,10 +419,10 @@ impl Keeper for Recorder {
 impl Drop for Intended<'_> {
     fn drop(&mut self) {
         let mut notes = self.recorder.notes();
+        notes.intending.remove(&self.number);
         for slot in &self.slots {
             if notes.intents.get(slot).is_some_and(|(number, _)| *number == self.number) {
                 notes.intents.remove(slot);
-                notes.busy.remove(slot);
             }
         }
     }
@@ -464,3 +484,6 @@ fn about(coming: &Coming) -> SlotChange {
 fn unknown(slot: &SlotName) -> SlotChange {
     SlotChange { slot: slot.clone(), from: None, to: None, standing: Standing::Unchanged }
 }
+
+#[cfg(test)]
+mod tests;

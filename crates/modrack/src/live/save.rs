@@ -39,7 +39,7 @@ impl LiveRack {
         }
         let sets: Vec<_> = plans.iter().flat_map(|plan| plan.over.iter().cloned()).collect();
         let read = &text.bytes;
-        let declared = Declared::parse(text.with(&sets)?, before.set.clone())?;
+        let declared = Declared::parse(&self.0.rack, &text.with(&sets)?, before.set.clone())?;
         let is_meant = |plan: &SlotPlan| declared.slot(&plan.name).is_some_and(|slot| slot.means(plan));
         if let Some(other) = plans.iter().find(|plan| !is_meant(plan)) {
             let message = format!("`{}` would mean something else in the rack's text", other.name);

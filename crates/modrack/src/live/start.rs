@@ -170,7 +170,7 @@ impl LiveRack {
         let rack = &self.0.rack;
         let mut intended = None;
         let mut serving = None;
-        let made = rack.swap_when(std::slice::from_ref(slot), || {
+        let make = || {
             let named = rack.slot(slot.as_str()).map_err(|error| super::change::failed(slot, error))?;
             serving = named.serving();
             if serving.is_some() {
@@ -182,7 +182,8 @@ impl LiveRack {
             let swap = with.unwrap_or_else(|| named.as_meant());
             // A call, or what hears of events, may ask for the slot meanwhile.
             Ok(swap.filling().asked(self.asked(&Asked::default())))
-        });
+        };
+        let made = rack.swap_when(std::slice::from_ref(slot), make, |_| ());
         match made {
             Ok(swapped) => Ok(serving.or_else(|| swapped.slots.into_iter().next()).or_else(|| {
                 // Somebody else's load came first, and was waited for.

@@ -84,10 +84,7 @@ impl LiveRack {
 /// # Errors
 /// [`modrack_core::Code::StateDamaged`], [`modrack_core::Code::StateNewer`]; a text that cannot be read again.
 pub fn status_of(rack: &Rack, settings: &LiveSettings) -> Result<Status> {
-    let declared = match &settings.source {
-        Some(source) => Declared::parse(source.read()?, settings.set.clone())?,
-        None => Declared::without_text(rack.plan()),
-    };
+    let declared = Declared::at_start(rack, settings)?;
     let reader = settings.folder.as_deref().map(Reader::open).transpose()?.flatten();
     let mut overrides = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.overrides())?;
     overrides.retain(|over| declared.slot(&over.slot).is_some_and(|slot| text_hash(slot) == over.declared));

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use modrack_core::plan::SlotPlan;
-use modrack_core::{ContentHash, SlotName};
-use modrack_runtime::{Event, Swap};
+use modrack_core::{ContentHash, Error, SlotName};
+use modrack_runtime::Event;
 
-use super::recorder::leads_to;
+use super::declared::Declared;
 use super::start::Start;
 use super::{Live, LiveRack};
 
@@ -36,11 +36,27 @@ impl LiveRack {
         self.0.tried().insert(tried.plan.name.clone(), tried);
     }
 
-    /// The swap that fills a slot with what failed before, where that leads to something else by now.
-    pub(super) fn mended(&self, slot: &SlotName) -> Option<Swap> {
-        let tried = self.tried(slot)?;
-        let is_other = leads_to(&self.0.rack, &tried.plan) != tried.found;
-        is_other.then(|| Swap::to((*tried.plan).clone()))
+    /// Notes that what a slot is meant to be did not come in, and why, where that is known while the rack runs.
+    pub(super) fn did_not_come(&self, tried: Tried, why: &Error) {
+        let slot = tried.plan.name.clone();
+        self.note_tried(tried);
+        if let Some(start @ Start::Failed(_)) = self.0.starts().get_mut(&slot) {
+            *start = Start::Failed(why.clone());
+        }
+        // What is broken may include other files than what serves.
+        #[cfg(feature = "watch")]
+        self.watch_slot(&slot);
+    }
+
+    /// Has what failed be tried again as the text says now, where it was to be as the text said before.
+    pub(super) fn tried_as_declared(&self, before: &Declared, now: &Declared) {
+        self.0.tried().retain(|slot, tried| {
+            let was = before.slot(slot).is_some_and(|was| was.means(&tried.plan));
+            if was && let Some(plan) = now.slot(slot) {
+                tried.plan = Arc::new(plan.clone());
+            }
+            !was || now.slot(slot).is_some()
+        });
     }
 
     /// Whether nothing fills a slot because it could not be started.

@@ -176,7 +176,7 @@ impl LiveRack {
         }
         let mut intended = None;
         let mut meant = Vec::new();
-        let done = self.0.rack.swap_when(&edited, || {
+        let make = || {
             let intent = Intent::of(Action::Swap);
             intended = Some(self.0.recorder.intend(edited.clone(), intent));
             // Under their turn: somebody may have swapped them, or gone back, since they were looked at.
@@ -185,7 +185,8 @@ impl LiveRack {
             meant.extend(plans.map(|plan| (leads_to(&self.0.rack, &plan), plan)));
             let swaps = meant.iter().map(|(_, plan)| Swap::to((**plan).clone()));
             Ok(swaps.fold(Swap::default(), Swap::and).asked(asked))
-        });
+        };
+        let done = self.0.rack.swap_when(&edited, make, |_| ());
         drop(intended);
         // What failed was told by the rack. It is not tried again before another change.
         if let Err(SwapFailed { slot, error, .. }) = done {
@@ -250,10 +251,9 @@ impl LiveRack {
 
     /// Whether the text that is there now does not parse.
     fn is_half(&self) -> bool {
-        let set = &self.0.recorder.declared().set;
-        let read =
-            self.0.source.as_ref().map(|source| source.read().and_then(|text| text::parse(&text, set)));
-        read.is_some_and(|read| read.is_err())
+        let (set, given) = (&self.0.recorder.declared().set, self.0.rack.given());
+        let parsed = |source: &Source| source.read().and_then(|text| text::parse_with(&text, set, &given));
+        self.0.source.as_ref().is_some_and(|source| parsed(source).is_err())
     }
 }
 

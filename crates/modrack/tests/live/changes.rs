@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use modrack::{Asked, Code, Event};
+use modrack::live::{LiveRack, LiveSettings, SwapRequest, SwapSlot};
+use modrack::{Asked, Code, Event, Module, Rack, text};
 
 use crate::lab::{Fault, KINDS, Kind, Lab, Live, asked, name};
 
@@ -383,4 +384,113 @@ fn a_text_is_in_force_when_its_modules_serve_and_not_before() {
     assert_eq!(live.overridden(), [("b".to_owned(), "./other.so".to_owned())]);
     assert_eq!(declared(), 3);
     assert!(live.0.readiness().is_ready());
+}
+
+#[test]
+fn what_is_saved_and_broken_keeps_nothing_else_from_changing() {
+    for kind in KINDS {
+        for is_watched in [false, true] {
+            let lab = Lab::new(kind, "");
+            let live = lab.started();
+            let told = hear(&live);
+            let before = generations(&live);
+            if is_watched {
+                live.0.watch().expect("there are threads");
+            }
+            lab.write("a", 2, Fault::Start);
+            if is_watched {
+                assert_eq!(next(&told), "failed a start");
+            } else {
+                // Where nothing else has changed, it is why nothing changes.
+                let broken = live.0.reload_configuration(asked()).expect_err("it does not start");
+                assert_eq!(broken.error().slot_name(), Some(&name("a")));
+            }
+            for time in ["9s", "8s"] {
+                let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+                let (a, _) = text.split_once("  b: ").expect("it is the last");
+                let use_b = lab.file("b");
+                lab.rack_text(&format!("{a}  b: {{ use: {use_b}, limits: {{ time: {time} }} }}\n"));
+                if is_watched {
+                    while next(&told) != "swapped b" {}
+                } else {
+                    let done = live.0.reload_configuration(asked()).expect("the text is right");
+                    assert_eq!(done.changed, [name("b")]);
+                }
+                let now = generations(&live);
+                assert!(now[0] == before[0] && now[1] != before[1]);
+            }
+            assert_eq!((live.version("a"), live.version("b")), (Ok(1), Ok(1)));
+            lab.write("a", 3, Fault::Nothing);
+            if !is_watched {
+                live.0.reload_configuration(asked()).expect("it is mended");
+            }
+            while next(&told) != "swapped a" {}
+            assert_eq!(live.version("a"), Ok(3));
+            live.stop();
+        }
+    }
+}
+
+#[test]
+fn what_did_not_start_and_is_not_watched_is_started_when_the_text_is_read_again() {
+    for kind in KINDS {
+        let lab = Lab::new(kind, ", swap: { watch: false }");
+        lab.write("a", 1, Fault::Start);
+        let live = begun(&lab);
+        lab.write("a", 2, Fault::Nothing);
+        live.0.reload_configuration(asked()).expect("it is mended");
+        assert!(live.0.rack().slot("a").expect("it is declared").is_loaded());
+        assert!(live.0.readiness().is_ready());
+        // What serves stays what it is.
+        lab.write("a", 3, Fault::Nothing);
+        live.0.reload_configuration(asked()).expect("it is right");
+        assert_eq!(live.version("a"), Ok(2));
+        live.stop();
+    }
+}
+
+#[test]
+fn what_serves_in_the_place_of_a_broken_file_goes_on_under_other_defaults() {
+    let lab = Lab::new(Kind::Component, ", swap: { trial: { for: 0s } }");
+    lab.started().stop();
+    lab.write("a", 2, Fault::Start);
+    let live = begun(&lab);
+    let limit = || live.0.rack().slot("a").expect("it is declared").plan().limits.time;
+    edit(&lab, "rack: 1\n", "rack: 1\ndefaults: { limits: { time: 9s } }\n");
+    live.0.reload_configuration(asked()).expect("it is right");
+    assert_eq!((live.version("a"), limit()), (Ok(1), Some(Duration::from_secs(9))));
+    lab.write("a", 3, Fault::Nothing);
+    live.0.reload_configuration(asked()).expect("it is mended");
+    assert_eq!((live.version("a"), limit()), (Ok(3), Some(Duration::from_secs(9))));
+    live.stop();
+}
+
+#[test]
+fn a_text_that_is_read_again_may_need_what_the_program_adds() {
+    let lab = Lab::new(Kind::Library, "");
+    edit(&lab, "a: { ", "a: { needs: { helper: helper }, ");
+    let rack =
+        Rack::builder().file(lab.path("")).module("helper", Module::new()).open().expect("it is right");
+    let settings = LiveSettings {
+        folder: Some(lab.path(".modrack")),
+        source: Some(text::Source::File(lab.path("rack.yaml"))),
+        ..LiveSettings::default()
+    };
+    let (live, warnings) = LiveRack::attach(rack.runtime().clone(), settings).expect("it is nobody's");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let live = Live(live);
+    assert!(live.0.start().iter().all(|started| started.why.is_none()));
+    edit(&lab, "b: { ", "b: { needs: { helper: helper }, ");
+    assert_eq!(live.0.reload_configuration(asked()).expect("it is right").changed, [name("b")]);
+    live.swap_set("a", None, &["limits.time=9s"]).expect("it swaps");
+    lab.write("other", 7, Fault::Nothing);
+    let slots = vec![SwapSlot { slot: name("b"), to: Some(lab.file("other")), set: Vec::new() }];
+    live.0.swap(&SwapRequest { slots, save: true, ..SwapRequest::default() }).expect("it is written");
+    assert_eq!((live.version("a"), live.version("b"), live.overridden().len()), (Ok(1), Ok(7), 1));
+    // What the program fills is none of the text's.
+    let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    lab.rack_text(&format!("{text}  helper: ./b.so\n"));
+    let taken = live.0.reload_configuration(asked()).expect_err("there is one");
+    assert_eq!(taken.error().code(), Code::DuplicateName);
+    live.stop();
 }

@@ -1,9 +1,15 @@
 //! What outlives a process: swaps, their history, the last good set, and what is gone back to.
 
-use modrack::live::{Differs, LiveSettings, SwapRequest, SwapSlot, in_force};
-use modrack::{Code, Rack, Step, text};
+use std::io::Write;
+use std::process::Command;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 
-use crate::lab::{Fault, KINDS, Lab, asked, attach, name};
+use modrack::live::{Differs, LiveRack, LiveSettings, SwapRequest, SwapSlot, in_force};
+use modrack::{Backend, BackendName, Code, Description, Error, Event, Origin, Rack, Step, text};
+use modrack_core::{Start, Started};
+
+use crate::lab::{Fault, KINDS, Lab, Live, asked, attach, name};
 
 /// Runs a case on each kind, with this in each slot.
 fn each(more: &[&str], case: impl Fn(Lab)) {
@@ -334,4 +340,80 @@ fn of_two_changes_that_are_written_neither_is_lost_and_no_edit_is() {
     });
     assert_eq!((text(), live.version("b")), (edited, Ok(6)));
     assert_eq!((live.0.take_warnings().len(), live.overridden().len()), (1, 1));
+}
+
+/// A backend of no module, which says when somebody waits for what another thread does.
+struct Waits(Mutex<Sender<()>>);
+
+impl Backend for Waits {
+    fn name(&self) -> BackendName {
+        BackendName::Python
+    }
+
+    fn describe(&self, _: &Origin) -> modrack::Result<Description> {
+        Err(Error::new(Code::Unsupported, "It has no modules"))
+    }
+
+    fn start(&self, _: Start<'_>) -> modrack::Result<Started> {
+        Err(Error::new(Code::Unsupported, "It has no modules"))
+    }
+
+    fn let_go(&self, wait: &mut dyn FnMut()) {
+        let _ = self.0.lock().expect("nobody panicked").send(());
+        wait();
+    }
+}
+
+#[test]
+fn what_is_swapped_in_while_another_change_is_written_is_over_what_is_written() {
+    let lab = Lab::new(crate::lab::Kind::Component, "");
+    for (module, version) in [("other", 7), ("third", 8)] {
+        lab.write(module, version, Fault::Nothing);
+    }
+    let (tell, told) = channel();
+    let waits = Arc::new(Waits(Mutex::new(tell.clone())));
+    let rack = Rack::builder().file(lab.path("")).backend(waits).open().expect("it is right");
+    let settings = LiveSettings {
+        folder: Some(lab.path(".modrack")),
+        source: Some(text::Source::File(lab.path("rack.yaml"))),
+        ..LiveSettings::default()
+    };
+    let (live, _) = LiveRack::attach(rack.runtime().clone(), settings).expect("it is nobody's");
+    let live = Live(live);
+    live.0.start();
+    let tell = Mutex::new(tell);
+    rack.runtime().observe(move |event| {
+        if matches!(event, Event::Swapped { .. }) {
+            let _ = tell.lock().expect("nobody panicked").send(());
+        }
+    });
+    while told.try_recv().is_ok() {}
+    // The text is a pipe: who reads it has come as far as that.
+    let before = std::fs::read(lab.path("rack.yaml")).expect("it is there");
+    std::fs::remove_file(lab.path("rack.yaml")).expect("it is there");
+    assert!(Command::new("mkfifo").arg(lab.path("rack.yaml")).status().expect("it runs").success());
+    let read = || std::fs::File::options().write(true).open(lab.path("rack.yaml")).expect("it is a pipe");
+    std::thread::scope(|scope| {
+        let slots = vec![SwapSlot { slot: name("a"), to: Some("./other.wat".to_owned()), set: Vec::new() }];
+        let request = SwapRequest { slots, save: true, ..SwapRequest::default() };
+        let live = &live;
+        let saved = scope.spawn(move || live.0.swap(&request));
+        read().write_all(&before).expect("it is read");
+        // It has read all of that: it serves, and is about to be written.
+        told.recv().expect("it is told");
+        let mut again = read();
+        let third = scope.spawn(|| live.swap("a", Some("./third.wat")));
+        // It is done, or waits for the other to be.
+        told.recv().expect("it is told");
+        again.write_all(&before).expect("it is read");
+        drop(again);
+        saved.join().expect("it ends").expect("it swaps");
+        third.join().expect("it ends").expect("it swaps");
+    });
+    let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
+    assert!(text.contains("./other.wat"), "{text}");
+    assert_eq!(live.overridden(), [("a".to_owned(), "./third.wat".to_owned())]);
+    assert_eq!(live.version("a"), Ok(8));
+    live.stop();
+    assert_eq!(lab.started().version("a"), Ok(8));
 }
