@@ -95,7 +95,7 @@ fn flow(source: &Path, folder: &Path, stage: Option<&Path>) -> PathBuf {
         format: TextFormat::Yaml,
         bytes: text.into_bytes(),
     };
-    let ask = Ask { env: &|_| None, read: &|_| Err("nothing is read".to_owned()) };
+    let ask = Ask { env: &|_| None, read: &|_| Err("nothing is read".to_owned()), given: &[] };
     let plan = RackPlan::parse(&text, &[], &ask).expect("a plan");
     let settings = NativeSettings {
         root: folder.to_owned(),

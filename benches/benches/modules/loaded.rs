@@ -49,7 +49,7 @@ pub fn rack_of(folder: &Path, slots: &str) -> Rack {
         format: TextFormat::Yaml,
         bytes: format!("rack: 1\n{slots}").into_bytes(),
     };
-    let ask = Ask { env: &|_| None, read: &|_| Err("nothing is read".to_owned()) };
+    let ask = Ask { env: &|_| None, read: &|_| Err("nothing is read".to_owned()), given: &[] };
     let plan = RackPlan::parse(&text, &[], &ask).expect("a plan");
     let native = NativeSettings {
         root: folder.to_owned(),
