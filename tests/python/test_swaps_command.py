@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pty
 import re
 import shutil
 import signal
@@ -18,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import HANGS_AFTER, Modrack, Ran
+from harness import HANGS_AFTER, Modrack, Ran, command
 from languages import LANGUAGES, MODULES, compiled, component, module
 
 RACK = """
@@ -117,6 +119,31 @@ def shown(ran: Ran) -> tuple[int, str, str]:
     """A run as it is compared: without what differs from one process to the next."""
     words = re.sub(r"  generation: \d+|generation: \d+   ", "", ran.stderr)
     return ran.code, ran.stdout, re.sub(r"^ *\n", "", words, flags=re.MULTILINE)
+
+
+def on_terminal(modrack: Modrack, *words: str) -> str:
+    """What a command prints where its standard output is a terminal."""
+    ours, theirs = pty.openpty()
+    try:
+        child = subprocess.Popen(
+            [command(), *words],
+            cwd=modrack.folder,
+            env=modrack.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.close(theirs)
+        printed = b""
+        # A terminal that nobody has any more is an error to read from.
+        with contextlib.suppress(OSError):
+            while piece := os.read(ours, 4096):
+                printed += piece
+        _, stderr = child.communicate(timeout=HANGS_AFTER)
+        assert (child.returncode, stderr) == (0, b"")
+        return printed.decode().replace("\r\n", "\n")
+    finally:
+        os.close(ours)
 
 
 @WITH_AND_WITHOUT
@@ -262,6 +289,66 @@ def test_a_call_is_the_same_whoever_makes_it(rack: Modrack, language: str) -> No
         for (words, stdin), wanted in zip(CALLS, alone, strict=True):
             assert ask(words, stdin) == wanted, words
             assert ask(["--local", *words], stdin) == wanted, words
+
+
+# What is asked of a slot that the rack does not have; the last is a module of its catalog.
+CHANGES = [
+    ["swap", "none"],
+    ["swap", "lad", "./lab.py"],
+    ["swap", "lab", "--with", "none=./lab.py"],
+    ["swap", "lab", "--set", "none=1", "--with", "none"],
+    ["swap", "none", "--set", "start=1", "--save"],
+    ["swap", "no such"],
+    ["rollback", "none"],
+    ["rollback", "lad", "ffff"],
+    ["unload", "none"],
+    ["unload", "lad"],
+    *([verb, "more"] for verb in ("swap", "rollback", "unload")),
+]
+
+
+@pytest.mark.once
+def test_a_change_of_no_slot_is_refused_the_same_whoever_makes_it(modrack: Modrack) -> None:
+    """Failures byte for byte, as words and as JSON, and the same exit status; nothing is remembered of it."""
+    modrack.write("rack.yaml", RACK.format(use=module(modrack, "python")).rstrip() + "\n    catalog: [./modules]\n")
+    modrack.write("modules/more.py", "def add(a: int, b: int) -> int:\n    return a + b\n")
+    asked = [words + more for words in CHANGES for more in ([], ["--json"])]
+    alone = [shown(modrack(*words, code=None)) for words in asked]
+    for words, (code, stdout, stderr) in zip(asked, alone, strict=True):
+        assert code == 2, (words, stderr)
+        assert ("M0106" in stdout + stderr) == ("no such" not in words), (words, stdout, stderr)
+    with served(modrack):
+        assert [shown(modrack(*words, code=None)) for words in asked] == alone
+        assert modrack("call", "more", "add", "1", "2").json == 3
+    assert {slot["slot"] for entry in modrack("history", "--json").json["entries"] for slot in entry["slots"]} <= {
+        "lab",
+        "other",
+    }
+
+
+@pytest.mark.once
+def test_what_is_yielded_looks_the_same_on_a_terminal(modrack: Modrack) -> None:
+    """A value on each line, as they come; a list is a list all the same."""
+    modrack.write(
+        "many.py",
+        """
+        def numbers(count: int):
+            for number in range(count):
+                yield {"number": number}
+
+        def listed(count: int) -> list[int]:
+            return list(range(count))
+        """,
+    )
+    modrack.write("rack.yaml", "rack: 1\nslots: { many: ./many.py }\n")
+    asked = [["call", "many", function, count] for function in ("numbers", "listed") for count in ("0", "2", "100")]
+    alone = [(on_terminal(modrack, *words), modrack(*words).stdout) for words in asked]
+    assert alone[:2] == [
+        ("[]\n", "[]\n"),
+        ('[{"number":0},\n {"number":1}]\n', '[{"number":0},{"number":1}]\n'),
+    ]
+    with served(modrack):
+        assert [(on_terminal(modrack, *words), modrack(*words).stdout) for words in asked] == alone
 
 
 @pytest.mark.once

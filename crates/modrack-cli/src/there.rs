@@ -16,6 +16,7 @@ use crate::output::{Level, Outcome};
 use crate::reading::Words;
 use crate::report::near;
 use crate::session::{Found, Session};
+use crate::verb::call::print_each;
 
 /// The server of the rack, if one serves and the command may ask it.
 pub(crate) fn server(found: &Found, session: &Session) -> Option<Client> {
@@ -118,12 +119,16 @@ fn printed(answer: Result<String, client::Refused>, key: &str, session: &mut Ses
     let text = answer.map_err(|refused| refused.error)?;
     let parts: HashMap<String, Box<RawValue>> =
         serde_json::from_str(&text).map_err(|why| not_understood(&why))?;
-    let Some(value) = parts.get(key) else {
+    let Some(value) = parts.get(key).map(|value| value.get()) else {
         return Err(
             Error::new(Code::ServerGone, format!("The server of the rack answered without `{key}`")).into()
         );
     };
-    let text = value.get().to_owned();
+    if parts.get("yielded").is_some_and(|yielded| yielded.get() == "true") {
+        let items: Vec<Box<RawValue>> = serde_json::from_str(value).map_err(|why| not_understood(&why))?;
+        return print_each(items.iter().map(|item| Ok(item.get().to_owned())), session);
+    }
+    let text = value.to_owned();
     let text = if session.output.data_is_terminal { json::indented(text) } else { text };
     session.output.print(&(text + "\n"))?;
     Ok(0)

@@ -26,6 +26,28 @@ pub(crate) enum Via {
     Socket,
 }
 
+/// One for each way: who comes by the one takes nothing from who comes by the other.
+#[derive(Debug)]
+pub(crate) struct Apart<T> {
+    tcp: T,
+    socket: T,
+}
+
+impl<T> Apart<T> {
+    /// Two that `make` gives.
+    pub(crate) fn new(make: impl Fn() -> T) -> Self {
+        Self { tcp: make(), socket: make() }
+    }
+
+    /// That of this way.
+    pub(crate) fn of(&self, via: Via) -> &T {
+        match via {
+            Via::Tcp => &self.tcp,
+            Via::Socket => &self.socket,
+        }
+    }
+}
+
 /// What is held against requests.
 #[derive(Debug)]
 pub(crate) struct Access {

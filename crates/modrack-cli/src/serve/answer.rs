@@ -117,6 +117,11 @@ pub(crate) fn text_with(status: StatusCode, text: String, media: &'static str) -
     response
 }
 
+/// That the server answers nothing new.
+pub(crate) fn stopping() -> Error {
+    Error::new(Code::RackStopped, "The server is stopping")
+}
+
 /// The status that a failure stands for.
 fn status(error: &Error) -> StatusCode {
     match (error.code(), error.kind()) {

@@ -13,11 +13,13 @@ use modrack_core::{Code, Error, SlotName, nearest};
 use modrack_runtime::{Rack, Slot};
 use tokio::sync::watch;
 
-use crate::serve::access::{Access, Via};
+use crate::serve::access::{Access, Apart, Via};
 use crate::serve::answer::{Answer, Refusal};
+use crate::serve::body::{Bodies, Received};
+use crate::serve::events::Listeners;
 use crate::serve::metrics::Swaps;
-use crate::serve::pool::Pool;
-use crate::serve::{calls, changes, events, health, metrics, remembered, slots};
+use crate::serve::pool::{Pool, Work};
+use crate::serve::{answer, calls, changes, events, health, metrics, remembered, slots};
 
 /// What is served, and what the server knows of itself.
 pub(crate) struct App {
@@ -25,6 +27,8 @@ pub(crate) struct App {
     pub(crate) pool: Pool,
     pub(crate) access: Access,
     pub(crate) swaps: Arc<Swaps>,
+    pub(crate) listeners: Apart<Listeners>,
+    bodies: Apart<Bodies>,
     stopping: watch::Sender<bool>,
 }
 
@@ -32,7 +36,8 @@ impl App {
     /// Nothing of the rack has started yet.
     pub(crate) fn new(live: LiveRack, access: Access) -> Arc<Self> {
         let (pool, swaps) = (Pool::new(live.rack()), Swaps::of(live.rack()));
-        Arc::new(Self { live, pool, access, swaps, stopping: watch::channel(false).0 })
+        let (listeners, bodies) = (Apart::new(Listeners::default), Apart::new(Bodies::default));
+        Arc::new(Self { live, pool, access, swaps, listeners, bodies, stopping: watch::channel(false).0 })
     }
 
     /// The rack.
@@ -56,6 +61,15 @@ impl App {
                 })
             }
         }
+    }
+
+    /// Receives the body of a request that asks for work of this sort, unless there is no place for any more of that.
+    ///
+    /// # Errors
+    /// [`Code::ServerBusy`], [`Code::RackStopped`], and what is wrong with the body.
+    pub(crate) async fn receive(&self, via: Via, what: Work, request: Request) -> Result<Received, Refusal> {
+        self.pool.has_room(what)?;
+        self.bodies.of(via).receive(request.into_body(), self.closing()).await
     }
 
     /// Answers nothing new from now on.
@@ -135,15 +149,20 @@ async fn permit(State(app): State<Arc<App>>, request: Request, next: Next) -> An
 
 async fn not_when_stopping(State(app): State<Arc<App>>, request: Request, next: Next) -> Answer {
     if app.is_stopping() {
-        return Err(Error::new(Code::RackStopped, "The server is stopping").into());
+        return Err(answer::stopping().into());
     }
     Ok(next.run(request).await)
 }
 
 /// No answer is kept by anybody, or taken for something else than it says.
 async fn plainly(request: Request, next: Next) -> Response {
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if is_chunked {
+        // It may have said its length as well. A proxy that believes that takes what comes next for another request than it is.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

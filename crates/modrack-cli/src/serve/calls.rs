@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use modrack_core::{Args, Call, Cancel, Chain, Code, Error, Result, Results, Text, Value};
@@ -18,6 +18,7 @@ use crate::serve::access::Via;
 use crate::serve::answer::{Answer, Refusal, text_with};
 use crate::serve::app::App;
 use crate::serve::body::Asked;
+use crate::serve::named::Named;
 use crate::serve::pool::Work;
 
 /// The most bytes of JSON that values which come one by one are collected to.
@@ -35,13 +36,14 @@ enum Given {
 pub(crate) async fn call(
     State(app): State<Arc<App>>,
     Extension(via): Extension<Via>,
-    Path((slot, function)): Path<(String, String)>,
+    Named((slot, function)): Named<(String, String)>,
     request: Request,
 ) -> Answer {
-    let mut asked = Asked::read(request.into_body(), &["args", "kwargs", "words", "read"]).await?;
-    let given = given(&mut asked, via)?;
     let slot = app.slot(&slot)?;
+    let received = app.receive(via, Work::Call, request).await?;
     let work = move |cancel: &Cancel| {
+        let mut asked = received.read(&["args", "kwargs", "words", "read"])?;
+        let given = given(&mut asked, via)?;
         let name = (function != "_").then_some(&*function);
         bounded(cancel, || {
             let pin = slot.pin()?;
@@ -64,14 +66,15 @@ pub(crate) async fn call(
                 written("result", &value, &pin, cancel)
             })
         })
+        .map_err(Refusal::from)
     };
-    app.pool.run(Work::Call, work).await.map(answered).map_err(Refusal::from)
+    app.pool.run(Work::Call, work).await.map(answered)
 }
 
 /// `GET /v1/slots/{slot}/attribute/{name}`.
 pub(crate) async fn attribute(
     State(app): State<Arc<App>>,
-    Path((slot, name)): Path<(String, String)>,
+    Named((slot, name)): Named<(String, String)>,
 ) -> Answer {
     let slot: Slot = app.slot(&slot)?;
     let work = move |cancel: &Cancel| {
@@ -111,12 +114,13 @@ fn given(asked: &mut Asked, via: Via) -> std::result::Result<Given, Refusal> {
 
 /// A value of what `pin` holds as an answer: `{KEY: value, "generation": number}`.
 ///
-/// What yields its values one by one is read to its end, as a list, with the generation kept until then.
+/// What yields its values one by one is read to its end, as a list, with the generation kept until then; the answer says so.
 fn written(key: &str, value: &Value, pin: &Pin, cancel: &Cancel) -> Result<String> {
     let items = match value {
         Value::Foreign(object) => object.items(),
         _ => None,
     };
+    let yielded = if items.is_some() { ",\"yielded\":true" } else { "" };
     let text = match items {
         None => json::to_text(value).map_err(|error| pin.blame(error))?,
         Some(items) => {
@@ -143,6 +147,6 @@ fn written(key: &str, value: &Value, pin: &Pin, cancel: &Cancel) -> Result<Strin
         }
     };
     let mut answer = String::with_capacity(text.len() + 64);
-    let _ = writeln!(answer, "{{\"{key}\":{text},\"generation\":{}}}", pin.generation().0);
+    let _ = writeln!(answer, "{{\"{key}\":{text},\"generation\":{}{yielded}}}", pin.generation().0);
     Ok(answer)
 }

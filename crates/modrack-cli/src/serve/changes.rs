@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use modrack::live::{LiveRack, SwapRequest, SwapSlot};
 use modrack_core::plan::SlotPlan;
 use modrack_core::{Code, Error, SlotName, Use};
@@ -18,19 +18,23 @@ use crate::serve::access::Via;
 use crate::serve::answer::{Answer, Refusal, json_of};
 use crate::serve::app::App;
 use crate::serve::body::Asked;
+use crate::serve::named::Named;
 use crate::serve::pool::Work;
+use crate::verb::change;
 
 /// `POST /v1/slots/{slot}/swap`.
 pub(crate) async fn swap(
     State(app): State<Arc<App>>,
     Extension(via): Extension<Via>,
-    Path(slot): Path<String>,
+    Named(slot): Named<String>,
     request: Request,
 ) -> Answer {
-    let known = ["use", "set", "force", "save", "who", "why"];
-    let mut asked = Asked::read(request.into_body(), &known).await?;
-    let slot = swap_slot(&app, via, slot, &mut asked)?;
-    make(app, via, vec![slot], asked).await
+    let known = &["use", "set", "force", "save", "who", "why"];
+    changed(&app, via, request, known, move |live, mut asked| {
+        let slot = swap_slot(via, &slot, &mut asked)?;
+        swapped(live, via, vec![slot], asked)
+    })
+    .await
 }
 
 /// `POST /v1/swap`: several slots, all of them or none.
@@ -39,32 +43,33 @@ pub(crate) async fn swap_all(
     Extension(via): Extension<Via>,
     request: Request,
 ) -> Answer {
-    let known = ["slots", "force", "save", "who", "why"];
-    let mut asked = Asked::read(request.into_body(), &known).await?;
-    let each = asked.list("slots")?.into_iter().map(|slot| {
-        let mut slot = Asked::of(slot, &["slot", "use", "set"])?;
-        let name = slot.text("slot")?.ok_or_else(|| Refusal::bad("Each of `slots` must name its `slot`"))?;
-        swap_slot(&app, via, name, &mut slot)
-    });
-    let slots = each.collect::<Result<Vec<_>, _>>()?;
-    if slots.is_empty() {
-        return Err(Refusal::bad("`slots` must name at least one slot"));
-    }
-    make(app, via, slots, asked).await
+    let known = &["slots", "force", "save", "who", "why"];
+    changed(&app, via, request, known, move |live, mut asked| {
+        let each = asked.list("slots")?.into_iter().map(|slot| {
+            let mut slot = Asked::of(slot, &["slot", "use", "set"])?;
+            let unnamed = || Refusal::bad("Each of `slots` must name its `slot`");
+            let name = slot.text("slot")?.ok_or_else(unnamed)?;
+            swap_slot(via, &name, &mut slot)
+        });
+        let slots = each.collect::<Result<Vec<_>, _>>()?;
+        if slots.is_empty() {
+            return Err(Refusal::bad("`slots` must name at least one slot"));
+        }
+        swapped(live, via, slots, asked)
+    })
+    .await
 }
 
 /// `POST /v1/slots/{slot}/rollback`.
 pub(crate) async fn rollback(
     State(app): State<Arc<App>>,
     Extension(via): Extension<Via>,
-    Path(slot): Path<String>,
+    Named(slot): Named<String>,
     request: Request,
 ) -> Answer {
-    let mut asked = Asked::read(request.into_body(), &["to", "who", "why"]).await?;
-    let (to, who) = (asked.text("to")?, who(via, &mut asked)?);
-    let slot = app.slot(&slot)?.name().clone();
-    change(&app, move |live| {
-        live.rollback(&slot, to.as_deref(), who).map(|swapped| live_json::swapped(&swapped))
+    changed(&app, via, request, &["to", "who", "why"], move |live, mut asked| {
+        let (slot, to, who) = (SlotName::parse(&slot)?, asked.text("to")?, who(via, &mut asked)?);
+        Ok(live_json::swapped(&change::roll_back(live, &slot, to.as_deref(), who)?))
     })
     .await
 }
@@ -73,14 +78,14 @@ pub(crate) async fn rollback(
 pub(crate) async fn unload(
     State(app): State<Arc<App>>,
     Extension(via): Extension<Via>,
-    Path(slot): Path<String>,
+    Named(slot): Named<String>,
     request: Request,
 ) -> Answer {
-    let mut asked = Asked::read(request.into_body(), &["who", "why"]).await?;
-    let who = who(via, &mut asked)?;
-    let slot = app.slot(&slot)?.name().clone();
-    change(&app, move |live| live.unload(&slot, who).map(|before| live_json::unloaded(slot.as_str(), before)))
-        .await
+    changed(&app, via, request, &["who", "why"], move |live, mut asked| {
+        let (slot, who) = (SlotName::parse(&slot)?, who(via, &mut asked)?);
+        Ok(live_json::unloaded(slot.as_str(), change::unload(live, &slot, who)?))
+    })
+    .await
 }
 
 /// `POST /v1/reload`: the rack's text, and the slots whose modules' files changed.
@@ -89,42 +94,49 @@ pub(crate) async fn reload(
     Extension(via): Extension<Via>,
     request: Request,
 ) -> Answer {
-    let mut asked = Asked::read(request.into_body(), &["who", "why"]).await?;
-    let who = who(via, &mut asked)?;
-    change(&app, move |live| live.reload_configuration(who).map(|done| live_json::configured(&done))).await
+    changed(&app, via, request, &["who", "why"], move |live, mut asked| {
+        Ok(live_json::configured(&live.reload_configuration(who(via, &mut asked)?)?))
+    })
+    .await
 }
 
 /// `POST /v1/configurations/{hash}/restore`: a text of the rack that served before.
 pub(crate) async fn restore(
     State(app): State<Arc<App>>,
     Extension(via): Extension<Via>,
-    Path(hash): Path<String>,
+    Named(hash): Named<String>,
     request: Request,
 ) -> Answer {
-    let mut asked = Asked::read(request.into_body(), &["who", "why"]).await?;
-    let who = who(via, &mut asked)?;
-    change(&app, move |live| live.restore_configuration(&hash, who).map(|done| live_json::configured(&done)))
-        .await
+    changed(&app, via, request, &["who", "why"], move |live, mut asked| {
+        Ok(live_json::configured(&live.restore_configuration(&hash, who(via, &mut asked)?)?))
+    })
+    .await
 }
 
-async fn make(app: Arc<App>, via: Via, slots: Vec<SwapSlot>, mut asked: Asked) -> Answer {
+fn swapped(live: &LiveRack, via: Via, slots: Vec<SwapSlot>, mut asked: Asked) -> Result<Json, Refusal> {
     let (force, save) = (asked.flag("force")?, asked.flag("save")?);
     let request = SwapRequest { slots, force, save, asked: who(via, &mut asked)? };
-    change(&app, move |live| live.swap(&request).map(|swapped| live_json::swapped(&swapped))).await
+    Ok(live_json::swapped(&change::swap(live, &request)?))
 }
 
-/// Makes a change to its end, whoever went away meanwhile: half a change there is none, and the history tells of it.
-async fn change<E: Into<Refusal>>(
+/// Makes the change that a request with the keys `known` asks for, to its end, whoever went away meanwhile: half a change there is none,
+/// and the history tells of it.
+async fn changed(
     app: &Arc<App>,
-    change: impl FnOnce(&LiveRack) -> Result<Json, E> + Send + 'static,
+    via: Via,
+    request: Request,
+    known: &'static [&'static str],
+    make: impl FnOnce(&LiveRack, Asked) -> Result<Json, Refusal> + Send + 'static,
 ) -> Answer {
+    let received = app.receive(via, Work::Change, request).await?;
     let live = app.live.clone();
-    app.pool.run(Work::Change, move |_| change(&live).map_err(E::into)).await.map(|done| json_of(&done))
+    let made = app.pool.run(Work::Change, move |_| make(&live, received.read(known)?)).await;
+    made.map(|done| json_of(&done))
 }
 
-/// What one slot is to be.
-fn swap_slot(app: &App, via: Via, slot: String, asked: &mut Asked) -> Result<SwapSlot, Refusal> {
-    let slot = app.slot(&slot)?.name().clone();
+/// What one slot is to be. Whether the rack has it is said by the swap.
+fn swap_slot(via: Via, slot: &str, asked: &mut Asked) -> Result<SwapSlot, Refusal> {
+    let slot = SlotName::parse(slot)?;
     let (to, set) = (asked.text("use")?, asked.texts("set")?);
     if via == Via::Tcp {
         if let Some(to) = &to {

@@ -10,30 +10,57 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use futures_core::Stream;
-use modrack_core::Value;
+use modrack_core::{Code, Error, Value};
 use modrack_runtime::{Pattern, Told};
 use serde_json::{Value as Json, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::clock::at_rfc3339;
 use crate::json::to_text;
+use crate::serve::access::Via;
 use crate::serve::answer::{Answer, Refusal};
 use crate::serve::app::App;
 use crate::serve::remembered::{Asked, query};
 
 const LAST: HeaderName = HeaderName::from_static("last-event-id");
+/// How many listeners there may be at once that come the same way.
+const LISTENERS: usize = 64;
 /// How many events wait for a listener before it loses some.
 const WAITING: usize = 256;
 /// How often a silent connection is kept awake.
 const AWAKE: Duration = Duration::from_secs(15);
 
+/// Places for listeners. Each is taken until its connection ends, so that they are fewer than connections.
+pub(crate) struct Listeners(Arc<Semaphore>);
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LISTENERS)))
+    }
+}
+
+impl Listeners {
+    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        self.0.clone().try_acquire_owned().map_err(|_| {
+            Error::new(Code::ServerBusy, format!("{LISTENERS} listeners hear what happens already"))
+                .hint("Ask again when one of them has gone")
+        })
+    }
+}
+
 /// Tells what happens until the listener goes, or the server stops.
-pub(crate) async fn listen(State(app): State<Arc<App>>, headers: HeaderMap, asked: Asked) -> Answer {
+pub(crate) async fn listen(
+    State(app): State<Arc<App>>,
+    Extension(via): Extension<Via>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Answer {
     let mut asked = query(asked, &["pattern"])?;
     let pattern = Pattern::parse(asked.remove("pattern").as_deref().unwrap_or("*"))
         .map_err(|error| Refusal::new(axum::http::StatusCode::BAD_REQUEST, error))?;
@@ -44,6 +71,7 @@ pub(crate) async fn listen(State(app): State<Arc<App>>, headers: HeaderMap, aske
             Some(last.ok_or_else(|| Refusal::bad("`Last-Event-ID` must be the number of an event"))?)
         }
     };
+    let place = app.listeners.of(via).place()?;
     let (heard, hears) = mpsc::channel(WAITING);
     let lost = Arc::new(AtomicU64::new(0));
     let counts = lost.clone();
@@ -61,7 +89,7 @@ pub(crate) async fn listen(State(app): State<Arc<App>>, headers: HeaderMap, aske
     let listening = Listening { hears, lost, pieces, closing: app.closing() };
     tokio::spawn(async move {
         listening.tell(before, last, gap).await;
-        drop(subscription);
+        drop((subscription, place));
     });
     let mut response = Response::new(Body::from_stream(Pieces(body)));
     let media = HeaderValue::from_static("text/event-stream");
@@ -158,7 +186,7 @@ fn missed(count: u64) -> Json {
 }
 
 /// The pieces of an answer that goes on.
-struct Pieces(mpsc::Receiver<String>);
+pub(super) struct Pieces(pub(super) mpsc::Receiver<String>);
 
 impl Stream for Pieces {
     type Item = Result<String, Infallible>;

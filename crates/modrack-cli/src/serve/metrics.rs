@@ -102,6 +102,8 @@ pub(crate) async fn all(State(app): State<Arc<App>>) -> Answer {
     );
     let under_way = [(Vec::new(), app.pool.under_way() as f64)];
     page.add("modrack_requests_under_way", "Requests that modules or the rack work on", "gauge", under_way);
+    let waiting = [(Vec::new(), app.pool.waiting() as f64)];
+    page.add("modrack_requests_waiting", "Requests that wait for a place to be worked on", "gauge", waiting);
     let ready = [(Vec::new(), if app.is_ready() { 1.0 } else { 0.0 })];
     page.add("modrack_ready", "Whether every slot that is not lazy has started", "gauge", ready);
     Ok(text_with(StatusCode::OK, page.0, MEDIA))

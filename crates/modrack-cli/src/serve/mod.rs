@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod app;
+mod asked;
 mod body;
 mod calls;
 mod changes;
@@ -15,12 +16,14 @@ mod events;
 mod health;
 mod listen;
 mod metrics;
+mod named;
 mod pool;
 mod presence;
 mod remembered;
 mod signals;
 mod slots;
 mod socket;
+mod stream;
 mod token;
 mod words;
 

@@ -12,6 +12,7 @@ use modrack_runtime::Rack;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use crate::serve::answer::stopping;
 use crate::serve::connections;
 
 /// How many calls run at once.
@@ -58,6 +59,7 @@ struct Lane {
     places: Arc<Semaphore>,
     /// Those that have a place, and those that wait for one.
     all: Arc<Semaphore>,
+    queue: usize,
     most: usize,
 }
 
@@ -107,13 +109,9 @@ impl Pool {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let lane = match what {
-            Work::Call => &self.calls,
-            Work::Change => &self.changes,
-            Work::Look => &self.looks,
-        };
+        let lane = self.lane(what);
         let queued = lane.all.clone().try_acquire_owned().map_err(|_| busy(lane.most))?;
-        let place = lane.places.clone().acquire_owned().await.map_err(|_| ended())?;
+        let place = lane.places.clone().acquire_owned().await.map_err(|_| stopping())?;
         let cancel = Cancel::told(Arc::default());
         let noted = Noted::new(&self.under_way, &cancel);
         let mut asking = Asking { cancel: Some(cancel.clone()), backends: self.backends.clone() };
@@ -124,12 +122,26 @@ impl Pool {
         })
         .await;
         asking.cancel = None;
-        done.unwrap_or_else(|why| Err(if why.is_panic() { mistaken() } else { ended() }.into()))
+        done.unwrap_or_else(|why| Err(if why.is_panic() { mistaken() } else { stopping() }.into()))
+    }
+
+    /// Whether there is a place for one more, or one to wait in. Who has asked still has to be given it by [`Pool::run`].
+    ///
+    /// # Errors
+    /// [`Code::ServerBusy`].
+    pub(crate) fn has_room(&self, what: Work) -> Result<(), Error> {
+        let lane = self.lane(what);
+        if lane.all.available_permits() == 0 { Err(busy(lane.most)) } else { Ok(()) }
     }
 
     /// How many pieces of work are under way.
     pub(crate) fn under_way(&self) -> usize {
         self.under_way.words().len()
+    }
+
+    /// How many pieces of work wait for a place.
+    pub(crate) fn waiting(&self) -> usize {
+        [&self.calls, &self.changes, &self.looks].map(Lane::waiting).into_iter().sum()
     }
 
     /// Waits until nothing is under way.
@@ -145,12 +157,26 @@ impl Pool {
         self.under_way.words().values().for_each(Cancel::cancel);
         wake(&self.backends);
     }
+
+    fn lane(&self, what: Work) -> &Lane {
+        match what {
+            Work::Call => &self.calls,
+            Work::Change => &self.changes,
+            Work::Look => &self.looks,
+        }
+    }
 }
 
 impl Lane {
     fn new(places: usize, queue: usize) -> Self {
         let most = places + queue;
-        Self { places: Arc::new(Semaphore::new(places)), all: Arc::new(Semaphore::new(most)), most }
+        let semaphore = |count| Arc::new(Semaphore::new(count));
+        Self { places: semaphore(places), all: semaphore(most), queue, most }
+    }
+
+    fn waiting(&self) -> usize {
+        // Whoever has a place has one of both.
+        (self.queue + self.places.available_permits()).saturating_sub(self.all.available_permits())
     }
 }
 
@@ -204,10 +230,6 @@ fn busy(most: usize) -> Error {
 fn mistaken() -> Error {
     Error::new(Code::Internal, "modrack met a mistake of its own and gave the request up")
         .hint("What it printed says where; please report it with the output of `modrack version`")
-}
-
-fn ended() -> Error {
-    Error::new(Code::RackStopped, "The server is stopping")
 }
 
 #[cfg(test)]
@@ -269,6 +291,9 @@ mod tests {
         }
         let third = runtime.block_on(pool.run(Work::Call, |_| Ok::<_, Error>(true)));
         assert_eq!(third.unwrap_err().code(), Code::ServerBusy);
+        assert_eq!(pool.has_room(Work::Call).unwrap_err().code(), Code::ServerBusy);
+        assert!(pool.has_room(Work::Change).is_ok());
+        assert_eq!(pool.waiting(), 1);
         // Changes have places of their own.
         assert!(runtime.block_on(pool.run(Work::Change, |_| Ok::<_, Error>(true))).unwrap());
         assert_eq!(pool.under_way(), 1);
@@ -276,7 +301,7 @@ mod tests {
         runtime.block_on(pool.idle());
         assert!(runtime.block_on(first).unwrap().unwrap());
         assert!(runtime.block_on(second).unwrap().unwrap());
-        assert_eq!(pool.under_way(), 0);
+        assert_eq!((pool.under_way(), pool.waiting()), (0, 0));
     }
 
     #[test]

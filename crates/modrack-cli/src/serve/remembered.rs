@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use modrack_core::SlotName;
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use crate::figures;
 use crate::live_json;
 use crate::serve::answer::{Answer, Refusal, json_of};
 use crate::serve::app::App;
+use crate::serve::named::Named;
 use crate::serve::pool::Work;
 
 /// How many entries of the history are told where nobody says.
@@ -47,7 +48,7 @@ pub(crate) async fn configurations(State(app): State<Arc<App>>) -> Answer {
 }
 
 /// `GET /v1/configurations/{hash}`.
-pub(crate) async fn configuration(State(app): State<Arc<App>>, Path(hash): Path<String>) -> Answer {
+pub(crate) async fn configuration(State(app): State<Arc<App>>, Named(hash): Named<String>) -> Answer {
     looked(&app, move |app| Ok(live_json::configuration(&app.live.configuration(&hash)?))).await
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use modrack_runtime::Slot;
 use serde_json::{Value as Json, json};
 
 use crate::serve::answer::Answer;
 use crate::serve::app::App;
+use crate::serve::named::Named;
 use crate::serve::remembered::looked;
 use crate::verb::{inspect, list};
 
@@ -22,7 +23,7 @@ pub(crate) async fn all(State(app): State<Arc<App>>) -> Answer {
 }
 
 /// `GET /v1/slots/{slot}`: all that is known of it without running it, and what serves in it.
-pub(crate) async fn one(State(app): State<Arc<App>>, Path(slot): Path<String>) -> Answer {
+pub(crate) async fn one(State(app): State<Arc<App>>, Named(slot): Named<String>) -> Answer {
     let slot = app.slot(&slot)?;
     looked(&app, move |_| {
         let mut document = inspect::document(&slot)?;

@@ -1,6 +1,6 @@
 //! `modrack call`: one call, its result as JSON.
 
-use modrack_core::{Args, Call, Chain, Code, Error, Results, Value};
+use modrack_core::{Args, Call, Chain, Code, Error, Result, Results, Value};
 use modrack_runtime::Slot;
 
 use crate::args;
@@ -50,7 +50,6 @@ pub(crate) fn run(what: &args::Call, session: &mut Session) -> Outcome {
 /// Prints a value that a slot gave as JSON; what yields its values one by one is printed as it comes, as a
 /// list.
 pub(crate) fn print(value: &Value, slot: &Slot, interrupt: &Interrupt, session: &mut Session) -> Outcome {
-    let output = &mut session.output;
     // What a module made is read here, after its call has ended: what is wrong with it is still its own.
     let blame = |error: Error| match slot.pin() {
         Ok(pin) => pin.blame(error),
@@ -59,23 +58,34 @@ pub(crate) fn print(value: &Value, slot: &Slot, interrupt: &Interrupt, session: 
     if let Value::Foreign(object) = value
         && let Some(items) = object.items()
     {
-        let (open, between, close) =
-            if output.data_is_terminal { ("[", ",\n ", "]\n") } else { ("[", ",", "]\n") };
-        let mut before = open;
         let cancel = interrupt.cancel();
-        for item in items {
+        let texts = items.map(|item| {
             if cancel.is_cancelled() {
-                return Err(Error::new(Code::Interrupted, "Interrupted").into());
+                return Err(Error::new(Code::Interrupted, "Interrupted"));
             }
-            let text = item.and_then(|item| json::to_text(&item)).map_err(blame)?;
-            output.print(&format!("{before}{text}"))?;
-            before = between;
-        }
-        output.print(&if before == open { format!("{open}{close}") } else { close.to_owned() })?;
-        return Ok(0);
+            item.and_then(|item| json::to_text(&item)).map_err(blame)
+        });
+        return print_each(texts, session);
     }
     let text = json::to_text(value).map_err(blame)?;
-    let text = if output.data_is_terminal { json::indented(text) } else { text };
-    output.print(&(text + "\n"))?;
+    let text = if session.output.data_is_terminal { json::indented(text) } else { text };
+    session.output.print(&(text + "\n"))?;
+    Ok(0)
+}
+
+/// Prints values that come one by one as they come, as a list: on a terminal each on a line of its own.
+///
+/// # Errors
+/// What the next of them fails with; what came before it is printed.
+pub(crate) fn print_each(texts: impl Iterator<Item = Result<String>>, session: &mut Session) -> Outcome {
+    let output = &mut session.output;
+    let (open, between, close) =
+        if output.data_is_terminal { ("[", ",\n ", "]\n") } else { ("[", ",", "]\n") };
+    let mut before = open;
+    for text in texts {
+        output.print(&format!("{before}{}", text?))?;
+        before = between;
+    }
+    output.print(&if before == open { format!("{open}{close}") } else { close.to_owned() })?;
     Ok(0)
 }

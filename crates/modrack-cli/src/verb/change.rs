@@ -1,13 +1,14 @@
-//! What the verbs that change a rack have in common: acting here, where nothing serves, and telling what came of it.
+//! What the verbs that change a rack have in common, and its server with them: which slots can be changed, acting here where nothing serves,
+//! and telling what came of it.
 //!
 //! Acting here takes the state as its one writer, loads and starts what is to serve, has it answer its probes, remembers it, and
 //! stops it again: what is loaded later is that.
 
 use std::collections::BTreeSet;
 
-use modrack::live::LiveRack;
-use modrack_core::{BackendName, Error, Result, SlotName};
-use modrack_runtime::{ConfigureFailed, Rack, SwapFailed, Swapped};
+use modrack::live::{LiveRack, SwapRequest};
+use modrack_core::{BackendName, Code, Error, Result, SlotName};
+use modrack_runtime::{Asked, Before, ConfigureFailed, Rack, Step, SwapFailed, Swapped};
 use serde_json::{Value as Json, json};
 
 use crate::client::Refused;
@@ -52,6 +53,57 @@ impl From<Refused> for NotDone {
         let text = |key: &str| refused.document["error"][key].as_str().map(str::to_owned);
         Self { slot: text("slot"), step: text("step"), error: refused.error }
     }
+}
+
+/// Swaps what fills slots that the rack declares.
+///
+/// # Errors
+/// As [`declared`] and [`LiveRack::swap`].
+pub(crate) fn swap(live: &LiveRack, request: &SwapRequest) -> Result<Swapped, SwapFailed> {
+    request.slots.iter().try_for_each(|wanted| declared(live.rack(), &wanted.slot))?;
+    live.swap(request)
+}
+
+/// Goes back in a slot that the rack declares.
+///
+/// # Errors
+/// As [`declared`] and [`LiveRack::rollback`].
+pub(crate) fn roll_back(
+    live: &LiveRack,
+    slot: &SlotName,
+    to: Option<&str>,
+    asked: Asked,
+) -> Result<Swapped, SwapFailed> {
+    declared(live.rack(), slot)?;
+    live.rollback(slot, to, asked)
+}
+
+/// Stops what fills a slot that the rack declares.
+///
+/// # Errors
+/// As [`declared`] and [`LiveRack::unload`].
+pub(crate) fn unload(live: &LiveRack, slot: &SlotName, asked: Asked) -> Result<Before, SwapFailed> {
+    declared(live.rack(), slot)?;
+    live.unload(slot, asked)
+}
+
+/// Holds that the rack declares the slot. A module of the catalog can be called by its name, and has no slot that could be changed.
+///
+/// # Errors
+/// [`Code::UnknownSlot`].
+pub(crate) fn declared(rack: &Rack, slot: &SlotName) -> Result<(), SwapFailed> {
+    if rack.plan().slots.contains_key(slot) {
+        return Ok(());
+    }
+    let of_the_catalog = || {
+        Error::new(Code::UnknownSlot, format!("The rack has no slot `{slot}`"))
+            .hint("It is a module of the catalog: a slot with `use` names it")
+    };
+    let error = match rack.catalog() {
+        Ok(catalog) if catalog.has(slot.as_str()) => of_the_catalog(),
+        _ => rack.slot(slot.as_str()).err().unwrap_or_else(of_the_catalog),
+    };
+    Err(SwapFailed { step: Step::Fetch, slot: slot.clone(), error: error.slot(slot) })
 }
 
 /// Has `work` change the rack in this process, with the modules of all the backends that `needed` names at hand.

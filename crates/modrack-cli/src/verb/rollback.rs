@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hyper::Method;
-use modrack::live::Reader;
+use modrack::live::{LiveRack, Reader};
 use modrack_core::{BackendName, Result, SlotName, Use};
 use modrack_runtime::{Asked, Rack};
 use serde_json::json;
@@ -30,7 +30,8 @@ pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
         };
     }
     let to = what.hash.as_deref();
-    change::here(found, session, |rack| needed(rack, &slot, to), |live| live.rollback(&slot, to, asked))
+    let back = |live: &LiveRack| change::roll_back(live, &slot, to, asked);
+    change::here(found, session, |rack| needed(rack, &slot, to), back)
 }
 
 /// The backends of what fills the slot, and of what is kept that did.

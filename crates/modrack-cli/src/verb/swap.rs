@@ -44,7 +44,7 @@ pub(crate) fn run(what: &Swap, session: &mut Session) -> Outcome {
     }
     let request = SwapRequest { slots, force: what.force, save: what.save, asked };
     let wanted = request.slots.clone();
-    change::here(found, session, |rack| needed(rack, &wanted), |live| live.swap(&request))
+    change::here(found, session, |rack| needed(rack, &wanted), |live| change::swap(live, &request))
 }
 
 /// What is to become of each slot: the first with all that is set, those behind `--with` after it.

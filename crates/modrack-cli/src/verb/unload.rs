@@ -1,6 +1,7 @@
 //! `modrack unload`: what fills a slot of the rack that is being served is stopped.
 
 use hyper::Method;
+use modrack_core::{Error, SlotName};
 use serde_json::json;
 
 use crate::args::Unload;
@@ -14,7 +15,10 @@ use crate::verb::change;
 /// Has the server stop it.
 pub(crate) fn run(what: &Unload, session: &mut Session) -> Outcome {
     let slot = change::slot(&what.slot)?;
-    let client = there::server_there(session)?;
+    let client = match there::server_there(session) {
+        Ok(client) => client,
+        Err(why) => return not_served(why, &slot, session),
+    };
     let body = json!({ "who": user(), "why": what.why });
     let path = format!("/v1/slots/{}/unload", escaped(slot.as_str()));
     match there::ask(client, &Method::POST, &path, Some(&body), session) {
@@ -27,5 +31,13 @@ pub(crate) fn run(what: &Unload, session: &mut Session) -> Outcome {
             Ok(0)
         }
         Err(refused) => change::not_done(refused.into(), session),
+    }
+}
+
+/// A slot that the rack does not have is none, whether or not it is served.
+fn not_served(why: Error, slot: &SlotName, session: &mut Session) -> Outcome {
+    match session.rack().map(|rack| change::declared(&rack, slot)) {
+        Ok(Err(unknown)) => change::not_done(unknown.into(), session),
+        _ => Err(why.into()),
     }
 }
