@@ -129,6 +129,38 @@ class Server:
         return self.process.returncode, stdout, stderr
 
 
+def plain(modrack: Modrack) -> None:
+    """A rack with a module in Python."""
+    modrack.write(
+        "text.py",
+        """
+        import time
+
+        version = "1.0"
+
+        def upper(text: str) -> str:
+            return text.upper()
+
+        def double(data: bytes) -> bytes:
+            return data * 2
+
+        def large(size: int) -> str:
+            return "a" * size
+
+        def numbers(count: int):
+            yield from range(count)
+
+        def wait(seconds: float) -> str:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                time.sleep(0.001)
+            return "done"
+        """,
+    )
+    modrack.write("catalog/other.py", 'def upper(text: str) -> str:\n    return text.upper() + "!"\n')
+    modrack.write("rack.yaml", "rack: 1\ncatalog: [./catalog]\nslots:\n  text: { use: ./text.py }\n")
+
+
 @contextmanager
 def serving(modrack: Modrack, *args: str, folder: Path | None = None, wait: bool = True) -> Iterator[Server]:
     """A server in the folder of the test, on a free port; killed at the end if it still runs."""
