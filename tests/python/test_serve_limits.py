@@ -218,7 +218,7 @@ def test_who_comes_back_too_late_hears_how_much_it_missed(modrack: Modrack) -> N
         first = int(lines[5].removeprefix("id: "))
         assert first > 3
         assert missed["fields"] == {"count": first - 3}
-        numbers = []
+        numbers: list[int] = []
         while len(numbers) < 1023:
             line = stream.readline().decode()
             numbers.extend([int(line.removeprefix("id: "))] if line.startswith("id: ") else [])
