@@ -507,6 +507,16 @@ pub(crate) fn state_refused() -> Error {
     .phase(Phase::Swap)
 }
 
+/// State that what was started again did not take back.
+pub(crate) fn state_not_taken() -> Error {
+    Error::new(
+        Code::StateRefused,
+        "What was started again has no `import_state` for the state that it had".to_owned(),
+    )
+    .hint("Give it `import_state(state, from_version)`: what it had is lost otherwise")
+    .phase(Phase::Swap)
+}
+
 /// Calls that did not end before what must not run beside them.
 pub(crate) fn not_drained(within: Duration) -> Error {
     Error::new(Code::NotDrained, format!("Calls of the old module had not ended after {within:?}"))

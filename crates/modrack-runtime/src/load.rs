@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::Instant;
 
-use modrack_core::{Chain, Error, Guard, Result, Service, SlotName};
+use modrack_core::{Chain, Error, Guard, Phase, Result, Service, SlotName};
 
 use crate::error;
 use crate::events::Event;
@@ -226,10 +226,27 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         let _ = generation.instance().stop(instances::STOP_WITHIN);
         return Err(error::stopped());
     }
+    take_over(rack, seat, &generation);
     for why in backend.warnings() {
         rack.observer().tell(&Event::Warning { slot: seat.slot().name().clone(), why });
     }
     Ok(generation)
+}
+
+/// Gives a module the state that it had when it was stopped, where it left some. It serves without as well.
+fn take_over(rack: &RackCore, seat: &Seat, generation: &Generation) {
+    let Some(state) = seat.left().get() else { return };
+    let taken = catch_unwind(AssertUnwindSafe(|| generation.instance().import_state(&state)));
+    seat.left().set(None);
+    let why = match taken {
+        Ok(Ok(true)) => return,
+        Ok(Ok(false)) => error::state_not_taken(),
+        Ok(Err(why)) => why,
+        Err(payload) => error::panicked(&*payload),
+    };
+    let why = generation.blame(why, Phase::Swap);
+    let _ = seat.not_taken().set(why.clone());
+    rack.observer().tell(&Event::Warning { slot: seat.slot().name().clone(), why });
 }
 
 impl Claim {

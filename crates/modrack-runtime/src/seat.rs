@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use modrack_core::contract::Contract;
 use modrack_core::plan::SlotPlan;
-use modrack_core::{BackendName, CopyMeter, Description, Error, Origin, Place, SlotName};
+use modrack_core::{BackendName, CopyMeter, Description, Error, Origin, Place, SlotName, State};
 
 use crate::configuration::Configuration;
 use crate::functions::FunctionNames;
@@ -63,6 +63,10 @@ pub(crate) struct Seat {
     generation: OnceLock<Arc<Generation>>,
     /// Whether it serves again in the place of what replaced it.
     back: OnceLock<()>,
+    /// The state of what filled the slot and was stopped, for what is loaded next.
+    left: Memo<State>,
+    /// Why that was not taken.
+    not_taken: OnceLock<Error>,
     /// Who asks for what fills it waits here, instead of loading it.
     gate: Option<Arc<Gate>>,
 }
@@ -148,6 +152,8 @@ impl Seat {
             since: OnceLock::new(),
             generation: OnceLock::new(),
             back: OnceLock::new(),
+            left: Memo::default(),
+            not_taken: OnceLock::new(),
             gate: None,
         }
     }
@@ -182,7 +188,9 @@ impl Seat {
         let described =
             configuration.plan().slots.get(self.slot.name()).filter(|plan| plan.means(&self.plan));
         let plan = described.map_or_else(|| self.plan.clone(), |plan| Arc::new(plan.clone()));
-        self.planned(plan, configuration.clone()).meant_from(self.origin.clone())
+        let seat = self.planned(plan, configuration.clone()).meant_from(self.origin.clone());
+        seat.left.set(self.left.get());
+        seat
     }
 
     /// This seat, of a slot that is there for another reason.
@@ -243,6 +251,16 @@ impl Seat {
     /// What holds back who asks for what fills it.
     pub(crate) fn gate(&self) -> Option<&Arc<Gate>> {
         self.gate.as_ref()
+    }
+
+    /// The state that its next load takes over, if it has not.
+    pub(crate) fn left(&self) -> &Memo<State> {
+        &self.left
+    }
+
+    /// Why what fills it did not take over what was left for it, if so.
+    pub(crate) fn not_taken(&self) -> &OnceLock<Error> {
+        &self.not_taken
     }
 
     /// What tells this seat from every other of the process.

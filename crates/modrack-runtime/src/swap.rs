@@ -12,10 +12,12 @@ mod janitor;
 mod left;
 mod matching;
 mod member;
+mod order;
 mod probe;
 mod retire;
 mod transaction;
 mod turns;
+mod undo;
 mod unload;
 
 use std::fmt;

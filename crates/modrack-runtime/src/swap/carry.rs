@@ -28,7 +28,10 @@ pub(super) fn out(seat: &Seat, rules: &SwapPlan, force: bool) -> Result<Option<S
 }
 
 fn export(seat: &Seat, rules: &SwapPlan) -> Result<Option<State>> {
-    let Some(from) = seat.generation() else { return Ok(None) };
+    let Some(from) = seat.generation() else {
+        // Of what was stopped and could not be started again.
+        return Ok(seat.left().get().map(|state| (*state).clone()));
+    };
     if !instances::has_state(instances::policy(seat.plan(), &from.checked().description)) {
         return Ok(None);
     }

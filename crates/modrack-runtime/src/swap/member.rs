@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use modrack_core::plan::{Carrying, SwapPlan};
-use modrack_core::{Error, Phase, Result, State};
+use modrack_core::{Error, Result, State};
 
 use super::{Change, Served, Step, Stepped, SwapFailed, guarded};
 use crate::error;
@@ -38,6 +38,8 @@ pub(super) struct Member {
     pub(super) carries: bool,
     /// What was carried out of the old module.
     pub(super) state: Option<State>,
+    /// Why nothing was, where the new one does not need it: what is started again will miss it.
+    pub(super) lost: Option<Error>,
     pub(super) carried: bool,
     pub(super) gate: Option<Arc<Gate>>,
     /// Whether the old generation was stopped to make room.
@@ -69,6 +71,7 @@ impl Member {
         let rules = new.plan().swap.clone();
         // Who still finds the old plan may load by it, and what must not run twice must not run beside that either.
         let overlap = rules.overlap && old.plan().swap.overlap;
+        new.left().set(old.left().get());
         Self { carries: false, ..Self::new(Comes::Plan, SwapPlan { overlap, ..rules }, old, Arc::new(new)) }
     }
 
@@ -95,6 +98,7 @@ impl Member {
             comes,
             carries: true,
             state: None,
+            lost: None,
             carried: false,
             gate: None,
             stopped: false,
@@ -138,7 +142,7 @@ impl Member {
             return false;
         }
         let alone = !self.rules.overlap || (self.carries && self.rules.state == Carrying::Exclusive);
-        alone && self.comes != Comes::End && !self.old.is_gone()
+        alone && !self.old.is_gone()
     }
 
     /// Whether what was there may come back when the new modules do not stand their trial.
@@ -160,27 +164,37 @@ impl Member {
         Some(Served::of(&self.new, self.new.generation()?, replaced, self.carried))
     }
 
-    /// The seat that serves when the swap has come to nothing: the old one, started again if it was stopped.
-    ///
-    /// # Errors
-    /// What starting it again failed with, or that it is not what it was; the seat serves all the same.
-    pub(super) fn old_again(&self, rack: &Arc<RackCore>) -> (Arc<Seat>, Result<()>) {
+    /// The seat that serves when the swap has come to nothing: the old one, or one for the same module if that was stopped.
+    pub(super) fn old_again(&mut self) -> Arc<Seat> {
         if !self.stopped {
-            return (self.old.clone(), Ok(()));
+            return self.old.clone();
         }
         let seat = Arc::new(self.old.again());
         // Calls that were held back come to it with tables that are older than the one it is published with.
         seat.is_in(self.old.since());
-        let started = guarded(|| {
-            let generation = load::generation(rack, &seat, None)?;
-            if let Some(state) = &self.state {
-                let imported = generation.instance().import_state(state);
-                imported.map_err(|why| generation.blame(why, Phase::Swap))?;
+        // Whoever starts it has it take this over: a neighbour that calls it first, or a call that comes when it could not be
+        // started now.
+        seat.left().set(self.state.take().map(Arc::new));
+        seat
+    }
+
+    /// Starts what was stopped again, in the seat that is to serve.
+    ///
+    /// # Errors
+    /// What that failed with, or that it is not what it was; the seat serves all the same.
+    pub(super) fn start_again(&self, rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<()> {
+        if !self.stopped {
+            return Ok(());
+        }
+        guarded(|| {
+            let generation = load::generation(rack, seat, None)?;
+            if let Some(why) = seat.not_taken().get().or(self.lost.as_ref()) {
+                return Err(why.clone());
             }
-            let hash = |seat: &Seat| Some(seat.generation()?.checked().description.hash.clone());
-            if hash(&seat) == hash(&self.old) { Ok(()) } else { Err(error::restarted_other()) }
-        });
-        (seat, started)
+            let was = self.old.generation().map(|old| old.checked().description.hash.clone());
+            let is_same = was.as_ref() == Some(&generation.checked().description.hash);
+            if is_same { Ok(()) } else { Err(error::restarted_other()) }
+        })
     }
 }
 

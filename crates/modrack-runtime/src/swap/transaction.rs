@@ -1,4 +1,4 @@
-//! The steps of a swap, in order, and the way back from each.
+//! The steps of a swap, in order.
 //!
 //! New generations are made beside the old ones, in seats of no published table; the switch publishes one table with
 //! all of them. A swap that may lose no state, or whose module cannot run twice, first publishes a table with gates in
@@ -12,7 +12,7 @@ use modrack_core::{Error, Result, SlotName};
 
 use super::janitor::{Parked, ParkedSlot};
 use super::member::{Comes, Member};
-use super::retire::{drained, leave_empty, publish, publish_under, retire, stop};
+use super::retire::{drained, leave_empty, publish, publish_under, retire};
 use super::{Asked, Before, Step, Stepped, Swap, SwapFailed, Swapped, carry, guarded, matching, probe};
 use crate::configuration::Configuration;
 use crate::error;
@@ -22,20 +22,22 @@ use crate::keeper::Coming;
 use crate::load;
 use crate::rack::RackCore;
 use crate::scope;
-use crate::seat::{Seat, SlotCore};
+use crate::seat::SlotCore;
 use crate::tables;
 use crate::verify;
 
 /// A swap that is under way.
 pub(super) struct Transaction<'a> {
-    rack: &'a Arc<RackCore>,
+    pub(super) rack: &'a Arc<RackCore>,
     pub(super) members: Vec<Member>,
     force: bool,
-    asked: Asked,
+    pub(super) asked: Asked,
     /// What the rack is configured to be from the switch on, if that changes.
     next: Option<Next>,
     /// How the new modules' own calls find what comes with them, until the switch.
     coming: tables::Coming<'a>,
+    /// How the old modules' own calls find what was there with them, gates or not.
+    before: tables::Coming<'a>,
 }
 
 /// A configuration that comes with a swap.
@@ -117,7 +119,9 @@ impl<'a> Transaction<'a> {
     ) -> Self {
         let configuration = next.as_ref().map(|next| next.configuration.clone());
         let coming = rack.cell().coming(members.iter().map(|m| m.new.clone()).collect(), configuration);
-        Self { rack, members, force, asked, next, coming }
+        let olds = members.iter().filter(|m| m.before().is_some()).map(|m| m.old.clone());
+        let before = rack.cell().coming(olds.collect(), None);
+        Self { rack, members, force, asked, next, coming, before }
     }
 
     /// Everything.
@@ -235,7 +239,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// What is to be started.
-    fn coming_to(&self) -> impl Iterator<Item = Coming> {
+    pub(super) fn coming_to(&self) -> impl Iterator<Item = Coming> {
         self.members.iter().filter(|m| m.starts()).map(|m| Coming::of(&m.new, Some(&m.old)))
     }
 
@@ -261,7 +265,7 @@ impl<'a> Transaction<'a> {
     fn carry(&self, m: &mut Member) -> Result<()> {
         let Some(new) = m.new.generation().filter(|_| m.carries) else { return Ok(()) };
         if !m.stopped {
-            m.state = carry::out(&m.old, &m.rules, self.force)?;
+            m.state = self.as_before(|| carry::out(&m.old, &m.rules, self.force))?;
         }
         if let Some(state) = m.state.clone() {
             m.carried = self.as_coming(|| carry::over(self.rack, state, new, &m.rules, self.force))?;
@@ -300,61 +304,25 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         self.each_mut(Step::Carry, |this, m| {
-            if !m.rules.overlap && m.carries {
-                m.state = carry::out(&m.old, &m.rules, this.force)?;
+            if m.rules.overlap {
+                return Ok(());
+            }
+            match this.as_before(|| carry::out(&m.old, &m.rules, this.force)) {
+                Ok(state) => m.state = state,
+                Err(why) if m.carries => return Err(why),
+                // It is for the old one alone, should that have to be started again.
+                Err(why) => m.lost = Some(why),
             }
             Ok(())
         })?;
-        self.each_mut(Step::Retire, |this, m| {
-            if !m.rules.overlap
-                && let Some(old) = m.old.generation()
-            {
-                m.stopped = true;
-                // It is gone whatever its shutdown says, and that is not the new one's fault.
-                if let Some(why) = stop(this.rack, old) {
-                    this.rack.observer().tell(&Event::StopFailed { slot: m.slot.name().clone(), why });
-                }
+        self.each(Step::Retire, |_, m| match m.before() {
+            Some(_) if !m.rules.overlap && m.gate.is_none() => {
+                Err(error::internal("A module that would be stopped under its calls"))
             }
-            Ok(())
+            _ => Ok(()),
         })?;
+        self.stop_olds();
         self.each(Step::Start, |this, m| if m.rules.overlap { Ok(()) } else { this.start(m) })
-    }
-
-    /// Has everything as it was: new generations stopped, old ones serving, calls that were held back going on. Gives the
-    /// failure, which is told.
-    pub(super) fn undo(&mut self, failed: SwapFailed) -> SwapFailed {
-        let mut failed = failed;
-        for m in self.members.iter().filter(|m| m.starts()) {
-            if let Some(new) = m.new.generation() {
-                // It never served: nobody asks how it went.
-                drop(self.rack.retire(new));
-            }
-        }
-        self.members.iter_mut().for_each(|m| m.end_claim(Some(&failed.error)));
-        let gated: Vec<_> = self.members.iter_mut().filter_map(|m| Some((m.gate.take()?, m))).collect();
-        let mut seats: Vec<(Arc<Seat>, Arc<Gate>)> = Vec::new();
-        for (gate, m) in gated {
-            let (seat, started) = m.old_again(self.rack);
-            if let Err(why) = started {
-                failed.error = failed.error.caused_by(&why);
-            }
-            seats.push((seat, gate));
-        }
-        let stopped = !seats.is_empty()
-            && publish(self.rack, &seats.iter().map(|(seat, _)| seat).collect::<Vec<_>>()).is_none();
-        for (seat, gate) in seats {
-            // Of a rack that was stopped nothing serves any more.
-            gate.open(if stopped { Arc::new(seat.again()) } else { seat });
-        }
-        self.rack.observer().tell(&Event::SwapFailed {
-            slots: self.members.iter().map(|m| m.slot.name().clone()).collect(),
-            coming: self.coming_to().collect(),
-            slot: failed.slot.clone(),
-            step: failed.step,
-            why: failed.error.clone(),
-            asked: self.asked.clone(),
-        });
-        failed
     }
 
     /// Publishes what comes, and gives the version of its table; none when the rack was stopped.
@@ -367,6 +335,11 @@ impl<'a> Transaction<'a> {
     /// Runs `run` with calls finding what comes with this swap.
     fn as_coming<R>(&self, run: impl FnOnce() -> R) -> R {
         scope::with_version(self.rack.cell(), self.coming.number(), run)
+    }
+
+    /// Runs `run` with calls finding what was there before this swap.
+    fn as_before<R>(&self, run: impl FnOnce() -> R) -> R {
+        scope::with_version(self.rack.cell(), self.before.number(), run)
     }
 
     fn each(&self, step: Step, run: impl Fn(&Self, &Member) -> Result<()>) -> Stepped<()> {

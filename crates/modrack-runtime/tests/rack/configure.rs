@@ -1,6 +1,6 @@
 //! Configuring a rack anew while it is called: what of it changes, what stays, and that nothing changes when it fails.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, mpsc};
 
 use expect_test::{Expect, expect};
@@ -464,6 +464,110 @@ fn what_must_not_run_twice_does_not_when_its_configuration_changes() {
     assert_eq!(f(&rack, "a").unwrap(), Value::Int(2));
     configure(&rack, &text(3)).unwrap();
     assert_eq!(f(&rack, "a").unwrap(), Value::Int(3));
+}
+
+/// A module that counts, carries its count, and owns a port that nobody else may own.
+fn owner(port: &Arc<AtomicBool>) -> Script {
+    let (take, give) = (port.clone(), port.clone());
+    let count = Arc::new(AtomicI64::new(0));
+    let (read, write, begin) = (count.clone(), count.clone(), count.clone());
+    Script::new()
+        .function("f", move |_, _| Ok(Value::Int(count.fetch_add(1, Ordering::SeqCst) + 1)))
+        .exports(move |_| Ok(Value::Int(read.load(Ordering::SeqCst))))
+        .imports(move |_, state| {
+            let Value::Int(count) = state.value else { panic!("no count: {state:?}") };
+            write.store(count, Ordering::SeqCst);
+            Ok(())
+        })
+        .on_start(move |_| match take.swap(true, Ordering::SeqCst) {
+            true => Err(Error::new(Code::ConstructFailed, "The port is taken").hint("Free it")),
+            false => {
+                begin.store(0, Ordering::SeqCst);
+                Ok(())
+            }
+        })
+        .on_stop(move || {
+            give.store(false, Ordering::SeqCst);
+            Ok(())
+        })
+}
+
+#[test]
+fn what_must_not_run_twice_is_removed_when_its_calls_have_ended() {
+    let before =
+        "slots:\n  socket: { use: 'python:a', swap: { overlap: false } }\n  b: { use: 'python:b' }\n";
+    let (rack, backend) = rack(before);
+    let gate = Gate::new();
+    let inside = gate.clone();
+    backend.module("b", echo());
+    backend.module(
+        "a",
+        Script::new().function("f", move |_, _| {
+            inside.pass();
+            Ok(Value::Int(1))
+        }),
+    );
+    let bound = rack.slot("socket").unwrap().function(Some("f")).unwrap();
+    let (told, events) = mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    rack.observe(move |event| drop(told.lock().unwrap().send(event.clone())));
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| bound.call(Call::new(&[])));
+        gate.arrived(1);
+        let going = scope.spawn(|| configure(&rack, "slots:\n  b: { use: 'python:b' }\n"));
+        let first = events.recv().unwrap();
+        let stopped = backend.count("stop socket");
+        gate.open();
+        assert!(matches!(first, Event::Draining { .. }), "{first:?}");
+        assert_eq!(stopped, 0);
+        assert_eq!(call.join().unwrap().unwrap(), Value::Int(1));
+        assert_eq!(going.join().unwrap().unwrap().swapped.before, Before::Stopped);
+    });
+    assert_eq!(backend.count("stop socket"), 1);
+    assert_eq!(bound.call(Call::new(&[])).unwrap_err().code(), Code::UnknownSlot);
+}
+
+#[test]
+fn what_was_to_be_removed_serves_with_its_state_when_that_comes_to_nothing() {
+    let socket = "  socket: { use: 'python:a', swap: { overlap: false } }\n";
+    let rest = "  b: { use: 'python:b', params: { n: 1 }, swap: { probe: { call: [f], expect: 2 } } }\n";
+    let plug = "  plug: { use: 'python:c', swap: { overlap: false } }\n";
+    // A slot beside it does not stand its probe; what comes for its port does not start; a step fails.
+    for case in ["probe", "start", "switch"] {
+        let (rack, backend) = rack(&format!("slots:\n{socket}  b: {{ use: 'python:b' }}\n"));
+        let port = Arc::new(AtomicBool::new(false));
+        backend.module("a", owner(&port));
+        backend.module("b", echo());
+        backend.module("c", owner(&port));
+        assert_eq!((f(&rack, "socket").unwrap(), f(&rack, "b").unwrap()), (Value::Int(1), Value::Int(0)));
+        let (after, more) = match case {
+            "probe" => (format!("slots:\n{rest}"), Swap::default()),
+            _ => (format!("slots:\n{plug}  b: {{ use: 'python:b' }}\n"), Swap::reload(name("plug"))),
+        };
+        match case {
+            "start" => {
+                let no = |_: &_| Err(Error::new(Code::ConstructFailed, "No").hint("Mend it"));
+                backend.module("c", owner(&port).on_start(no));
+            }
+            "switch" => rack.fail_at(Step::Switch, Error::new(Code::Internal, "Injected")),
+            _ => {}
+        }
+        let failed = rack.configure(plan(&after), &more).unwrap_err();
+        let ConfigureFailed::Swap(failed) = failed else { panic!("{case}: {failed}") };
+        assert_eq!(failed.step.as_str(), case, "{failed}");
+        // Nobody has to call it for that.
+        assert_eq!(backend.count("start python:a"), 2, "{case}");
+        assert!(port.load(Ordering::SeqCst), "{case}");
+        assert_eq!(f(&rack, "socket").unwrap(), Value::Int(2), "{case}");
+        if case != "probe" {
+            backend.module("c", owner(&port));
+            rack.configure(plan(&after), &more).unwrap();
+            assert_eq!(f(&rack, "plug").unwrap(), Value::Int(1), "{case}");
+            assert_eq!(f(&rack, "socket").unwrap_err().code(), Code::UnknownSlot, "{case}");
+        }
+        rack.stop();
+        assert!(!port.load(Ordering::SeqCst), "{case}");
+    }
 }
 
 #[test]

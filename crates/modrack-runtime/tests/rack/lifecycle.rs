@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use modrack_core::{Call, Code, Error, SlotName, Value};
+use modrack_core::{Call, Code, Error, Service, SlotName, Value};
 use modrack_runtime::doubles::{Gate, Script, ScriptedBackend};
 use modrack_runtime::{Asked, Before, Event, Rack, Step, Swap};
 
@@ -375,6 +375,126 @@ fn calls_wait_at_the_gate_and_none_fails_whatever_comes_of_the_swap() {
             });
             nothing_is_left(&rack, &backend, way);
         }
+    }
+}
+
+/// A counter that counts from 0 when it is started, and calls what it needs when it starts, gives its state, and ends. It fails to
+/// start as often as `fails` says.
+fn leaning(version: i64, fails: i64) -> Script {
+    let count = Arc::new(AtomicI64::new(0));
+    let fails = AtomicI64::new(fails);
+    let needed: Arc<Mutex<Option<Arc<dyn Service>>>> = Arc::default();
+    let (read, write, begin) = (count.clone(), count.clone(), count.clone());
+    let (mine, exporting, stopping) = (needed.clone(), needed.clone(), needed);
+    let ask = |needed: &Mutex<Option<Arc<dyn Service>>>| {
+        let needed = needed.lock().unwrap().clone();
+        needed.map_or(Ok(()), |needed| needed.call(Some("version"), Call::new(&[])).map(drop))
+    };
+    Script::new()
+        .function("count", move |_, _| Ok(Value::Int(count.fetch_add(1, Ordering::SeqCst) + 1)))
+        .function("version", move |_, _| Ok(Value::Int(version)))
+        .exports(move |_| ask(&exporting).map(|()| Value::Int(read.load(Ordering::SeqCst))))
+        .imports(move |_, state| {
+            let Value::Int(count) = state.value else { panic!("no count: {state:?}") };
+            write.store(count, Ordering::SeqCst);
+            Ok(())
+        })
+        .on_start(move |running| {
+            begin.store(0, Ordering::SeqCst);
+            if fails.fetch_sub(1, Ordering::SeqCst) > 0 {
+                return Err(Error::new(Code::ConstructFailed, "No").hint("Mend it"));
+            }
+            *mine.lock().unwrap() = running.services.first().map(|(_, service)| service.clone());
+            ask(&mine)
+        })
+        .on_stop(move || ask(&stopping))
+}
+
+/// `a` needs `b`, and both are swapped so; each has counted to 1. What did not stop well is told.
+fn leaning_on(way: &str) -> (Rack, Arc<ScriptedBackend>, Arc<Mutex<Vec<String>>>) {
+    let (rack, backend) = rack(&format!(
+        "slots:\n  a: {{ use: 'python:a', needs: {{ b: b }}, swap: {{ {way} }} }}\n  b: {{ use: 'python:b', swap: {{ {way} }} }}\n"
+    ));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    rack.observe(move |event| {
+        if let Event::StopFailed { why, .. } = event {
+            tell.lock().unwrap().push(why.to_string());
+        }
+    });
+    for slot in ["a", "b"] {
+        backend.module(slot, leaning(1, 0));
+    }
+    for slot in ["a", "b"] {
+        assert_eq!(call(&rack, slot, "count"), Ok(1));
+    }
+    (rack, backend, told)
+}
+
+#[test]
+fn what_was_there_together_ends_and_begins_together() {
+    for way in ["overlap: false", "state: exclusive", "overlap: false, state: exclusive"] {
+        for (first, second) in [("a", "b"), ("b", "a")] {
+            let both = || Swap::reload(name(first)).and(Swap::reload(name(second)));
+            for step in STEPS {
+                let case = format!("{{ {way} }}, {first} {second}, {step}");
+                let (rack, backend, told) = leaning_on(way);
+                for slot in ["a", "b"] {
+                    backend.module(slot, leaning(2, 0));
+                }
+                rack.fail_at(step, Error::new(Code::Internal, "Injected"));
+                let swapped = rack.swap(&both());
+                if step == Step::Retire && !way.contains("overlap") {
+                    assert!(swapped.is_ok(), "{case}");
+                    continue;
+                }
+                assert_eq!(swapped.unwrap_err().error.message(), "Injected", "{case}");
+                // Nobody need call what was stopped for it to be there again.
+                let lives = |what: &str| ["a", "b"].map(|s| backend.count(&format!("{what}{s}")));
+                let running =
+                    lives("start python:").iter().sum::<usize>() - lives("stop ").iter().sum::<usize>();
+                assert_eq!(running, 2, "{case}: {:?}", backend.record());
+                for slot in ["a", "b"] {
+                    assert_eq!(call(&rack, slot, "count"), Ok(2), "{case}, {slot}");
+                }
+                let swapped = rack.swap(&both()).unwrap();
+                assert!(swapped.slots.iter().all(|served| served.carried), "{case}");
+                nothing_is_left(&rack, &backend, &case);
+                assert!(told.lock().unwrap().is_empty(), "{case}: {told:?}");
+            }
+            for bad in ["a", "b"] {
+                let case = format!("{{ {way} }}, {first} {second}, {bad} does not start");
+                let (rack, backend, told) = leaning_on(way);
+                for slot in ["a", "b"] {
+                    backend.module(slot, leaning(2, i64::from(slot == bad)));
+                }
+                let failed = rack.swap(&both()).unwrap_err();
+                assert_eq!(failed.error.code(), Code::ConstructFailed, "{case}");
+                for slot in ["a", "b"] {
+                    assert_eq!(call(&rack, slot, "count"), Ok(2), "{case}, {slot}");
+                }
+                assert!(told.lock().unwrap().is_empty(), "{case}: {told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn state_waits_for_what_could_not_be_started_again() {
+    for by_swap in [false, true] {
+        let (rack, backend, _) = leaning_on("overlap: false");
+        // The new one fails, and so does the start of what was there before.
+        backend.module("b", leaning(2, 2));
+        let failed = rack.swap(&Swap::reload(name("b"))).unwrap_err();
+        assert_eq!(failed.step, Step::Start);
+        backend.module("b", leaning(3, 0));
+        if by_swap {
+            assert!(rack.swap(&Swap::reload(name("b"))).unwrap().slots[0].carried);
+        }
+        assert_eq!(call(&rack, "b", "count"), Ok(2), "by a swap: {by_swap}");
+        // It is taken once.
+        assert_eq!(rack.unload(&name("b"), Asked::default()).unwrap(), Before::Stopped);
+        assert_eq!(call(&rack, "b", "count"), Ok(1));
     }
 }
 

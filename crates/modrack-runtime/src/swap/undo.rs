@@ -1,0 +1,105 @@
+//! Stopping old modules to make room, and the way back from each step: new ones stopped, old ones serving again.
+//!
+//! Modules that end or begin here may call each other: what was there together finds itself together, though calls from
+//! outside are held back at that time. What needs another is stopped before that, and started after it. No table is held
+//! while a module runs.
+
+use std::sync::Arc;
+
+use super::SwapFailed;
+use super::member::Member;
+use super::order::by_need;
+use super::retire::{publish, stop};
+use super::transaction::Transaction;
+use crate::events::Event;
+use crate::gate::Gate;
+use crate::scope;
+use crate::seat::Seat;
+
+impl Transaction<'_> {
+    /// Stops the old modules that the new ones cannot run beside.
+    pub(super) fn stop_olds(&mut self) {
+        let running = |m: &&Member| m.before().is_some() && !m.stopped;
+        let olds: Vec<_> = self.members.iter().filter(running).map(|m| m.old.clone()).collect();
+        for old in self.in_order(&olds).into_iter().rev() {
+            // Those that are stopped are called by nobody any more.
+            let together = self.members.iter().filter(running).map(|m| m.old.clone()).collect();
+            let is_it = |m: &Member| Arc::ptr_eq(&m.old, &old) && !m.rules.overlap;
+            let Some(at) = self.members.iter().position(is_it) else { continue };
+            let Some(generation) = old.generation() else { continue };
+            self.members[at].stopped = true;
+            // It is gone whatever its shutdown says, and that is not the new one's fault.
+            if let Some(why) = self.among(together, || stop(self.rack, generation)) {
+                let slot = old.slot().name().clone();
+                self.rack.observer().tell(&Event::StopFailed { slot, why });
+            }
+        }
+    }
+
+    /// Has everything as it was: new generations stopped, old ones serving, calls that were held back going on. Gives the
+    /// failure, which is told.
+    pub(super) fn undo(&mut self, failed: SwapFailed) -> SwapFailed {
+        let mut failed = failed;
+        self.stop_news();
+        self.members.iter_mut().for_each(|m| m.end_claim(Some(&failed.error)));
+        self.serve_again(&mut failed);
+        self.rack.observer().tell(&Event::SwapFailed {
+            slots: self.members.iter().map(|m| m.slot.name().clone()).collect(),
+            coming: self.coming_to().collect(),
+            slot: failed.slot.clone(),
+            step: failed.step,
+            why: failed.error.clone(),
+            asked: self.asked.clone(),
+        });
+        failed
+    }
+
+    /// Stops what was started and never served.
+    fn stop_news(&self) {
+        let news = self.members.iter().filter(|m| m.starts() && m.new.generation().is_some());
+        let news: Vec<_> = news.map(|m| m.new.clone()).collect();
+        let mut running = self.in_order(&news);
+        while let Some(new) = running.pop() {
+            let together = running.iter().cloned().chain([new.clone()]).collect();
+            if let Some(generation) = new.generation() {
+                // Nobody asks how it went.
+                drop(self.among(together, || self.rack.retire(generation)));
+            }
+        }
+    }
+
+    /// Has calls that are held back go on with what was there, which is started again where it was stopped.
+    fn serve_again(&mut self, failed: &mut SwapFailed) {
+        let gated = self.members.iter_mut().filter_map(|m| Some((m.gate.take()?, m.old_again())));
+        let gated: Vec<(Arc<Gate>, Arc<Seat>)> = gated.collect();
+        if gated.is_empty() {
+            return;
+        }
+        let seats: Vec<_> = gated.iter().map(|(_, seat)| seat.clone()).collect();
+        for seat in self.in_order(&seats) {
+            let Some(m) = self.members.iter().find(|m| m.slot.index() == seat.slot().index()) else {
+                continue;
+            };
+            if let Err(why) = self.among(seats.clone(), || m.start_again(self.rack, &seat)) {
+                failed.error = failed.error.clone().caused_by(&why);
+            }
+        }
+        let stopped = publish(self.rack, &seats.iter().collect::<Vec<_>>()).is_none();
+        for (gate, seat) in gated {
+            // Of a rack that was stopped nothing serves any more.
+            gate.open(if stopped { Arc::new(seat.again()) } else { seat });
+        }
+    }
+
+    /// These seats, each after those that it needs.
+    fn in_order(&self, seats: &[Arc<Seat>]) -> Vec<Arc<Seat>> {
+        let order = by_need(&self.rack.cell().pin(), &seats.iter().collect::<Vec<_>>());
+        order.into_iter().map(|at| seats[at].clone()).collect()
+    }
+
+    /// Runs `run` with calls finding these seats in place of what is in the table.
+    fn among<R>(&self, seats: Vec<Arc<Seat>>, run: impl FnOnce() -> R) -> R {
+        let coming = self.rack.cell().coming(seats.into(), None);
+        scope::with_version(self.rack.cell(), coming.number(), run)
+    }
+}
