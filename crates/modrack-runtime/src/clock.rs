@@ -21,6 +21,13 @@ impl Clock {
         Instant::now() + self.ahead()
     }
 
+    /// The time when `length` is over; what is longer than anybody waits is as long as that.
+    pub(crate) fn after(&self, length: Duration) -> Instant {
+        const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+        let now = self.now();
+        now.checked_add(length.min(LONGEST)).unwrap_or(now)
+    }
+
     #[cfg(feature = "doubles")]
     fn ahead(&self) -> Duration {
         Duration::from_nanos(self.ahead.load(Ordering::Acquire))

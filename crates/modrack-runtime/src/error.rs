@@ -517,10 +517,38 @@ pub(crate) fn state_not_taken() -> Error {
     .phase(Phase::Swap)
 }
 
-/// Calls that did not end before what must not run beside them.
-pub(crate) fn not_drained(within: Duration) -> Error {
-    Error::new(Code::NotDrained, format!("Calls of the old module had not ended after {within:?}"))
-        .hint("Raise `swap.drain` of the slot; with `overlap: true` and `state: copy` nothing waits for them")
+/// Calls that did not end before what must not run beside them: of the module that was to be replaced where `own`, else of
+/// slots over which they may reach it, as far as these are known.
+pub(crate) fn not_drained(within: Duration, own: bool, others: &[SlotName]) -> Error {
+    let named = listed(others.iter().map(SlotName::as_str));
+    let (whose, hint) = match (own, others) {
+        (true, _) => ("Calls of the old module".to_owned(), "bound its calls by `limits.time`"),
+        (false, []) => (
+            "Calls of other slots, which may reach the old module,".to_owned(),
+            "bound the calls of all slots by `limits.time`",
+        ),
+        (false, [_]) => (
+            format!("A call of {named}, which may reach the old module,"),
+            "bound that slot's calls by `limits.time`",
+        ),
+        (false, _) => (
+            format!("Calls of {named}, which may reach the old module,"),
+            "bound those slots' calls by `limits.time`",
+        ),
+    };
+    Error::new(Code::NotDrained, format!("{whose} had not ended after {within:?}"))
+        .hint(format!(
+            "Raise `swap.drain` of the slot, or {hint}; with `overlap: true` and `state: copy` nothing waits for them"
+        ))
+        .phase(Phase::Swap)
+}
+
+/// A slot that is filled by an object of the program, which cannot be had again.
+pub(crate) fn of_program(name: &SlotName) -> Error {
+    let what = format!("`{name}` is an object of the program, which nothing can load again");
+    Error::new(Code::Unsupported, what)
+        .hint("It stays as long as the rack; the program can change what the object does")
+        .slot(name)
         .phase(Phase::Swap)
 }
 

@@ -701,13 +701,19 @@ impl RackCore {
         running
     }
 
+    /// Whether a generation is to be stopped by who asks; false when somebody else has stopped it, or does.
+    pub(crate) fn is_to_stop(&self, generation: &Arc<Generation>) -> bool {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = started.iter().position(|other| Arc::ptr_eq(other, generation));
+        at.map(|at| started.remove(at)).is_some()
+    }
+
     /// Stops a generation that nobody calls any more, and gives what its shutdown failed with; none when somebody else has
     /// stopped it, or does.
     pub(crate) fn retire(self: &Arc<Self>, generation: &Arc<Generation>) -> Option<Result<()>> {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = started.iter().position(|other| Arc::ptr_eq(other, generation))?;
-        started.remove(at);
-        drop(started);
+        if !self.is_to_stop(generation) {
+            return None;
+        }
         let remains = generation.instance().remains();
         let stopped = stop(generation);
         self.janitor.look_for(self, generation, remains);
@@ -724,8 +730,15 @@ impl RackCore {
 
     /// Whether a call is under way in any module that is not stopped.
     pub(crate) fn is_called(&self) -> bool {
+        !self.called().is_empty()
+    }
+
+    /// The slots whose modules count a call that is under way, each once.
+    pub(crate) fn called(&self) -> Vec<SlotName> {
         let started = self.started.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        started.iter().any(|generation| generation.instance().footprint().calls > 0)
+        let called = started.iter().filter(|generation| generation.instance().footprint().calls > 0);
+        let called: BTreeSet<_> = called.map(|generation| generation.slot().name().clone()).collect();
+        called.into_iter().collect()
     }
 
     /// Whether the rack was stopped.
@@ -769,7 +782,7 @@ impl Drop for RackCore {
 }
 
 /// Stops what nobody calls any more; a panic is a failure like any other.
-fn stop(generation: &Generation) -> Result<()> {
+pub(crate) fn stop(generation: &Generation) -> Result<()> {
     let stopped = catch_unwind(AssertUnwindSafe(|| generation.instance().stop(STOP_WITHIN)));
     stopped
         .unwrap_or_else(|payload| Err(error::stop_panicked(&*payload)))

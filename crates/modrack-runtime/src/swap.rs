@@ -7,6 +7,7 @@
 
 mod back;
 mod carry;
+mod chores;
 mod configure;
 mod janitor;
 mod left;

@@ -1,10 +1,13 @@
 //! Lengths of time and numbers of bytes, as configuration writes them.
 //!
-//! Pure reading of text; what may be zero or how long is too long is the caller's.
+//! Pure reading of text; what may be zero is the caller's. What no clock can be put forward by is no length of time.
 
 use std::time::Duration;
 
-/// Reads `10s`, `1.5s`, `50ms`, `2m`, `1h`, `1d`, or several in a row: `1h30m`.
+/// The longest time: ten years.
+const LONGEST: Duration = Duration::from_secs(3_650 * 86_400);
+
+/// Reads `10s`, `1.5s`, `50ms`, `2m`, `1h`, `1d`, or several in a row: `1h30m`; ten years at most.
 pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut sum = Duration::ZERO;
@@ -26,7 +29,7 @@ pub fn duration(text: &str) -> Option<Duration> {
         sum = sum.checked_add(Duration::try_from_secs_f64(number * seconds).ok()?)?;
         rest = after.trim_start();
     }
-    Some(sum)
+    (sum <= LONGEST).then_some(sum)
 }
 
 /// Reads `4096`, `64kB`, `256MiB`, `1.5GiB`.
@@ -69,6 +72,9 @@ mod tests {
             ("1h30m", Some(5_400_000)),
             ("1.5 s", Some(1500)),
             ("1d", Some(86_400_000)),
+            ("3650d", Some(315_360_000_000)),
+            ("3650d 1ms", None),
+            ("200000000000000d", None),
             ("10", None),
             ("s", None),
             ("", None),

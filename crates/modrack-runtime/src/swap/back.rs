@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use modrack_core::plan::Carrying;
-use modrack_core::{Error, SlotName};
+use modrack_core::{Code, Error, SlotName};
 
-use super::janitor::Parked;
+use super::janitor::{Parked, ParkedSlot};
 use super::member::Member;
 use super::retire::leave;
 use super::transaction::{self, Transaction};
@@ -24,63 +24,90 @@ pub(super) fn rollback(rack: &Arc<RackCore>, name: &SlotName, asked: Asked) -> S
             rack.janitor().parked_for(slot.index()).ok_or_else(|| fetch(error::nothing_before()))?;
         let _turn = rack.turns().take(rack, indexes).map_err(fetch)?;
         // Under the turn: a swap of these slots may have ended meanwhile, and parked others.
-        if let Some(parked) = rack.janitor().take(number) {
-            return go_back(rack, parked, true, None, asked);
+        let Some(parked) = rack.janitor().take(number) else { continue };
+        // Or one of this slot alone, of several that had been replaced together.
+        let went = parked.has(slot.index()).then(|| go_back(rack, &parked, Way::asked(asked.clone())));
+        if !matches!(went, Some(Ok(_))) {
+            rack.janitor().park(rack, parked);
+        }
+        if let Some(went) = went {
+            return went;
         }
     }
 }
 
-/// Goes back by itself: what is parked under `number` was replaced by what did worse than it may.
-pub(super) fn by_itself(rack: &Arc<RackCore>, number: u64, why: &Error) {
+/// Goes back by itself, if what is parked under `number` was replaced by what does worse than it may.
+pub(super) fn by_itself(rack: &Arc<RackCore>, number: u64) {
     let Some(indexes) = rack.janitor().parked_as(number) else { return };
-    // Who is swapping decides what serves; this looks again when it is done.
-    let Ok(_turn) = rack.turns().take(rack, indexes) else { return };
-    let Some(parked) = rack.janitor().take(number) else { return };
+    // Who is swapping decides what serves: nobody waits here for that, which may last.
+    let Some(_turn) = rack.turns().take_now(indexes) else {
+        rack.janitor().wait_for_turn(rack, number);
+        return;
+    };
+    let Some(mut parked) = rack.janitor().take(number) else { return };
+    let Some(why) = failed_trial(&parked) else {
+        rack.janitor().park(rack, parked);
+        return;
+    };
     let lossy = parked.slots.iter().all(|p| p.new.plan().swap.state == Carrying::Copy);
-    let went = go_back(rack, parked, true, Some(why), Asked::default());
+    let mut went = go_back(rack, &parked, Way::by_itself(true, &why));
     // What does badly may not even give its state out: without it the old one goes on with what it had, unless none may be
     // lost.
-    let went = match went {
-        Err(failed) if failed.step == Step::Carry && lossy => match rack.janitor().take(number) {
-            Some(parked) => go_back(rack, parked, false, Some(why), Asked::default()),
-            None => Err(failed),
-        },
-        went => went,
-    };
-    if went.is_err() {
+    if let Err(failed) = &went
+        && failed.step == Step::Carry
+        && lossy
+    {
+        let why = why.clone().caused_by(&failed.error);
+        went = go_back(rack, &parked, Way::by_itself(false, &why));
+    }
+    match went {
+        Ok(_) => {}
+        // Calls will have ended some time, and what did not stand its trial does not stay for them. They are not told to end: what
+        // has to is called no more, and may have to serve until then.
+        Err(failed) if failed.error.code() == Code::NotDrained => {
+            parked.put_off(rack);
+            rack.janitor().park(rack, parked);
+        }
         // What serves goes on serving, and nothing is tried again.
-        rack.janitor().forget_parked(rack, number);
+        Err(_) => rack.janitor().give_up(rack, parked),
     }
 }
 
-/// Has what is parked serve again; it is parked as it was when that fails.
-fn go_back(
-    rack: &Arc<RackCore>,
-    parked: Parked,
+/// In which way it is gone back.
+struct Way<'a> {
+    /// Whether state that was carried goes back.
     carries: bool,
-    why: Option<&Error>,
+    /// The trial that was not stood.
+    why: Option<&'a Error>,
     asked: Asked,
-) -> Stepped<Swapped> {
-    let members = parked
-        .slots
-        .iter()
-        .map(|p| Member::back(p.old.clone(), p.new.clone(), carries && p.carried))
-        .collect();
-    let mut transaction = Transaction::new(rack, members, false, asked.clone(), None);
+}
+
+impl<'a> Way<'a> {
+    fn asked(asked: Asked) -> Self {
+        Self { carries: true, why: None, asked }
+    }
+
+    fn by_itself(carries: bool, why: &'a Error) -> Self {
+        Self { carries, why: Some(why), asked: Asked::default() }
+    }
+}
+
+/// Has what is parked serve again.
+fn go_back(rack: &Arc<RackCore>, parked: &Parked, way: Way<'_>) -> Stepped<Swapped> {
+    let member = |p: &ParkedSlot| Member::back(p.old.clone(), p.new.clone(), way.carries && p.carried);
+    let members = parked.slots.iter().map(member).collect();
+    let mut transaction = Transaction::new(rack, members, false, way.asked.clone(), None);
     let (switch, version) = match transaction.until_switch() {
         Ok(done) => done,
-        Err(failed) => {
-            let failed = transaction.undo(failed);
-            rack.janitor().park(rack, parked);
-            return Err(failed);
-        }
+        Err(failed) => return Err(transaction.undo(failed)),
     };
     parked.slots.iter().for_each(|p| p.old.came_back());
     let slots: Vec<_> = transaction.members.iter().filter_map(Member::served).collect();
-    rack.observer().tell(&Event::RolledBack { slots: slots.clone(), why: why.cloned(), asked });
+    let (why, asked) = (way.why.cloned(), way.asked);
+    rack.observer().tell(&Event::RolledBack { slots: slots.clone(), why, asked });
     let news: Vec<_> = parked.slots.iter().map(|p| p.new.clone()).collect();
     let drain = transaction.drain();
-    leave(rack, version, news, drain);
+    leave(rack, transaction.gone_from(version), news, drain);
     Ok(Swapped { slots, switch, before: Before::Draining, stopped: Vec::new() })
 }
 

@@ -1,19 +1,17 @@
 //! What is left to the rack when a swap has answered: parked generations whose trial ends, and those whose last calls are
 //! waited for; and looking for what is left of those that were stopped.
 //!
-//! A thread of the rack does it, which is there only while there is something to do. It keeps the rack alive no longer
-//! than it takes to look, and no module runs while its lock is held.
+//! A thread of the rack finds what is to be done, and is there only while something may come to be. It keeps the rack alive no
+//! longer than it takes to look. No module runs on it, nor while its lock is held: what it finds is done elsewhere (`chores`).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::ThreadId;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use modrack_core::{Effort, Error, Remains};
+use modrack_core::{Left, Remains};
 
+use super::chores::{About, Chore, Chores};
 use super::left::{Leftovers, Looked};
-use super::{Before, Held, Kept, Served, back, retire};
-use crate::events::Event;
+use super::{Before, Held, Kept, Served, back};
 use crate::generation::Generation;
 use crate::grace::{Grace, Look};
 use crate::rack::RackCore;
@@ -21,13 +19,14 @@ use crate::seat::Seat;
 
 /// How often a trial is looked at: calls tell of failures at once, but only now and then of how long they took.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long it is before a way back is tried again for which calls did not end, at least and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// What is kept and waited for, and who looks after it.
 #[derive(Default)]
 pub(crate) struct Janitor {
     state: Mutex<State>,
-    /// A chore has ended.
-    ended: Condvar,
+    chores: Arc<Chores>,
 }
 
 #[derive(Default)]
@@ -36,17 +35,31 @@ struct State {
     retiring: Vec<Retiring>,
     left: Leftovers,
     running: bool,
-    /// The thread that does a chore.
-    busy: Option<ThreadId>,
+}
+
+/// How a trial stands.
+enum Trial {
+    /// It is over, and was stood.
+    Over,
+    /// It was not stood.
+    Failed,
+    /// It is to be looked at again then, or when a chore that is about it has ended.
+    Open(Option<Instant>),
 }
 
 /// What one swap replaced, kept to go back to.
 pub(super) struct Parked {
     /// The version of the table that the swap published, which is the parked set's number.
     pub(super) number: u64,
+    /// The version of the first table without it.
+    pub(super) version: u64,
     pub(super) slots: Vec<ParkedSlot>,
     /// Until when it is kept.
     pub(super) until: Instant,
+    /// When going back is tried again, where it could not be done though what came did not stand its trial.
+    pub(super) again: Option<Instant>,
+    /// How long that was put off.
+    pub(super) pause: Duration,
 }
 
 /// A slot of what one swap replaced.
@@ -67,20 +80,6 @@ pub(super) struct Retiring {
     pub(super) version: u64,
     /// When its calls are to be ended, unless that was done.
     pub(super) until: Option<Instant>,
-}
-
-/// What the janitor found to do.
-enum Chore {
-    /// The trial is over, and was stood.
-    Settle(Vec<Served>),
-    /// The time that calls are given is over.
-    End(Vec<Arc<Seat>>),
-    /// The last call has ended.
-    Stop(Retiring),
-    /// What came for the set of this number did not stand its trial.
-    GoBack(u64, Error),
-    /// It is time to look for what is left of what was stopped.
-    Look(Vec<Looked>),
 }
 
 impl Janitor {
@@ -134,22 +133,19 @@ impl Janitor {
         held
     }
 
-    /// Keeps what was parked for the slot no longer.
+    /// Keeps what was parked for the slot no longer. What was replaced together with it stays on its trial.
     pub(super) fn unpark(&self, rack: &Arc<RackCore>, slot: usize) {
-        self.drop_parked(rack, |parked| parked.has(slot));
-    }
-
-    /// Keeps what is parked under `number` no longer.
-    pub(super) fn forget_parked(&self, rack: &Arc<RackCore>, number: u64) {
-        self.drop_parked(rack, |parked| parked.number == number);
-    }
-
-    fn drop_parked(&self, rack: &Arc<RackCore>, which: impl Fn(&Parked) -> bool) {
         let mut state = self.state();
-        let Some(at) = state.parked.iter().position(which) else { return };
-        let parked = state.parked.remove(at);
-        state.retiring.push(parked.into_retiring(rack));
+        let Some(at) = state.parked.iter().position(|parked| parked.has(slot)) else { return };
+        let (gone, rest) = state.parked.remove(at).split(slot);
+        state.retiring.push(gone.into_retiring(rack));
+        state.parked.extend(rest);
         begin(rack, state);
+    }
+
+    /// Keeps what was taken no longer.
+    pub(super) fn give_up(&self, rack: &Arc<RackCore>, parked: Parked) {
+        self.look_after(rack, parked.into_retiring(rack));
     }
 
     /// Takes what is parked under `number`, to go back to it.
@@ -196,16 +192,30 @@ impl Janitor {
         drop((parked, retiring, left));
     }
 
-    /// Waits for the chore that is being done, if another thread does one.
+    /// Waits for the chores that other threads do, for no longer than a stop may take.
     pub(crate) fn ended(&self, rack: &RackCore) {
-        let me = std::thread::current().id();
-        let is_busy = |state: &mut State| state.busy.is_some_and(|busy| busy != me);
-        if !is_busy(&mut self.state()) {
-            return;
+        self.chores.ended(|wait| rack.waiting(wait));
+    }
+
+    /// What is being done.
+    pub(super) fn chores(&self) -> &Arc<Chores> {
+        &self.chores
+    }
+
+    /// Has what is parked under `number` looked at again when who swaps its slots may have done so.
+    pub(super) fn wait_for_turn(&self, rack: &RackCore, number: u64) {
+        let mut state = self.state();
+        for parked in state.parked.iter_mut().filter(|parked| parked.number == number) {
+            parked.again = Some(rack.clock().after(LOOK));
         }
-        rack.waiting(&mut || {
-            drop(self.ended.wait_while(self.state(), is_busy).unwrap_or_else(PoisonError::into_inner));
-        });
+    }
+
+    /// Notes what a look for what is left found, and gives what is to be told of it.
+    pub(super) fn note(&self, looked: &Looked, found: Left) -> Option<Held> {
+        let (told, gone) = self.state().left.note(looked, found);
+        // What it remembers of a module may be foreign, and its end runs code.
+        drop(gone);
+        told
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -214,13 +224,46 @@ impl Janitor {
 }
 
 impl Parked {
-    fn has(&self, slot: usize) -> bool {
+    /// Puts going back off: each time for longer.
+    pub(super) fn put_off(&mut self, rack: &RackCore) {
+        let drain = self.slots.iter().map(|slot| slot.new.plan().swap.drain).max().unwrap_or_default();
+        let (least, most) = PAUSES;
+        self.pause = (self.pause * 2).max(drain).clamp(least, most);
+        self.again = Some(rack.clock().after(self.pause));
+    }
+
+    /// What was replaced in the slot, and in the others, if there are others.
+    fn split(self, slot: usize) -> (Self, Option<Self>) {
+        let Self { number, version, slots, until, again, pause } = self;
+        let (gone, rest): (Vec<_>, Vec<_>) = slots.into_iter().partition(|p| p.old.slot().index() == slot);
+        let of = |slots| Self { number, version, slots, until, again, pause };
+        let rest = (!rest.is_empty()).then(|| of(rest));
+        (of(gone), rest)
+    }
+
+    pub(super) fn has(&self, slot: usize) -> bool {
         self.slots.iter().any(|parked| parked.old.slot().index() == slot)
     }
 
     /// Whether anything would end its trial before its time.
     fn is_bound(&self) -> bool {
         self.slots.iter().any(|slot| slot.new.plan().swap.trial.is_bound())
+    }
+
+    /// How its trial stands.
+    fn trial(&self, chores: &Chores, now: Instant) -> Trial {
+        if chores.has(About::Parked(self.number)) {
+            return Trial::Open(None);
+        }
+        match (back::failed_trial(self), self.again) {
+            (Some(_), Some(again)) if again > now => Trial::Open(Some(again)),
+            // What did not stand it and could not be taken back yet has not stood it later either.
+            (Some(_), Some(_)) => Trial::Failed,
+            _ if self.until <= now => Trial::Over,
+            (Some(_), None) => Trial::Failed,
+            (None, _) if self.is_bound() => Trial::Open(Some(self.until.min(now + LOOK))),
+            (None, _) => Trial::Open(Some(self.until)),
+        }
     }
 
     fn indexes(&self) -> Vec<usize> {
@@ -238,10 +281,17 @@ impl Parked {
     fn into_retiring(self, rack: &RackCore) -> Retiring {
         let drain = self.slots.iter().map(|slot| slot.new.plan().swap.drain).max().unwrap_or_default();
         Retiring {
-            version: self.number,
-            until: Some(rack.clock().now() + drain),
+            version: self.version,
+            until: Some(rack.clock().after(drain)),
             seats: self.slots.into_iter().map(|slot| slot.old).collect(),
         }
+    }
+}
+
+impl Retiring {
+    /// Whether a call may still come to it.
+    fn is_called(&self, rack: &RackCore) -> bool {
+        rack.cell().are_pinned(&self.seats, self.version)
     }
 }
 
@@ -249,30 +299,62 @@ impl State {
     /// What is to be done now; else when to look again, or that nothing is left.
     fn chore(&mut self, rack: &RackCore) -> Result<Chore, Option<Instant>> {
         let now = rack.clock().now();
-        if let Some(at) = self.retiring.iter().position(|r| !rack.cell().are_pinned(&r.seats, r.version)) {
-            return Ok(Chore::Stop(self.retiring.remove(at)));
+        let chores = rack.janitor().chores();
+        let (unused, stop_from) = (self.unused(rack), chores.stop_from(now));
+        if let Some((at, seat)) = unused
+            && stop_from <= now
+        {
+            let seat = self.retiring[at].seats.remove(seat);
+            if self.retiring[at].seats.is_empty() {
+                self.retiring.remove(at);
+            }
+            return Ok(Chore::Stop(seat));
         }
-        if let Some(late) = self.retiring.iter_mut().find(|r| r.until.is_some_and(|until| until <= now)) {
+        // What waits for another stop alone has no calls that could be late.
+        let is_late = |r: &Retiring| r.until.is_some_and(|until| until <= now) && r.is_called(rack);
+        if let Some(late) = self.retiring.iter_mut().find(|r| is_late(r)) {
             late.until = None;
             return Ok(Chore::End(late.seats.clone()));
         }
-        if let Some(at) = self.parked.iter().position(|parked| parked.until <= now) {
+        let trials: Vec<_> = self.parked.iter().map(|parked| parked.trial(chores, now)).collect();
+        if let Some(at) = trials.iter().position(|trial| matches!(trial, Trial::Over)) {
             let parked = self.parked.remove(at);
             let served = parked.served();
             self.retiring.push(parked.into_retiring(rack));
             return Ok(Chore::Settle(served));
         }
-        let failed = self.parked.iter().find_map(|p| Some((p.number, back::failed_trial(p)?)));
-        if let Some((number, why)) = failed {
-            return Ok(Chore::GoBack(number, why));
+        if let Some(at) = trials.iter().position(|trial| matches!(trial, Trial::Failed)) {
+            return Ok(Chore::GoBack(self.parked[at].number));
         }
-        let due = self.left.due(now);
+        // Who looks tells when that has ended.
+        let looks = !chores.has(About::Left);
+        let due = if looks { self.left.due(now) } else { Vec::new() };
         if !due.is_empty() {
             return Ok(Chore::Look(due));
         }
-        let parked = self.parked.iter().map(|parked| parked.until).chain(self.left.next());
-        let looks = self.parked.iter().filter(|parked| parked.is_bound()).map(|_| now + LOOK);
-        Err(parked.chain(looks).chain(self.retiring.iter().filter_map(|retiring| retiring.until)).min())
+        let trials = trials.into_iter().filter_map(|trial| match trial {
+            Trial::Open(until) => until,
+            Trial::Over | Trial::Failed => Some(now),
+        });
+        let left = self.left.next().filter(|_| looks);
+        let stops = unused.map(|_| stop_from);
+        let retiring = self.retiring.iter().filter(|r| r.is_called(rack)).filter_map(|r| r.until);
+        Err(trials.chain(left).chain(stops).chain(retiring).min())
+    }
+
+    /// Whether nothing can come to be done. What is being looked for may be looked for again.
+    fn is_empty(&self) -> bool {
+        self.parked.is_empty() && self.retiring.is_empty() && self.left.next().is_none()
+    }
+
+    /// What no call uses any more, of a slot of which nothing else is being stopped: which of what retires, and which
+    /// seat of that.
+    fn unused(&self, rack: &RackCore) -> Option<(usize, usize)> {
+        let chores = rack.janitor().chores();
+        let is_free = |seat: &Arc<Seat>| !chores.has(About::Stop(seat.slot().index()));
+        let unused = self.retiring.iter().enumerate();
+        let mut unused = unused.filter_map(|(at, r)| Some((at, r.seats.iter().position(is_free)?)));
+        unused.find(|&(at, _)| !self.retiring[at].is_called(rack))
     }
 }
 
@@ -298,7 +380,7 @@ fn begin(rack: &Arc<RackCore>, mut state: MutexGuard<'_, State>) {
     }
 }
 
-/// Does what comes to be done, until nothing is left.
+/// Finds what is to be done and has it done, until nothing is left.
 fn look_after(rack: &Weak<RackCore>, grace: &Grace) {
     loop {
         let chore = grace.wait(|| {
@@ -306,11 +388,11 @@ fn look_after(rack: &Weak<RackCore>, grace: &Grace) {
             let mut state = rack.janitor().state();
             match state.chore(&rack) {
                 Ok(chore) => {
-                    state.busy = Some(std::thread::current().id());
+                    let number = rack.janitor().chores().begin(&chore, rack.clock().now());
                     drop(state);
-                    Look::Done(Some((rack, chore)))
+                    Look::Done(Some((rack, chore, number)))
                 }
-                Err(None) if state.parked.is_empty() && state.retiring.is_empty() => {
+                Err(None) if state.is_empty() => {
                     state.running = false;
                     Look::Done(None)
                 }
@@ -320,42 +402,7 @@ fn look_after(rack: &Weak<RackCore>, grace: &Grace) {
                 }
             }
         });
-        let Some((rack, chore)) = chore else { return };
-        // What runs modules guards itself; whatever else happens, nobody waits for this thread in vain.
-        let _ = catch_unwind(AssertUnwindSafe(|| chore.run(&rack)));
-        rack.janitor().state().busy = None;
-        rack.janitor().ended.notify_all();
-    }
-}
-
-impl Chore {
-    fn run(self, rack: &Arc<RackCore>) {
-        match self {
-            Self::Settle(slots) => rack.observer().tell(&Event::Settled { slots }),
-            Self::End(seats) => {
-                retire::end_calls(&seats);
-                retire::linger(rack, &seats);
-            }
-            Self::Stop(retiring) => {
-                for generation in retiring.seats.iter().filter_map(|seat| seat.generation()) {
-                    if let Some(why) = retire::stop(rack, generation) {
-                        let slot = generation.slot().name().clone();
-                        rack.observer().tell(&Event::StopFailed { slot, why });
-                    }
-                }
-            }
-            Self::GoBack(number, why) => back::by_itself(rack, number, &why),
-            Self::Look(due) => {
-                for looked in due {
-                    let effort = if rack.is_called() { Effort::Busy } else { Effort::Idle };
-                    let left = looked.look(effort);
-                    let (told, gone) = rack.janitor().state().left.note(&looked, left);
-                    if let Some(Held { slot, generation, holders }) = told {
-                        rack.observer().tell(&Event::Held { slot, generation, holders });
-                    }
-                    drop(gone);
-                }
-            }
-        }
+        let Some((rack, chore, number)) = chore else { return };
+        chore.start(rack, number);
     }
 }

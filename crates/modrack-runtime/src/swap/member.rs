@@ -41,6 +41,8 @@ pub(super) struct Member {
     /// Why nothing was, where the new one does not need it: what is started again will miss it.
     pub(super) lost: Option<Error>,
     pub(super) carried: bool,
+    /// What the new one had itself, before it was given that.
+    pub(super) own: Option<State>,
     pub(super) gate: Option<Arc<Gate>>,
     /// Whether the old generation was stopped to make room.
     pub(super) stopped: bool,
@@ -54,6 +56,9 @@ impl Member {
     /// The slot, to be filled anew.
     pub(super) fn coming(rack: &RackCore, slot: Arc<SlotCore>, change: &Change) -> Stepped<Self> {
         let old = seat(rack, &slot)?;
+        if change.to.is_none() && old.is_given() {
+            return Err(SwapFailed::new(Step::Fetch, &slot, error::of_program(slot.name())));
+        }
         let plan = change.to.as_ref().map_or_else(|| old.plan().clone(), |plan| Arc::new((**plan).clone()));
         let configuration = rack.cell().pin().configuration().clone();
         let new = old.planned(plan, configuration).coming(change.origin.clone());
@@ -62,17 +67,21 @@ impl Member {
 
     /// The slot that `old` fills, to be filled by a module in `new`.
     pub(super) fn filled(old: Arc<Seat>, new: Seat) -> Self {
+        Self::new(Comes::Module, Self::rules(&old, &new), old, Arc::new(new))
+    }
+
+    /// What the new plan says of swaps. What either says must not run twice does not run beside the other.
+    fn rules(old: &Seat, new: &Seat) -> SwapPlan {
         let rules = new.plan().swap.clone();
-        Self::new(Comes::Module, rules, old, Arc::new(new))
+        SwapPlan { overlap: rules.overlap && (old.is_gone() || old.plan().swap.overlap), ..rules }
     }
 
     /// The slot that nothing fills and nothing will, to have `new`'s plan.
     pub(super) fn planned(old: Arc<Seat>, new: Seat) -> Self {
-        let rules = new.plan().swap.clone();
-        // Who still finds the old plan may load by it, and what must not run twice must not run beside that either.
-        let overlap = rules.overlap && old.plan().swap.overlap;
+        // Who still finds the old plan may load by it.
+        let rules = Self::rules(&old, &new);
         new.left().set(old.left().get());
-        Self { carries: false, ..Self::new(Comes::Plan, SwapPlan { overlap, ..rules }, old, Arc::new(new)) }
+        Self { carries: false, ..Self::new(Comes::Plan, rules, old, Arc::new(new)) }
     }
 
     /// The slot that `old` fills, to be gone.
@@ -100,6 +109,7 @@ impl Member {
             state: None,
             lost: None,
             carried: false,
+            own: None,
             gate: None,
             stopped: false,
             claim: None,
@@ -107,16 +117,16 @@ impl Member {
         }
     }
 
-    /// Takes the load of the slot over; none when something fills it.
+    /// Takes the load of the slot over, unless something fills it.
     ///
     /// # Errors
     /// What somebody else's load, which was waited for, failed with.
-    pub(super) fn filling(mut self, rack: &Arc<RackCore>) -> Result<Option<Self>> {
+    pub(super) fn fill(&mut self, rack: &Arc<RackCore>) -> Result<()> {
         self.claim = load::claim(rack, &self.old)?;
-        self.fills = true;
+        self.fills = self.claim.is_some();
         // Who waits for it comes to the new module with tables that have the old seat.
         self.new.is_in(self.old.since());
-        Ok(self.claim.is_some().then_some(self))
+        Ok(())
     }
 
     /// Tells those who wait for the slot's load that it is filled, or why it is not.

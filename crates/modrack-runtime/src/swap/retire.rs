@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use modrack_core::Error;
+use modrack_core::{Error, SlotName};
 
 use super::Before;
 use super::janitor::Retiring;
 use super::transaction::Next;
+use crate::error;
 use crate::events::Event;
 use crate::generation::Generation;
 use crate::grace::Look;
@@ -78,7 +79,7 @@ pub(super) fn drained(rack: &RackCore, version: u64, seats: &[Arc<Seat>], within
     if is_drained() {
         return true;
     }
-    let until = rack.clock().now() + within;
+    let until = rack.clock().after(within);
     let slots = seats.iter().map(|seat| seat.slot().name().clone()).collect();
     rack.observer().tell(&Event::Draining { slots, within });
     let mut ended = false;
@@ -93,6 +94,17 @@ pub(super) fn drained(rack: &RackCore, version: u64, seats: &[Arc<Seat>], within
         });
     });
     ended
+}
+
+/// Why what filled these seats was not drained: whose calls go on.
+pub(super) fn not_drained(rack: &RackCore, seats: &[Arc<Seat>], within: Duration) -> Error {
+    if rack.is_stopped() {
+        return error::stopped();
+    }
+    let called = |seat: &Arc<Seat>| seat.generation().is_some_and(|g| g.instance().footprint().calls > 0);
+    let is_own = |slot: &SlotName| seats.iter().any(|seat| seat.slot().name() == slot);
+    let others: Vec<_> = rack.called().into_iter().filter(|slot| !is_own(slot)).collect();
+    error::not_drained(within, seats.iter().any(called), &others)
 }
 
 /// Waits for the calls of what filled these seats until `version` was published, and stops it; or leaves it to the
@@ -125,7 +137,7 @@ pub(super) fn retire(
 
 /// Leaves it to the rack to wait for the calls of what filled these seats, and to stop it.
 pub(super) fn leave(rack: &Arc<RackCore>, version: u64, seats: Vec<Arc<Seat>>, drain: Duration) {
-    let until = Some(rack.clock().now() + drain);
+    let until = Some(rack.clock().after(drain));
     rack.janitor().look_after(rack, Retiring { seats, version, until });
 }
 

@@ -5,6 +5,7 @@
 //! those seats: calls that come wait there, and calls that are under way end on what they began on. No lock is held while
 //! a module runs, and a panic in one is a failure of its step.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use modrack_core::{Error, Result, SlotName};
 
 use super::janitor::{Parked, ParkedSlot};
 use super::member::{Comes, Member};
-use super::retire::{drained, leave_empty, publish, publish_under, retire};
+use super::retire::{drained, leave_empty, not_drained, publish, publish_under, retire};
 use super::{Asked, Before, Step, Stepped, Swap, SwapFailed, Swapped, carry, guarded, matching, probe};
 use crate::configuration::Configuration;
 use crate::error;
@@ -38,6 +39,8 @@ pub(super) struct Transaction<'a> {
     coming: tables::Coming<'a>,
     /// How the old modules' own calls find what was there with them, gates or not.
     before: tables::Coming<'a>,
+    /// The version of the table with gates, once there is one.
+    gated: Option<u64>,
 }
 
 /// A configuration that comes with a swap.
@@ -81,13 +84,24 @@ fn in_turn(rack: &Arc<RackCore>, turn_of: &[Arc<SlotCore>], swap: &Swap) -> Step
     }
     let mut members = Vec::new();
     for (slot, change) in slots.into_iter().zip(&swap.changes) {
-        let member = Member::coming(rack, slot.clone(), change)?;
-        members.extend(match swap.fills {
-            true => member.filling(rack).map_err(|error| SwapFailed::new(Step::Start, &slot, error))?,
-            false => Some(member),
-        });
+        members.push(Member::coming(rack, slot, change)?);
+    }
+    if swap.fills
+        && let Err(failed) = fill(rack, &mut members)
+    {
+        // Who waits for what was claimed by then is told why nothing came.
+        return Err(Transaction::new(rack, members, swap.force, swap.asked.clone(), None).undo(failed));
     }
     Transaction::new(rack, members, swap.force, swap.asked.clone(), None).run()
+}
+
+/// Takes the loads of all of these slots over; those that something fills are left out.
+fn fill(rack: &Arc<RackCore>, members: &mut Vec<Member>) -> Stepped<()> {
+    for m in members.iter_mut() {
+        m.fill(rack).map_err(|error| SwapFailed::new(Step::Start, &m.slot, error))?;
+    }
+    members.retain(|m| m.fills);
+    Ok(())
 }
 
 /// The slots that a swap speaks of, each once.
@@ -121,7 +135,7 @@ impl<'a> Transaction<'a> {
         let coming = rack.cell().coming(members.iter().map(|m| m.new.clone()).collect(), configuration);
         let olds = members.iter().filter(|m| m.before().is_some()).map(|m| m.old.clone());
         let before = rack.cell().coming(olds.collect(), None);
-        Self { rack, members, force, asked, next, coming, before }
+        Self { rack, members, force, asked, next, coming, before, gated: None }
     }
 
     /// Everything.
@@ -137,6 +151,26 @@ impl<'a> Transaction<'a> {
 
     /// Everything up to the switch, and that: how long it took, and the version of the table that serves.
     pub(super) fn until_switch(&mut self) -> Stepped<(Duration, u64)> {
+        // Who waits at a gate goes on whatever happens before it is to open.
+        let prepared = catch_unwind(AssertUnwindSafe(|| self.prepare()));
+        prepared.unwrap_or_else(|payload| {
+            let step = if self.gated.is_some() { Step::Drain } else { Step::Fetch };
+            Err(self.failed(0, step, error::step_panicked(&*payload)))
+        })?;
+        let began = Instant::now();
+        let version = self.publish();
+        let version = version.ok_or_else(|| self.failed(0, Step::Switch, error::stopped()))?;
+        for m in &mut self.members {
+            if let Some(gate) = m.gate.take() {
+                gate.open(m.new.clone());
+            }
+            m.end_claim(None);
+        }
+        Ok((began.elapsed(), version))
+    }
+
+    /// Everything up to the switch.
+    fn prepare(&mut self) -> Stepped<()> {
         let gated = self.members.iter().any(Member::needs_gate);
         if gated && scope::is_in(self.rack.cell()) {
             // The call that asks holds a table for which the swap would wait.
@@ -158,22 +192,19 @@ impl<'a> Transaction<'a> {
             Some(new) if m.starts() => this.as_coming(|| probe::all(new, &m.rules.probes)),
             _ => Ok(()),
         })?;
-        self.each(Step::Switch, |_, _| Ok(()))?;
-        let began = Instant::now();
-        let version = self.publish();
-        let version = version.ok_or_else(|| self.failed(0, Step::Switch, error::stopped()))?;
-        for m in &mut self.members {
-            if let Some(gate) = m.gate.take() {
-                gate.open(m.new.clone());
-            }
-            m.end_claim(None);
-        }
-        Ok((began.elapsed(), version))
+        self.each(Step::Switch, |_, _| Ok(()))
+    }
+
+    /// The version of the first table without what was there before, when that of `switch` serves. Calls that waited at a gate
+    /// have a table from before the switch, and what came with it.
+    pub(super) fn gone_from(&self, switch: u64) -> u64 {
+        self.gated.unwrap_or(switch)
     }
 
     /// What comes after the switch: nothing of it can fail the swap.
     fn finish(self, switch: Duration, version: u64) -> Swapped {
         let Self { rack, members, .. } = &self;
+        let gone_from = self.gone_from(version);
         let slots: Vec<_> = members.iter().filter_map(Member::served).collect();
         if !slots.is_empty() {
             rack.observer().tell(&Event::Swapped { slots: slots.clone(), asked: self.asked.clone() });
@@ -200,12 +231,15 @@ impl<'a> Transaction<'a> {
         if can_be_kept && !length.is_zero() {
             let parked =
                 |m: &Member| ParkedSlot { old: m.old.clone(), new: m.new.clone(), carried: m.carried };
-            let until = rack.clock().now() + length;
+            let until = rack.clock().after(length);
             let (kept, rest): (Vec<_>, Vec<_>) =
                 members.iter().filter(|m| !m.fills).partition(|m| m.can_come_back());
             let slots_parked = kept.into_iter().map(parked).collect();
-            leave_empty(rack, version, rest.iter().map(|m| m.old.clone()).collect(), self.drain());
-            rack.janitor().park(rack, Parked { number: version, slots: slots_parked, until });
+            leave_empty(rack, gone_from, rest.iter().map(|m| m.old.clone()).collect(), self.drain());
+            let number = version;
+            let (version, again, pause) = (gone_from, None, Duration::ZERO);
+            let parked = Parked { number, version, slots: slots_parked, until, again, pause };
+            rack.janitor().park(rack, parked);
             return Swapped { slots, switch, before: Before::Parked, stopped: Vec::new() };
         }
         if !slots.is_empty() {
@@ -214,8 +248,8 @@ impl<'a> Transaction<'a> {
         let olds = members.iter().filter(|m| !m.stopped && !m.fills).map(|m| m.old.clone());
         let (olds, empty): (Vec<_>, Vec<_>) = olds.partition(|old| old.generation().is_some());
         // Nobody need wait for what was not loaded; a call that began before may still load it.
-        leave_empty(rack, version, empty, self.drain());
-        let (before, stopped) = retire(rack, version, &olds, self.drain());
+        leave_empty(rack, gone_from, empty, self.drain());
+        let (before, stopped) = retire(rack, gone_from, &olds, self.drain());
         let before = if before == Before::Nothing && was_any { Before::Stopped } else { before };
         Swapped { slots, switch, before, stopped }
     }
@@ -268,6 +302,10 @@ impl<'a> Transaction<'a> {
             m.state = self.as_before(|| carry::out(&m.old, &m.rules, self.force))?;
         }
         if let Some(state) = m.state.clone() {
+            if m.comes == Comes::Back {
+                // It served before with what it has, and may have to again.
+                m.own = self.as_coming(|| carry::out(&m.new, &m.rules, true))?;
+            }
             m.carried = self.as_coming(|| carry::over(self.rack, state, new, &m.rules, self.force))?;
         }
         Ok(())
@@ -280,6 +318,7 @@ impl<'a> Transaction<'a> {
         let gated: Vec<_> = gated.collect();
         let version = publish(self.rack, &gated.iter().collect::<Vec<_>>());
         let version = version.ok_or_else(|| self.failed(0, Step::Drain, error::stopped()))?;
+        self.gated = Some(version);
         for (m, gate) in self.members.iter_mut().zip(gates) {
             m.gate = Some(gate);
             // Calls that the gate lets through have this table, and not the one that is published with what they come to.
@@ -291,10 +330,8 @@ impl<'a> Transaction<'a> {
         let olds: Vec<_> = self.members.iter().map(|m| m.old.clone()).collect();
         if drained(self.rack, version, &olds, drain) {
             Ok(())
-        } else if self.rack.is_stopped() {
-            Err(self.failed(0, Step::Drain, error::stopped()))
         } else {
-            Err(self.failed(0, Step::Drain, error::not_drained(drain)))
+            Err(self.failed(0, Step::Drain, not_drained(self.rack, &olds, drain)))
         }
     }
 
@@ -333,7 +370,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Runs `run` with calls finding what comes with this swap.
-    fn as_coming<R>(&self, run: impl FnOnce() -> R) -> R {
+    pub(super) fn as_coming<R>(&self, run: impl FnOnce() -> R) -> R {
         scope::with_version(self.rack.cell(), self.coming.number(), run)
     }
 

@@ -59,6 +59,12 @@ impl Turns {
         }
     }
 
+    /// Takes these slots if none of them is being swapped.
+    pub(super) fn take_now(&self, slots: Vec<usize>) -> Option<Turn<'_>> {
+        let look = look(&mut self.taken(), &slots);
+        matches!(look, Look::Taken).then(|| Turn { turns: self, slots })
+    }
+
     /// Has who waits look again.
     pub(crate) fn wake(&self) {
         // Nobody is between looking and waiting while the lock is held.

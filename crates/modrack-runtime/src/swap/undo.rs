@@ -6,15 +6,26 @@
 
 use std::sync::Arc;
 
-use super::SwapFailed;
+use modrack_core::{Error, Phase};
+
 use super::member::Member;
 use super::order::by_need;
 use super::retire::{publish, stop};
 use super::transaction::Transaction;
+use super::{SwapFailed, guarded};
 use crate::events::Event;
 use crate::gate::Gate;
 use crate::scope;
 use crate::seat::Seat;
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // Only what panics comes here with a gate that is closed.
+        if self.members.iter().any(|m| m.gate.is_some()) {
+            drop(self.serve_again());
+        }
+    }
+}
 
 impl Transaction<'_> {
     /// Stops the old modules that the new ones cannot run beside.
@@ -42,7 +53,9 @@ impl Transaction<'_> {
         let mut failed = failed;
         self.stop_news();
         self.members.iter_mut().for_each(|m| m.end_claim(Some(&failed.error)));
-        self.serve_again(&mut failed);
+        for why in self.give_back().into_iter().chain(self.serve_again()) {
+            failed.error = failed.error.caused_by(&why);
+        }
         self.rack.observer().tell(&Event::SwapFailed {
             slots: self.members.iter().map(|m| m.slot.name().clone()).collect(),
             coming: self.coming_to().collect(),
@@ -68,27 +81,42 @@ impl Transaction<'_> {
         }
     }
 
-    /// Has calls that are held back go on with what was there, which is started again where it was stopped.
-    fn serve_again(&mut self, failed: &mut SwapFailed) {
+    /// Gives what was to come back the state that it had: what it was given instead may have reached it in part. Gives why that
+    /// failed.
+    fn give_back(&mut self) -> Vec<Error> {
+        let mut failed = Vec::new();
+        let owned: Vec<_> =
+            self.members.iter_mut().filter_map(|m| Some((m.own.take()?, m.new.clone()))).collect();
+        for (own, new) in owned {
+            let Some(generation) = new.generation() else { continue };
+            let given = self.as_coming(|| guarded(|| generation.instance().import_state(&own)));
+            failed.extend(given.err().map(|why| generation.blame(why, Phase::Swap)));
+        }
+        failed
+    }
+
+    /// Has calls that are held back go on with what was there, which is started again where it was stopped. Gives why that
+    /// failed.
+    fn serve_again(&mut self) -> Vec<Error> {
+        let mut failed = Vec::new();
         let gated = self.members.iter_mut().filter_map(|m| Some((m.gate.take()?, m.old_again())));
         let gated: Vec<(Arc<Gate>, Arc<Seat>)> = gated.collect();
         if gated.is_empty() {
-            return;
+            return failed;
         }
         let seats: Vec<_> = gated.iter().map(|(_, seat)| seat.clone()).collect();
         for seat in self.in_order(&seats) {
             let Some(m) = self.members.iter().find(|m| m.slot.index() == seat.slot().index()) else {
                 continue;
             };
-            if let Err(why) = self.among(seats.clone(), || m.start_again(self.rack, &seat)) {
-                failed.error = failed.error.clone().caused_by(&why);
-            }
+            failed.extend(self.among(seats.clone(), || m.start_again(self.rack, &seat)).err());
         }
         let stopped = publish(self.rack, &seats.iter().collect::<Vec<_>>()).is_none();
         for (gate, seat) in gated {
             // Of a rack that was stopped nothing serves any more.
             gate.open(if stopped { Arc::new(seat.again()) } else { seat });
         }
+        failed
     }
 
     /// These seats, each after those that it needs.

@@ -3,7 +3,7 @@
 //! running.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use modrack_core::{Call, Code, Error, Service, SlotName, Value};
 use modrack_runtime::doubles::{Gate, Script, ScriptedBackend};
@@ -496,6 +496,82 @@ fn state_waits_for_what_could_not_be_started_again() {
         assert_eq!(rack.unload(&name("b"), Asked::default()).unwrap(), Before::Stopped);
         assert_eq!(call(&rack, "b", "count"), Ok(1));
     }
+}
+
+/// Two slots on trial, whose modules may not fail; and what is told of generations that serve again.
+fn on_trial() -> (Rack, Arc<ScriptedBackend>, mpsc::Receiver<SlotName>) {
+    let (rack, backend) = two("trial: { for: 1h, min-calls: 2, errors: 0% }");
+    let (send, receive) = mpsc::channel();
+    let send = Mutex::new(send);
+    rack.observe(move |event| {
+        if let Event::RolledBack { slots, .. } = event {
+            drop(send.lock().unwrap().send(slots[0].slot.clone()));
+        }
+    });
+    (rack, backend, receive)
+}
+
+#[test]
+fn an_end_that_hangs_holds_up_no_other_slot() {
+    let (rack, backend, back) = on_trial();
+    let (inside, door) = (Gate::new(), Gate::new());
+    for version in 2..6 {
+        let (arrive, pass) = (inside.clone(), door.clone());
+        let hangs = good(version).on_stop(move || {
+            arrive.arrive();
+            pass.pass();
+            Ok(())
+        });
+        backend.module("a", hangs);
+        swap(&rack, false).unwrap();
+    }
+    // The second is stopped once the third serves, and does not end; nor does any that comes after it.
+    inside.arrived(1);
+    for version in 2..4 {
+        backend.module("b", counter(version, Fault::Probe, false));
+        rack.swap(&Swap::reload(name("b"))).unwrap();
+        for _ in 0..2 {
+            assert!(call(&rack, "b", "version").is_err());
+        }
+        assert_eq!(back.recv().unwrap(), name("b"));
+        assert_eq!(call(&rack, "b", "version"), Ok(1));
+    }
+    // What is stopped waits for the one that hangs in its own slot alone.
+    assert_eq!(backend.count("stop a"), 2);
+    door.open();
+    nothing_is_left(&rack, &backend, "an end that hangs");
+}
+
+#[test]
+fn a_trial_that_fails_while_its_slot_is_swapped_holds_up_no_other() {
+    let (rack, backend, back) = on_trial();
+    for slot in ["a", "b"] {
+        backend.module(slot, counter(2, Fault::Probe, false));
+        rack.swap(&Swap::reload(name(slot))).unwrap();
+    }
+    let (inside, door) = (Gate::new(), Gate::new());
+    let (arrive, pass) = (inside.clone(), door.clone());
+    let slow = good(3).on_start(move |_| {
+        arrive.arrive();
+        pass.pass();
+        Ok(())
+    });
+    backend.module("a", slow);
+    std::thread::scope(|scope| {
+        let swapping = scope.spawn(|| swap(&rack, false).map(drop));
+        inside.arrived(1);
+        for slot in ["a", "b"] {
+            for _ in 0..2 {
+                let _ = call(&rack, slot, "version");
+            }
+        }
+        let first = back.recv().unwrap();
+        door.open();
+        assert_eq!(first, name("b"));
+        swapping.join().unwrap().unwrap();
+    });
+    assert_eq!((call(&rack, "a", "version"), call(&rack, "b", "version")), (Ok(3), Ok(1)));
+    nothing_is_left(&rack, &backend, "a swap that takes its time");
 }
 
 #[test]

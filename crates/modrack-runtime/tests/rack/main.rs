@@ -1,11 +1,13 @@
 //! What a rack promises its callers, tested against scripted backends.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod back;
 mod calls;
 mod catalog;
 mod configure;
 mod events;
 mod find;
+mod gates;
 mod guards;
 mod hearing;
 mod held;

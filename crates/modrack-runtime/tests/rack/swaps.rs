@@ -13,47 +13,47 @@ use modrack_runtime::{Asked, Before, Event, Rack, Step, Swap, SwapFailed, Swappe
 use crate::{rack, text};
 
 /// A script whose `f` gives `answer`.
-fn answers(answer: i64) -> Script {
+pub(super) fn answers(answer: i64) -> Script {
     Script::new().function("f", move |_, _| Ok(Value::Int(answer)))
 }
 
 /// A rack with a slot `a` that has these keys, filled by a script that answers 1 and has answered.
-fn slot(keys: &str, script: Script) -> (Rack, Arc<ScriptedBackend>) {
+pub(super) fn slot(keys: &str, script: Script) -> (Rack, Arc<ScriptedBackend>) {
     let (rack, backend) = rack(&format!("slots: {{ a: {{ use: 'python:a'{keys} }} }}\n"));
     backend.module("a", script);
     f(&rack, "a").unwrap();
     (rack, backend)
 }
 
-fn name(slot: &str) -> SlotName {
+pub(super) fn name(slot: &str) -> SlotName {
     SlotName::parse(slot).unwrap()
 }
 
 /// Calls `f` of a slot.
-fn f(rack: &Rack, slot: &str) -> Result<Value, Error> {
+pub(super) fn f(rack: &Rack, slot: &str) -> Result<Value, Error> {
     rack.slot(slot).unwrap().function(Some("f")).unwrap().call(Call::new(&[]))
 }
 
-fn reload(rack: &Rack) -> Result<Swapped, SwapFailed> {
+pub(super) fn reload(rack: &Rack) -> Result<Swapped, SwapFailed> {
     rack.swap(&Swap::reload(name("a")))
 }
 
-fn back(rack: &Rack) -> Result<Swapped, SwapFailed> {
+pub(super) fn back(rack: &Rack) -> Result<Swapped, SwapFailed> {
     rack.rollback(&name("a"), Asked::default())
 }
 
 /// Waits until something is told that `is` holds of.
-fn until(told: &mpsc::Receiver<Event>, is: impl Fn(&Event) -> bool) -> Event {
+pub(super) fn until(told: &mpsc::Receiver<Event>, is: impl Fn(&Event) -> bool) -> Event {
     std::iter::repeat_with(|| told.recv().unwrap()).find(|event| is(event)).unwrap()
 }
 
 /// Waits until generation `number` was stopped.
-fn retired(told: &mpsc::Receiver<Event>, number: u64) {
+pub(super) fn retired(told: &mpsc::Receiver<Event>, number: u64) {
     until(told, |event| matches!(event, Event::Retired { generation, .. } if generation.0 == number));
 }
 
 /// Which modules were started and stopped, in order.
-fn lives(backend: &ScriptedBackend) -> String {
+pub(super) fn lives(backend: &ScriptedBackend) -> String {
     let lives: Vec<_> = backend
         .record()
         .into_iter()
@@ -62,7 +62,7 @@ fn lives(backend: &ScriptedBackend) -> String {
     lives.join(", ")
 }
 
-fn failure(failed: &SwapFailed) -> String {
+pub(super) fn failure(failed: &SwapFailed) -> String {
     let hint = failed.error.hint_text().unwrap_or_default();
     format!(
         "{} of {}: {} {}\n  hint: {hint}\n",
@@ -74,7 +74,7 @@ fn failure(failed: &SwapFailed) -> String {
 }
 
 /// What the rack tells from now on.
-fn events(rack: &Rack) -> mpsc::Receiver<Event> {
+pub(super) fn events(rack: &Rack) -> mpsc::Receiver<Event> {
     let (send, receive) = mpsc::channel();
     let send = Mutex::new(send);
     rack.observe(move |event| drop(send.lock().unwrap().send(event.clone())));
@@ -216,7 +216,7 @@ fn what_is_let_go_by_force_goes() {
 }
 
 /// A counter that carries its count.
-fn counter(from: i64) -> Script {
+pub(super) fn counter(from: i64) -> Script {
     let count = Arc::new(AtomicI64::new(from));
     let (read, write) = (count.clone(), count.clone());
     Script::new()
