@@ -177,3 +177,38 @@ def serving(modrack: Modrack, *args: str, folder: Path | None = None, wait: bool
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+class Events:
+    """What a server tells, from when this is made on."""
+
+    def __init__(self, server: Server, pattern: str = "*") -> None:
+        self.connection = server.connection()
+        self.connection.request("GET", f"/v1/events?pattern={pattern}")
+        self.stream = self.connection.getresponse()
+        assert self.stream.readline() == b": listening\n"
+
+    def next(self) -> dict[str, Any]:
+        """The next event, waited for."""
+        end = time.monotonic() + HANGS_AFTER
+        while time.monotonic() < end:
+            line = self.stream.readline()
+            assert line, "the server is gone"
+            if line.startswith(b"data: "):
+                told: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+                return told
+        raise AssertionError("nothing is told")
+
+    def close(self) -> None:
+        """Hears no more."""
+        self.connection.close()
+
+
+@contextmanager
+def hearing(server: Server, pattern: str = "*") -> Iterator[Events]:
+    """What a server tells, for as long as it is heard."""
+    events = Events(server, pattern)
+    try:
+        yield events
+    finally:
+        events.close()

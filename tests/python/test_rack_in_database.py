@@ -73,7 +73,7 @@ def test_the_text_of_a_file_is_put_into_a_row(modrack: Modrack) -> None:
 
 
 def test_what_is_wrong_with_a_row_is_placed_in_it(modrack: Modrack) -> None:
-    """By the name of the row, with line and column, and that line; a row that is not there is told with those that are."""
+    """By the name of the row, with line and column, and that line; one that is not there is told with all there are."""
     put(modrack, 'rack = 1\n[slots.a]\nuze = "./a.py"\n', "toml")
     ran = modrack("-r", f"sqlite:{RACK}", "list", code=None)
     assert f"--> sqlite:{RACK}:3:1" in ran.stderr, ran.show()

@@ -1,10 +1,12 @@
 //! What a rack that is served, or was, tells of itself, for people: made from the JSON of `live_json`, so that it reads the same
 //! whoever tells it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::report::near;
 use crate::style::{Paint, grouped, span};
 use crate::table::Table;
 
@@ -213,7 +215,7 @@ fn field(key: &str, value: &Json) -> String {
         Json::String(text) => flat(text),
         Json::Object(error) if key == "error" => {
             let part = |key: &str| error.get(key).map(text).unwrap_or_default();
-            format!("[{}] {}", part("code"), flat(&part("message")))
+            format!("[{}] {}{}", part("code"), place(&value["place"]), flat(&part("message")))
         }
         Json::Object(parts) => {
             let parts: Vec<_> =
@@ -223,6 +225,16 @@ fn field(key: &str, value: &Json) -> String {
         Json::Array(items) => items.iter().map(|item| field("", item)).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
+}
+
+/// Where a failure is, before its message: `rack.yaml:3:7: `.
+fn place(place: &Json) -> String {
+    let Some(file) = place["file"].as_str() else { return String::new() };
+    let mut shown = flat(&near(Path::new(file)).display().to_string());
+    for number in ["line", "column"].into_iter().map_while(|key| place[key].as_u64()) {
+        shown.push_str(&format!(":{number}"));
+    }
+    shown + ": "
 }
 
 /// Text on one line, which does nothing to a terminal.
@@ -303,5 +315,10 @@ mod tests {
         expect![[r#"
             03:04:05.678  swap.failed           a  slots=a,b  step=start  error=[M0403] `one` "\ntwo  served=(slot=a hash=0123456789ab generation=2)
         "#]].assert_eq(&event("swap.failed", &told, Paint { on: false }));
+        let placed =
+            |place: Json| field("error", &json!({ "code": "M0104", "message": "No", "place": place }));
+        let place = json!({ "file": "/etc/rack.yaml", "line": 3, "column": 7, "key": "slots.a" });
+        assert_eq!(placed(place), "[M0104] /etc/rack.yaml:3:7: No");
+        assert_eq!(placed(json!({ "file": "<stdin>", "column": 7 })), "[M0104] <stdin>: No");
     }
 }

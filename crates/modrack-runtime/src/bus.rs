@@ -101,6 +101,12 @@ impl Rack {
         self.core().observer().announce(name, slot, fields);
     }
 
+    /// Tells, as [`Rack::announce`], of something that failed: what is known of the failure comes after `fields`.
+    pub fn announce_failure(&self, name: &'static str, mut fields: Map, why: &Error) {
+        fields.extend(told::failure(why));
+        self.announce(name, None, fields);
+    }
+
     /// Tells on the bus of something that went wrong and stops nobody.
     pub fn warn(&self, warning: &Error) {
         self.announce("warning", warning.slot_name().cloned(), told::warning(warning));

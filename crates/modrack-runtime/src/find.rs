@@ -25,7 +25,15 @@ const FIRST: u64 = 8 * 1024;
 /// # Errors
 /// A failure of phase find.
 pub(crate) fn find(rack: &RackCore, plan: &SlotPlan, configuration: &Configuration) -> Result<Found> {
-    let origin = match &plan.fills {
+    at(rack, &named(rack, plan, configuration)?)
+}
+
+/// What a slot's `use` names, whether it is there or not.
+///
+/// # Errors
+/// A name that the catalog does not have.
+pub(crate) fn named(rack: &RackCore, plan: &SlotPlan, configuration: &Configuration) -> Result<Origin> {
+    Ok(match &plan.fills {
         Use::Path { path, attr } => {
             Origin::File { path: absolute(rack.root(), Path::new(path)), attr: attr.clone() }
         }
@@ -44,8 +52,7 @@ pub(crate) fn find(rack: &RackCore, plan: &SlotPlan, configuration: &Configurati
         Use::Source { language, text } => {
             Origin::Source { name: plan.name.to_string(), language: *language, text: text.clone() }
         }
-    };
-    at(rack, &origin)
+    })
 }
 
 /// What is asked for what stands at `origin`.

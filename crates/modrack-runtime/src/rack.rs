@@ -21,6 +21,7 @@ use modrack_core::{
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::configuration::Configuration;
+use crate::contracts;
 use crate::descriptions::Descriptions;
 use crate::error;
 use crate::events::{Event, Observer};
@@ -141,6 +142,14 @@ impl Rack {
         &self.0.root
     }
 
+    /// Reads the contracts that a plan names, as one of this rack.
+    ///
+    /// # Errors
+    /// A contract that cannot be read, or is wrong.
+    pub fn check_contracts(&self, plan: &RackPlan) -> Result<()> {
+        contracts::read(self.root(), plan).map(drop)
+    }
+
     /// The contracts that it knows: the built-in ones and its own.
     pub fn contracts(&self) -> Arc<Contracts> {
         self.0.configuration().contracts().clone()
@@ -199,6 +208,14 @@ impl Rack {
     /// A failure of phase find.
     pub fn origin_of(&self, plan: &SlotPlan) -> Result<Origin> {
         Ok(find::find(&self.0, plan, &self.0.configuration())?.origin)
+    }
+
+    /// What a slot's `use` names, whether it is there or not.
+    ///
+    /// # Errors
+    /// A name that the catalog does not have.
+    pub fn named_by(&self, plan: &SlotPlan) -> Result<Origin> {
+        find::named(&self.0, plan, &self.0.configuration())
     }
 
     /// What is known of the module that stands at `origin`, read anew. Runs nothing.

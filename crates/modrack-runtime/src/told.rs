@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use modrack_core::{ContentHash, Error, Map, Origin, SlotName, Text, Value};
+use modrack_core::{ContentHash, Error, Map, Origin, Place, SlotName, Text, Value};
 
 use crate::events::Event;
 use crate::swap::{Asked, Served};
@@ -70,6 +70,17 @@ pub(crate) fn of_load(load: &Load<'_>) -> (&'static str, Option<SlotName>, Map) 
         }
     };
     (name, Some(slot.clone()), fields.0)
+}
+
+/// What is told of a failure, under `error`; of several that were found at once the first is told so, and all of them under `errors`.
+pub(crate) fn failure(why: &Error) -> Map {
+    let mut fields = Fields::default();
+    fields.error(why);
+    if why.each().count() > 1 {
+        let each = why.each().map(|one| Value::from(Fields::of_error(one).0));
+        fields.set("errors", each.collect::<Vec<_>>());
+    }
+    fields.0
 }
 
 /// What is told of something that went wrong and stops nobody.
@@ -190,6 +201,10 @@ impl Fields {
     }
 
     fn error(&mut self, why: &Error) -> &mut Self {
+        self.set("error", Self::of_error(why).0)
+    }
+
+    fn of_error(why: &Error) -> Self {
         let mut error = Self::default();
         error
             .text("code", why.code().as_str())
@@ -198,10 +213,30 @@ impl Fields {
         if let Some(module) = why.module_name() {
             error.text("module", module);
         }
+        if let Some(place) = why.place_of() {
+            error.place(place);
+        }
         if let Some(hint) = why.hint_text() {
             error.text("hint", hint);
         }
-        self.set("error", error.0)
+        error
+    }
+
+    fn place(&mut self, place: &Place) -> &mut Self {
+        let mut parts = Self::default();
+        // Who hears of it may stand in another folder; what stands in brackets is the name of a text that is no file.
+        let is_file = !place.file.as_os_str().as_encoded_bytes().starts_with(b"<");
+        let whole = is_file.then(|| std::path::absolute(&place.file).ok()).flatten();
+        parts.text("file", &whole.as_ref().unwrap_or(&place.file).display().to_string());
+        for (name, number_of) in [("line", place.line), ("column", place.column)] {
+            if let Some(number_of) = number_of {
+                parts.set(name, i64::try_from(number_of).unwrap_or(i64::MAX));
+            }
+        }
+        if let Some(key) = &place.key {
+            parts.text("key", key);
+        }
+        self.set("place", parts.0)
     }
 
     fn served(&mut self, served: &Served) -> &mut Self {

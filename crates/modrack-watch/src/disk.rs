@@ -20,6 +20,8 @@ pub(crate) trait Disk: Send {
     fn read(&self, path: &Path) -> Found;
     /// What can be known of a file without reading it.
     fn stamp(&self, path: &Path) -> Option<Stamp>;
+    /// How long ago a file was changed last, by the system's own note, which nobody can set.
+    fn age(&self, path: &Path) -> Option<Duration>;
 }
 
 /// What can be known of a file without reading it.
@@ -77,6 +79,13 @@ impl Disk for Real {
             changed: (meta.ctime(), meta.ctime_nsec()),
             is_fresh: age.is_none_or(|age| age < TICK),
         })
+    }
+
+    fn age(&self, path: &Path) -> Option<Duration> {
+        let meta = fs::metadata(path).ok()?;
+        let (seconds, nanos) = (u64::try_from(meta.ctime()).ok()?, u32::try_from(meta.ctime_nsec()).ok()?);
+        let at = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos);
+        SystemTime::now().duration_since(at).ok()
     }
 }
 

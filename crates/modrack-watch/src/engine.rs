@@ -49,6 +49,8 @@ struct File {
     is_open: bool,
     /// When something happened to it that was not looked at yet, for the first and the last time.
     happened: Option<(Duration, Duration)>,
+    /// Whether it was found to be changed by something that was not heard of yet, and waited for once.
+    has_waited: bool,
     /// Since when there is nothing that can be read.
     missing: Option<Duration>,
     /// What was known of it when it was polled last.
@@ -89,7 +91,27 @@ impl<K: Ord + Clone> Engine<K> {
 
     /// Watches these files for a key, and no others any more.
     pub(crate) fn set(&mut self, key: &K, files: impl IntoIterator<Item = Watched>, now: Duration) {
-        let before = self.keys.remove(key).unwrap_or_default();
+        for path in self.renew(key, files, now).into_keys() {
+            self.let_go(&path);
+        }
+    }
+
+    /// Watches these files for a key, and those that it has.
+    pub(crate) fn add(&mut self, key: &K, files: impl IntoIterator<Item = Watched>, now: Duration) {
+        let before = self.renew(key, files, now);
+        if let Some(known) = self.keys.get_mut(key) {
+            known.extend(before);
+        }
+    }
+
+    /// Has a key know these files, and gives what it knew of others, which it still has.
+    fn renew(
+        &mut self,
+        key: &K,
+        files: impl IntoIterator<Item = Watched>,
+        now: Duration,
+    ) -> BTreeMap<PathBuf, Found> {
+        let mut before = self.keys.remove(key).unwrap_or_default();
         self.forget_offers(key);
         let mut known = BTreeMap::new();
         for Watched { path, hash } in files {
@@ -109,11 +131,10 @@ impl<K: Ord + Clone> Engine<K> {
             }
             known.insert(path, found);
         }
-        for path in before.into_keys().filter(|path| !known.contains_key(path)) {
-            self.let_go(&path);
-        }
+        before.retain(|path, _| !known.contains_key(path));
         self.keys.insert(key.clone(), known);
         self.next_poll = self.next_poll.min(now);
+        before
     }
 
     /// Watches nothing for a key any more.
@@ -156,6 +177,9 @@ impl<K: Ord + Clone> Engine<K> {
         self.poll(now);
         let mut due =
             self.batch().map_or_else(Vec::new, |(at, batch)| if at <= now { batch } else { Vec::new() });
+        if self.waits_to_hear(&due, now) {
+            due.clear();
+        }
         let is_out = |file: &File| file.missing.is_some_and(|since| since + self.settings.patience <= now);
         due.extend(self.files.iter().filter(|(_, file)| is_out(file)).map(|(path, _)| path.clone()));
         due.sort_unstable();
@@ -229,6 +253,23 @@ impl<K: Ord + Clone> Engine<K> {
         }
     }
 
+    /// Whether one of these files was changed after all that is known to have happened to it: whoever did that may still write, which is heard
+    /// in a moment. All of them wait for it then, once.
+    fn waits_to_hear(&mut self, due: &[PathBuf], now: Duration) -> bool {
+        let mut waits = false;
+        for path in due.iter().filter(|path| !self.is_polled(path)).collect::<Vec<_>>() {
+            let age = self.disk.age(path);
+            let Some(file) = self.files.get_mut(path) else { continue };
+            let Some((first, last)) = file.happened else { continue };
+            let is_unheard = age.is_some_and(|age| last + age < now);
+            if is_unheard && !mem::replace(&mut file.has_waited, true) {
+                file.happened = Some((first, now));
+                waits = true;
+            }
+        }
+        waits
+    }
+
     /// Looks at files, and gives what is to be told of them.
     fn look(&mut self, due: &[PathBuf], now: Duration) -> Vec<Changed<K>> {
         let mut keys: BTreeSet<K> = BTreeSet::new();
@@ -242,6 +283,7 @@ impl<K: Ord + Clone> Engine<K> {
             let Some(file) = self.files.get_mut(path) else { continue };
             file.happened = None;
             file.is_open = false;
+            file.has_waited = false;
             let is_there = matches!(found, Found::Content(_));
             let is_patient = !is_there && now < *file.missing.get_or_insert(now) + self.settings.patience;
             if is_patient {
@@ -302,6 +344,7 @@ impl<K: Ord + Clone> Engine<K> {
             let Some(file) = self.files.get_mut(path) else { continue };
             let (first, _) = file.happened.unwrap_or((now, now));
             file.happened = Some((first, now));
+            file.has_waited = false;
             file.is_open = is_open(&*self.disk, file.is_open);
         }
     }

@@ -91,6 +91,13 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
         self.look();
     }
 
+    /// Watches these files for a key beside those that it has.
+    pub fn watch_also(&self, key: &K, files: impl IntoIterator<Item = Watched>) {
+        let now = self.shared.now();
+        self.shared.lock().add(key, files, now);
+        self.look();
+    }
+
     /// Watches nothing for a key any more.
     pub fn unwatch(&self, key: &K) {
         self.shared.lock().unset(key);

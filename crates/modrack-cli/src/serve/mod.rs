@@ -34,7 +34,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use modrack::live::{LiveRack, LiveSettings};
+use modrack::live::{LiveRack, LiveSettings, Started};
 use modrack_core::{Call, Chain, Code, Error, Result};
 use modrack_runtime::Asked;
 use tokio::runtime::{Builder, Runtime};
@@ -132,7 +132,8 @@ fn serve(
     let served = begin(&app, presence.as_ref(), address, signals, session);
     starts.store(false, Ordering::Release);
     let told = served.is_ok().then(|| words::tell_events(session, live.rack()));
-    let served = served.and_then(|()| until_told(live, what.watch, signals, session));
+    let served = served.and_then(|started| ready(&app, what.watch, &started, signals, session));
+    let served = served.and_then(|()| until_told(live, signals, session));
     // What was said to nobody does not cut the calls off.
     let stopped = stop(&app, runtime, connections, presence, what.grace, session);
     drop(told);
@@ -148,24 +149,33 @@ fn begin(
     address: SocketAddr,
     signals: &Signals,
     session: &mut Session,
-) -> std::result::Result<(), Failure> {
+) -> std::result::Result<Vec<Started>, Failure> {
     if let Some(presence) = presence {
         presence.tell(address, app.rack().plan().file.as_deref())?;
     }
     words::listening(session, app.rack(), address, presence)?;
-    start(app, signals, session)
+    Ok(start(app, signals, session))
 }
 
-/// Does what signals ask for until one asks to stop.
-fn until_told(
-    live: &LiveRack,
+/// Watches, where that is asked for, and says that all slots serve, or which do not: who hears it may rely on what is saved from then on.
+fn ready(
+    app: &App,
     watches: bool,
+    started: &[Started],
     signals: &Signals,
     session: &mut Session,
 ) -> std::result::Result<(), Failure> {
-    if watches {
-        live.watch()?;
+    if signals.is_stopping() {
+        return Ok(());
     }
+    if watches {
+        app.live.watch()?;
+    }
+    words::started(session, app, started)
+}
+
+/// Does what signals ask for until one asks to stop.
+fn until_told(live: &LiveRack, signals: &Signals, session: &mut Session) -> std::result::Result<(), Failure> {
     while signals.next() == Wish::Reload {
         reload_aside(live, session);
     }
@@ -208,12 +218,12 @@ fn runtime() -> Result<Runtime> {
 
 /// Starts every slot that is not lazy, on the thread that signals are for in an interpreter. What fails does not keep the others from
 /// starting.
-fn start(app: &App, signals: &Signals, session: &mut Session) -> std::result::Result<(), Failure> {
+fn start(app: &App, signals: &Signals, session: &Session) -> Vec<Started> {
     let cancel = signals.cancel();
     let given_up = Call { cancel: Some(&cancel), ..Call::default() };
     let started = Chain::bounded(&given_up, || app.live.start());
     if signals.is_stopping() {
-        return Ok(());
+        return started;
     }
     for slot in &started {
         if let Some(why) = &slot.why {
@@ -224,7 +234,7 @@ fn start(app: &App, signals: &Signals, session: &mut Session) -> std::result::Re
         }
     }
     app.live.take_warnings().iter().for_each(|warning| session.output.warn(warning));
-    words::started(session, app, &started)
+    started
 }
 
 /// Reads again what changed, on a thread of its own: a signal to stop does not wait for it. What comes of it is told as an event.

@@ -17,6 +17,8 @@ struct World {
     /// Folders that the system refuses to watch.
     refused: BTreeSet<PathBuf>,
     writes: u64,
+    /// How long ago every file was changed.
+    age: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -78,6 +80,10 @@ impl Disk for Shared {
         let world = self.0.lock().unwrap();
         let Entry::File(text, write) = world.nodes.get(&world.real(path)?)? else { return None };
         Some(Stamp::scripted(text.len() as u64, *write))
+    }
+
+    fn age(&self, _: &Path) -> Option<Duration> {
+        self.0.lock().unwrap().age
     }
 }
 
@@ -221,6 +227,25 @@ fn a_file_is_told_a_moment_after_it_was_closed_and_not_before() {
     script.saw(Seen::Written, "/r/a.py");
     assert_eq!(script.after(1000), ["2000: a: /r/a.py=3"]);
     assert_eq!(script.engine.next(), None, "there is nothing to wait for");
+}
+
+#[test]
+fn a_write_that_was_not_heard_of_yet_is_waited_for() {
+    let mut script = Script::new();
+    script.file("/a/x", "1");
+    script.set("one", &["/a/x"]);
+    // Somebody begins to write when it is looked at for another reason.
+    script.file("/a/x", "half");
+    script.world.0.lock().unwrap().age = Some(MS);
+    assert_eq!(script.after(16), Vec::<String>::new());
+    script.saw(Seen::Written, "/a/x");
+    assert_eq!(script.after(100), Vec::<String>::new());
+    script.write("/a/x", "2");
+    assert_eq!(script.after(100), ["146: one: /a/x=2"]);
+    // What is never heard of is waited for once: a clock may be wrong.
+    script.file("/a/x", "3");
+    script.set("two", &["/a/x"]);
+    assert_eq!(script.after(100), ["246: one: /a/x=3"]);
 }
 
 #[test]
@@ -414,6 +439,27 @@ fn nothing_is_watched_for_nobody() {
     script.engine.unset(&"a");
     assert_eq!(script.watched(), [""; 0]);
     assert!(script.engine.names.is_empty() && script.engine.files.is_empty());
+}
+
+#[test]
+fn what_is_watched_as_well_is_watched_beside_what_was() {
+    let mut script = Script::new();
+    for file in ["/a/x", "/b/y"] {
+        script.file(file, "1");
+    }
+    script.set("one", &["/a/x"]);
+    script.engine.add(&"one", [Watched::new("/b/y"), Watched::new("/b/y")], script.now);
+    assert_eq!(script.after(1000), Vec::<String>::new());
+    script.write("/a/x", "2");
+    assert_eq!(script.after(100), ["1015: one: /a/x=2"]);
+    script.write("/b/y", "2");
+    assert_eq!(script.after(100), ["1115: one: /b/y=2"]);
+    // All of them are the key's own, and go with it.
+    script.set("one", &["/b/y"]);
+    script.write("/a/x", "3");
+    assert_eq!(script.after(1000), Vec::<String>::new());
+    script.engine.unset(&"one");
+    assert!(script.watched().is_empty());
 }
 
 #[test]

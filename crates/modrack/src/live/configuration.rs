@@ -185,23 +185,24 @@ impl LiveRack {
                 more = more.and(Swap::to(wanted));
             } else if (is_same || self.has_failed(name))
                 && !left_out.iter().any(|(tried, _)| tried.plan.name == *name)
-                && let Some(found) = self.was_saved(name, &wanted, over.is_some())
+                && self.was_saved(name, &wanted, over.is_some())
             {
                 more = more.and(Swap::to(wanted.clone()));
-                saved.push(Tried { plan: Arc::new(wanted), found, with: Vec::new() });
+                saved.push(Tried::now(rack, Arc::new(wanted)));
             }
         }
         Ok((plan, more, saved))
     }
 
-    /// What the files of a slot that is to be `wanted` hold now, where that is to be put in force because they were saved.
-    fn was_saved(&self, name: &SlotName, wanted: &SlotPlan, is_over: bool) -> Option<Option<ContentHash>> {
-        let (serving, has_failed) = (self.0.rack.slot(name.as_str()).ok()?.serving(), self.has_failed(name));
+    /// Whether what the files of a slot hold now that is to be `wanted` is to be put in force because they were saved.
+    fn was_saved(&self, name: &SlotName, wanted: &SlotPlan, is_over: bool) -> bool {
+        let Ok(slot) = self.0.rack.slot(name.as_str()) else { return false };
+        let (serving, has_failed) = (slot.serving(), self.has_failed(name));
         if wanted.swap.watch == Some(false) && !has_failed {
-            return None;
+            return false;
         }
         let is_pinned = serving.as_ref().is_some_and(|served| served.pinned);
-        let is_saved = match self.tried(name) {
+        match self.tried(name) {
             // What is as broken as it was is in nobody's way.
             Some(tried) => {
                 let is_other = match is_over {
@@ -212,8 +213,7 @@ impl LiveRack {
             }
             None if is_over => self.was_edited(name),
             None => !is_pinned && self.is_edited(name),
-        };
-        is_saved.then(|| leads_to(&self.0.rack, wanted))
+        }
     }
 
     /// Whether the slot's files hold something else than what serves or, where kept content does, than when that came.
@@ -297,16 +297,8 @@ impl LiveRack {
                 recorder.warn(why);
             }
         }
-        let why = failed.error();
-        let mut error =
-            vec![("code", Value::from(why.code().as_str())), ("message", Value::from(why.message()))];
-        error.extend(why.hint_text().map(|hint| ("hint", Value::from(hint))));
-        let fields = [
-            ("who", Value::from(asked.who.as_str())),
-            ("why", Value::from(asked.why.as_str())),
-            ("error", Value::from(map(error))),
-        ];
-        self.0.rack.announce("configuration.refused", None, map(fields));
+        let fields = [("who", Value::from(asked.who.as_str())), ("why", Value::from(asked.why.as_str()))];
+        self.0.rack.announce_failure("configuration.refused", map(fields), failed.error());
     }
 
     fn change_of(&self, asked: &Asked) -> Change {

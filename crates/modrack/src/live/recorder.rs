@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use modrack_core::plan::SlotPlan;
 use modrack_core::{ContentHash, Description, Error, GenerationId, Origin, Result, SlotName};
 use modrack_runtime::{Asked, Coming, Event, Keeper, Rack, Served, WeakRack};
 use modrack_state::{Action, Change, EntryId, Failed, Filling, Outcome, RackState, SlotChange, Standing};
@@ -429,8 +430,13 @@ impl Drop for Intended<'_> {
 }
 
 /// The hash of what a slot's `use` leads to now; none when it leads nowhere.
-pub(super) fn leads_to(rack: &Rack, plan: &modrack_core::plan::SlotPlan) -> Option<ContentHash> {
-    rack.origin_of(plan).and_then(|origin| rack.describe(&origin)).ok()?.hash
+pub(super) fn leads_to(rack: &Rack, plan: &SlotPlan) -> Option<ContentHash> {
+    described(rack, plan).ok()?.hash
+}
+
+/// What is known of what a slot's `use` leads to now.
+pub(super) fn described(rack: &Rack, plan: &SlotPlan) -> Result<Description> {
+    rack.origin_of(plan).and_then(|origin| rack.describe(&origin))
 }
 
 /// Whether all of it is of the last good set.

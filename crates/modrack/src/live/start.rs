@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use modrack_core::plan::SlotRef;
+use modrack_core::plan::{RackPlan, SlotPlan, SlotRef};
 use modrack_core::{ContentHash, Error, Result, SlotName};
 use modrack_runtime::{Asked, Served, Swap, SwapFailed};
 use modrack_state::Action;
 
-use super::recorder::{Intent, leads_to};
+use super::recorder::Intent;
 use super::tried::Tried;
 use super::{LiveRack, error};
 
@@ -73,35 +73,11 @@ impl LiveRack {
     }
 
     /// The declared slots that are to be started, each after those it needs.
-    pub(super) fn in_order(&self) -> Vec<SlotName> {
+    fn in_order(&self) -> Vec<SlotName> {
         let plan = self.0.recorder.declared().plan.clone();
-        let mut order = Vec::new();
-        let mut seen = HashSet::new();
-        // A slot is left when what it needs has been.
-        let mut left: Vec<(SlotName, bool)> = plan
-            .slots
-            .values()
-            .rev()
-            .filter(|slot| !slot.lazy)
-            .map(|slot| (slot.name.clone(), false))
-            .collect();
-        while let Some((name, needs_done)) = left.pop() {
-            if needs_done {
-                order.push(name);
-                continue;
-            }
-            if !seen.insert(name.clone()) {
-                continue;
-            }
-            left.push((name.clone(), true));
-            let Some(slot) = plan.slots.get(&name) else { continue };
-            for (_, need) in slot.needs.iter().rev() {
-                if let SlotRef::Declared(need) = need {
-                    left.push((need.clone(), false));
-                }
-            }
-        }
-        order.retain(|name| plan.slots.get(name).is_some_and(|slot| !slot.lazy));
+        let is_started = |slot: &SlotPlan| !slot.lazy;
+        let mut order = by_need(&plan, is_started);
+        order.retain(|name| plan.slots.get(name).is_some_and(is_started));
         order
     }
 
@@ -137,7 +113,7 @@ impl LiveRack {
     /// Starts a slot from what is known to be good, in the place of what failed. That is tried again when it is something else.
     fn start_good(&self, slot: SlotName, why: Error) -> Started {
         let meant = self.0.rack.slot(slot.as_str()).map(|slot| slot.plan());
-        let tried = meant.map(|plan| Tried { found: leads_to(&self.0.rack, &plan), plan, with: Vec::new() });
+        let tried = meant.map(|plan| Tried::now(&self.0.rack, plan));
         let good = self.load_good(&slot);
         if let Ok(tried) = tried {
             // After what is known to be good came in, which is not what the slot is meant to be.
@@ -192,4 +168,30 @@ impl LiveRack {
             Err(SwapFailed { error, .. }) => Err(error),
         }
     }
+}
+
+/// These slots of a plan and all that they need, each after those it needs.
+pub(super) fn by_need(plan: &RackPlan, which: impl Fn(&SlotPlan) -> bool) -> Vec<SlotName> {
+    let mut order = Vec::new();
+    let mut seen = HashSet::new();
+    // A slot is left when what it needs has been.
+    let mut left: Vec<(SlotName, bool)> =
+        plan.slots.values().rev().filter(|slot| which(slot)).map(|slot| (slot.name.clone(), false)).collect();
+    while let Some((name, needs_done)) = left.pop() {
+        if needs_done {
+            order.push(name);
+            continue;
+        }
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        left.push((name.clone(), true));
+        let Some(slot) = plan.slots.get(&name) else { continue };
+        for (_, need) in slot.needs.iter().rev() {
+            if let SlotRef::Declared(need) = need {
+                left.push((need.clone(), false));
+            }
+        }
+    }
+    order
 }

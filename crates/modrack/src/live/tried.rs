@@ -3,14 +3,16 @@
 //!
 //! Content decides. Nothing is loaded here, and what comes in makes the rack forget what failed before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use modrack_core::plan::SlotPlan;
-use modrack_core::{ContentHash, Error, SlotName};
-use modrack_runtime::Event;
+use modrack_core::{ContentHash, Error, Origin, SlotName};
+use modrack_runtime::{Event, Rack};
 
 use super::declared::Declared;
+use super::recorder::described;
 use super::start::Start;
 use super::{Live, LiveRack};
 
@@ -21,8 +23,58 @@ pub(super) struct Tried {
     pub(super) plan: Arc<SlotPlan>,
     /// The hash of what that led to; none when it led nowhere.
     pub(super) found: Option<ContentHash>,
+    /// Why it led nowhere, and what stood where that is wrong.
+    pub(super) why: Option<Why>,
     /// The slots that were to change with it.
     pub(super) with: Vec<SlotName>,
+}
+
+/// Why something leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Why {
+    words: String,
+    /// What stands in the files in which something is wrong.
+    files: Vec<Option<ContentHash>>,
+}
+
+impl Tried {
+    /// What a slot is meant to be, and what that leads to now.
+    pub(super) fn now(rack: &Rack, plan: Arc<SlotPlan>) -> Self {
+        let (found, why) = match described(rack, &plan) {
+            Ok(about) => (about.hash, None),
+            Err(why) => (None, Some(Why::of(rack, &plan, &why))),
+        };
+        Self { plan, found, why, with: Vec::new() }
+    }
+
+    /// Whether it leads to the same still, or is as broken: what was saved since is worth telling of, though it is broken, too.
+    pub(super) fn is_as_it_was(&self, rack: &Rack) -> bool {
+        let now = Self::now(rack, self.plan.clone());
+        now.found == self.found && now.why == self.why
+    }
+}
+
+impl Why {
+    fn of(rack: &Rack, plan: &SlotPlan, why: &Error) -> Self {
+        let files: BTreeSet<_> = broken_files(rack, plan, why).into_iter().collect();
+        let hash = |file: PathBuf| std::fs::read(file).ok().map(|bytes| modrack_state::hash_of(&bytes));
+        Self {
+            words: why.each().map(|one| format!("{one:?}\n")).collect(),
+            files: files.into_iter().map(hash).collect(),
+        }
+    }
+}
+
+/// The files in which what does not come in is known to be wrong: its own, and those that its failure names.
+pub(super) fn broken_files(rack: &Rack, plan: &SlotPlan, why: &Error) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    if let Ok(Origin::File { path, .. }) = rack.named_by(plan) {
+        // Until a package has it, it is no module.
+        files.push(if path.is_dir() { path.join("__init__.py") } else { path });
+    }
+    let places = why.each().filter_map(Error::place_of);
+    files.extend(places.map(|place| rack.root().join(&place.file)));
+    files
 }
 
 impl LiveRack {

@@ -5,17 +5,19 @@
 //! again at the next change only. Of a database the row's text decides, whatever else is written there.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, Weak};
 
 use modrack_core::plan::SlotPlan;
 use modrack_core::{ContentHash, Error, Origin, Result, SlotName};
-use modrack_runtime::{Asked, Event, Swap, SwapFailed};
+use modrack_runtime::{Asked, ConfigureFailed, Event, Rack, Swap, SwapFailed};
 use modrack_state::Action;
 use modrack_watch::{Answer, Changed, Settings, Sink, Watched, Watcher};
 
+use super::declared::Declared;
 use super::recorder::{Intent, leads_to};
-use super::start::Start;
-use super::tried::Tried;
+use super::start::{Start, by_need};
+use super::tried::{Tried, broken_files};
 use super::{Live, LiveRack};
 use crate::text::{self, Source};
 
@@ -35,6 +37,8 @@ struct Changes {
     live: Weak<Live>,
     /// The row's text that was last put in force or refused, and the one that was in force afterwards.
     taken: Option<Texts>,
+    /// The slot at which the rack's text, or a contract, that was saved last did not come into force: by a save of its files it may.
+    refused: Option<SlotName>,
 }
 
 /// The text that a row has, and the one that is in force.
@@ -47,7 +51,7 @@ impl LiveRack {
     /// # Errors
     /// [`modrack_core::Code::WatchRefused`] when there is no thread for it.
     pub fn watch(&self) -> Result<()> {
-        let changes = Changes { live: Arc::downgrade(&self.0), taken: None };
+        let changes = Changes { live: Arc::downgrade(&self.0), taken: None, refused: None };
         let watcher = Arc::new(Watcher::new(Settings::default(), changes)?);
         *self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
         let live = Arc::downgrade(&self.0);
@@ -112,6 +116,26 @@ impl LiveRack {
         Some((modrack_state::hash_of(&read.bytes), self.0.recorder.declared().hash.clone()))
     }
 
+    /// Watches what the rack's text names as it stands there, beside what is watched of the one in force: where it does not come into force, it
+    /// may by a save of any of that.
+    fn watch_coming(&self) {
+        let (Some(watcher), Some(source)) = (self.watcher(), &self.0.source) else { return };
+        let Ok(text) = source.read() else { return };
+        let (rack, before) = (&self.0.rack, self.0.recorder.declared());
+        let mut files = Vec::new();
+        if let Source::File(file) = source.absolute() {
+            files.push(Watched::as_read(file, modrack_state::hash_of(&text.bytes)));
+        }
+        if let Ok(new) = Declared::parse(rack, &text, before.set.clone()) {
+            files.extend(new.plan.contracts.iter().map(|path| Watched::new(rack.root().join(path))));
+            let is_other =
+                |slot: &&SlotPlan| before.plan.slots.get(&slot.name).is_none_or(|was| !was.means(slot));
+            let coming = new.plan.slots.values().filter(is_other).filter(|slot| is_watched(slot));
+            files.extend(coming.flat_map(|slot| files_of(rack, slot).unwrap_or_default()).map(Watched::new));
+        }
+        watcher.watch_also(&Key::Rack, files);
+    }
+
     /// Watches the files of what fills a slot, or is to fill it and did not come in.
     pub(super) fn watch_slot(&self, name: &SlotName) {
         let Some(watcher) = self.watcher() else { return };
@@ -119,31 +143,30 @@ impl LiveRack {
         let serving = self.0.rack.slot(name.as_str()).ok().and_then(|slot| slot.serving());
         let is_wanted = serving.is_some() || self.has_failed(name);
         let meant = self.tried(name).map(|tried| tried.plan).or(serving.map(|served| served.plan));
-        let Some(plan) = meant.filter(|plan| is_wanted && plan.swap.watch != Some(false)) else {
+        let Some(plan) = meant.filter(|plan| is_wanted && is_watched(plan)) else {
             watcher.unwatch(&key);
             return;
         };
-        let Ok(origin) = self.0.rack.origin_of(&plan) else { return };
-        let Origin::File { path, .. } = &origin else {
+        let Ok(files) = files_of(&self.0.rack, &plan) else { return };
+        if files.is_empty() {
             watcher.unwatch(&key);
             return;
-        };
-        // What a broken module includes is not known: it is mended in its own file, or where it was before.
-        let files = self.0.rack.describe(&origin).map(|about| about.files).unwrap_or_default();
+        }
         // Of the first nothing is known, so that what was changed since it was read is looked at once.
         let unknown = ContentHash::from_hex("");
-        let own = (!path.is_dir()).then(|| path.clone());
-        let mut paths: Vec<_> = own.into_iter().chain(files).collect();
-        paths.dedup();
-        let watched = paths.into_iter().enumerate().map(|(at, path)| match at {
+        let watched = files.into_iter().enumerate().map(|(at, path)| match at {
             0 => Watched::as_read(path, unknown.clone()),
             _ => Watched::new(path),
         });
-        watcher.watch(&key, watched);
+        // What did not come in may be mended where it was before: by a file that is gone, and comes again.
+        match self.tried(name) {
+            Some(_) => watcher.watch_also(&key, watched),
+            None => watcher.watch(&key, watched),
+        }
     }
 
     /// Puts in force what was saved.
-    fn changed(&self, changed: &Changed<Key>, is_rack: bool) -> Answer {
+    fn changed(&self, changed: &Changed<Key>, is_rack: bool, refused: &mut Option<SlotName>) -> Answer {
         let asked = Asked { who: "watch".to_owned(), why: "A file was saved".to_owned() };
         let slots: BTreeSet<SlotName> = changed
             .keys
@@ -157,11 +180,10 @@ impl LiveRack {
             if !changed.is_last && self.is_half() {
                 return Answer::NotYet;
             }
+            // Before it is tried: what is saved meanwhile is seen.
+            self.watch_coming();
             // It reloads slots that were edited as well.
-            // A text that did not come into force is not tried again before another change: it was seen as it is now.
-            if self.reload_configuration(asked).is_ok() {
-                self.watch_rack();
-            }
+            self.reload_saved(&asked, refused);
             return Answer::Taken;
         }
         let edited = self.edited(slots);
@@ -174,6 +196,11 @@ impl LiveRack {
         if !changed.is_last && edited.iter().any(is_broken) {
             return Answer::NotYet;
         }
+        let is_refused = refused.as_ref().is_some_and(|slot| edited.contains(slot));
+        // A slot that was saved by itself comes in without the text that still does not.
+        if is_refused && !self.is_half() && self.reload_saved(&asked, refused) {
+            return Answer::Taken;
+        }
         let mut intended = None;
         let mut meant = Vec::new();
         let make = || {
@@ -182,17 +209,17 @@ impl LiveRack {
             // Under their turn: somebody may have swapped them, or gone back, since they were looked at.
             let still = edited.iter().filter(|slot| self.differs(slot));
             let plans = still.filter_map(|slot| self.meant_plan(slot));
-            meant.extend(plans.map(|plan| (leads_to(&self.0.rack, &plan), plan)));
-            let swaps = meant.iter().map(|(_, plan)| Swap::to((**plan).clone()));
+            meant.extend(plans.map(|plan| Tried::now(&self.0.rack, plan)));
+            let swaps = meant.iter().map(|meant| Swap::to((*meant.plan).clone()));
             Ok(swaps.fold(Swap::default(), Swap::and).asked(asked))
         };
         let done = self.0.rack.swap_when(&edited, make, |_| ());
         drop(intended);
         // What failed was told by the rack. It is not tried again before another change.
         if let Err(SwapFailed { slot, error, .. }) = done {
-            let names: Vec<_> = meant.iter().map(|(_, plan)| plan.name.clone()).collect();
-            for (found, plan) in meant {
-                self.note_tried(Tried { plan, found, with: names.clone() });
+            let names: Vec<_> = meant.iter().map(|meant| meant.plan.name.clone()).collect();
+            for tried in meant {
+                self.note_tried(Tried { with: names.clone(), ..tried });
             }
             if let Some(start @ Start::Failed(_)) = self.0.starts().get_mut(&slot) {
                 *start = Start::Failed(error);
@@ -203,13 +230,31 @@ impl LiveRack {
         Answer::Taken
     }
 
-    /// Which of these slots are to change, and those that were to change with one of them when that failed.
+    /// Puts in force what was saved of the rack's text and its contracts; false when that is refused. It is not tried again before another change:
+    /// it was seen as it is now.
+    fn reload_saved(&self, asked: &Asked, refused: &mut Option<SlotName>) -> bool {
+        let done = self.reload_configuration(asked.clone());
+        *refused = match &done {
+            Err(ConfigureFailed::Swap(failed)) => Some(failed.slot.clone()),
+            _ => None,
+        };
+        if done.is_ok() {
+            self.watch_rack();
+        }
+        done.is_ok()
+    }
+
+    /// Which of these slots are to change, and those that were to change with one of them when that failed; each after those it needs.
     fn edited(&self, slots: BTreeSet<SlotName>) -> Vec<SlotName> {
         let mut edited: BTreeSet<_> = slots.into_iter().filter(|slot| self.is_edited_since(slot)).collect();
         let with: Vec<_> =
             edited.iter().filter_map(|slot| self.tried(slot)).flat_map(|tried| tried.with).collect();
         edited.extend(with.into_iter().filter(|slot| self.differs(slot)));
-        self.by_need(&edited)
+        let mut ordered = by_need(&self.0.recorder.declared().plan, |_| true);
+        ordered.retain(|slot| edited.contains(slot));
+        let others: Vec<_> = edited.into_iter().filter(|slot| !ordered.contains(slot)).collect();
+        ordered.extend(others);
+        ordered
     }
 
     /// What a slot is meant to be.
@@ -221,8 +266,7 @@ impl LiveRack {
     /// Whether the slot's files hold something else than what serves, and than what failed last.
     fn is_edited_since(&self, name: &SlotName) -> bool {
         let failed = self.tried(name);
-        let is_other = failed.is_none_or(|tried| leads_to(&self.0.rack, &tried.plan) != tried.found);
-        is_other && self.differs(name)
+        failed.is_none_or(|tried| !tried.is_as_it_was(&self.0.rack)) && self.differs(name)
     }
 
     /// Whether the slot's files hold something else than what serves or, where kept content does, than when that came.
@@ -241,20 +285,39 @@ impl LiveRack {
         }
     }
 
-    /// These slots, each after those it needs.
-    fn by_need(&self, slots: &BTreeSet<SlotName>) -> Vec<SlotName> {
-        let mut ordered: Vec<_> = self.in_order().into_iter().filter(|slot| slots.contains(slot)).collect();
-        let others: Vec<_> = slots.iter().filter(|slot| !ordered.contains(slot)).cloned().collect();
-        ordered.extend(others);
-        ordered
-    }
-
-    /// Whether the text that is there now does not parse.
+    /// Whether the text that is there now does not parse, or a contract that it names.
     fn is_half(&self) -> bool {
         let (set, given) = (&self.0.recorder.declared().set, self.0.rack.given());
-        let parsed = |source: &Source| source.read().and_then(|text| text::parse_with(&text, set, &given));
-        self.0.source.as_ref().is_some_and(|source| parsed(source).is_err())
+        let read = |source: &Source| {
+            let plan = text::parse_with(&source.read()?, set, &given)?;
+            self.0.rack.check_contracts(&plan)
+        };
+        self.0.source.as_ref().is_some_and(|source| read(source).is_err())
     }
+}
+
+fn is_watched(slot: &SlotPlan) -> bool {
+    slot.swap.watch != Some(false)
+}
+
+/// The files that a slot's module consists of, its own first; none when it comes from no file. Of what is broken not all are known: its own,
+/// and those in which something is wrong.
+///
+/// # Errors
+/// Nothing is known by the name that the slot uses.
+fn files_of(rack: &Rack, slot: &SlotPlan) -> Result<Vec<PathBuf>> {
+    let origin = rack.named_by(slot)?;
+    let Origin::File { path, .. } = &origin else { return Ok(Vec::new()) };
+    let mut files = match rack.describe(&origin) {
+        Ok(about) => {
+            let own = (!path.is_dir()).then(|| path.clone());
+            own.into_iter().chain(about.files).collect()
+        }
+        Err(why) => broken_files(rack, slot, &why),
+    };
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    Ok(files)
 }
 
 impl Sink<Key> for Changes {
@@ -268,7 +331,7 @@ impl Sink<Key> for Changes {
             is_rack |= !texts.as_ref().is_some_and(is_known);
             row = texts.map(|(row, _)| row);
         }
-        let answer = live.changed(changed, is_rack);
+        let answer = live.changed(changed, is_rack, &mut self.refused);
         if let (Answer::Taken, Some(row)) = (answer, row) {
             self.taken = Some((row, live.0.recorder.declared().hash.clone()));
         }

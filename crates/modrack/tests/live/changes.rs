@@ -342,6 +342,26 @@ fn a_text_that_did_not_come_into_force_is_tried_once() {
 }
 
 #[test]
+fn a_text_comes_into_force_when_what_it_names_is_mended() {
+    for kind in KINDS {
+        let lab = Lab::new(kind, "");
+        lab.write("bad", 2, Fault::Start);
+        let (live, told) = watched(&lab);
+        edit(&lab, &lab.file("a"), &lab.file("bad"));
+        assert_eq!(next(&told), "failed a start");
+        lab.write("b", 2, Fault::Nothing);
+        assert_eq!(next(&told), "swapped b");
+        lab.write("bad", 3, Fault::Nothing);
+        assert_eq!(next(&told), "swapped a");
+        assert_eq!((live.version("a"), live.version("b")), (Ok(3), Ok(2)));
+        // From now on it is watched as what fills the slot.
+        lab.write("bad", 4, Fault::Nothing);
+        assert_eq!(next(&told), "swapped a");
+        live.stop();
+    }
+}
+
+#[test]
 fn what_was_gone_back_to_stays_when_the_text_is_read_again() {
     for more in ["", ", swap: { trial: { for: 0s } }"] {
         let lab = Lab::new(Kind::Component, more);
