@@ -84,8 +84,11 @@ pub trait Backend: Send + Sync {
     /// should be cheap. What bounds the calls that led here ([`crate::Chain::bounds`]) bounds the start as well, where the
     /// backend can end it.
     ///
+    /// What is started is the content that was described, whatever the origin leads to by now ([`Description::content`]); where that cannot be
+    /// had any more, it is refused.
+    ///
     /// # Errors
-    /// A failure of phase load or start, with the module's own traceback.
+    /// A failure of phase load or start, with the module's own traceback; [`Code::ChangedMeanwhile`].
     fn start(&self, start: Start<'_>) -> Result<Started>;
 
     /// What stays in the process of all modules that were ever loaded in it, whatever becomes of their instances.

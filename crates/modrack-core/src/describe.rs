@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use semver::Version;
 
-use crate::{BackendName, ContentHash, Map, ParamKind, Place, Signature, Takes};
+use crate::{BackendName, Content, ContentHash, Map, ParamKind, Place, Signature, Takes};
 
 /// Functions by which a module is started, stopped and carried over; none is meant as the main function.
 const LIFECYCLE: &[&str] =
@@ -46,6 +46,9 @@ pub struct Description {
     pub files: Vec<PathBuf>,
     /// Files beside those that it may read when it runs. They are kept with it; that one changes makes it no other module.
     pub data: Vec<PathBuf>,
+    /// What its backend keeps of that content, so that whatever is started of it is what was described, whatever the files hold by
+    /// then.
+    pub content: Content,
 }
 
 /// How an instance of a module comes to be.

@@ -10,6 +10,7 @@ mod call;
 mod caught;
 mod chain;
 pub mod code;
+mod content;
 pub mod contract;
 mod describe;
 mod due;
@@ -38,6 +39,7 @@ pub use call::{Args, Call, Cancel, Results};
 pub use caught::caught;
 pub use chain::{Awaiting, Chain};
 pub use code::{Code, Kind};
+pub use content::Content;
 pub use describe::{
     AttributeInfo, ClassInfo, Description, Entry, FunctionInfo, Instances, Manifest, is_lifecycle,
 };

@@ -28,3 +28,4 @@ pub use reader::Reader;
 pub use requires::check_requires;
 pub use text::is_python;
 pub use types::takes_of;
+pub use world::Sources;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use modrack_core::{
-    BackendName, Code, ContentHash, Description, Entry, Error, Language, Manifest, Origin, Phase, Result,
-    Takes, nearest,
+    BackendName, Code, Content, ContentHash, Description, Entry, Error, Language, Manifest, Origin, Phase,
+    Result, Takes, nearest,
 };
 
 use crate::class::Listed;
@@ -16,7 +16,7 @@ use crate::extract;
 use crate::manifest;
 use crate::parse;
 use crate::text::SourceText;
-use crate::world::{Unit, World, module_file};
+use crate::world::{Sources, Unit, World, module_file};
 
 /// Reads Python modules without running them.
 #[derive(Clone, Debug, Default)]
@@ -37,10 +37,20 @@ impl Reader {
     /// [`Code::ModuleNotFound`], [`Code::ModuleUnreadable`], [`Code::NotPython`], [`Code::PythonSyntax`],
     /// [`Code::MissingName`], [`Code::AmbiguousModule`] or [`Code::BadManifest`], each with its place.
     pub fn describe(&self, origin: &Origin) -> Result<Description> {
+        Ok(self.read(origin)?.0)
+    }
+
+    /// Reads what can be known of a module without running it, and gives the files that belong to it as they were read; none
+    /// for what is no file, and for an extension.
+    ///
+    /// # Errors
+    /// As [`Reader::describe`].
+    pub fn read(&self, origin: &Origin) -> Result<(Description, Sources)> {
+        let alone = |described| (described, Sources::new());
         let described = match origin {
             Origin::File { path, .. } => self.file(origin, path),
-            Origin::Import { module, .. } => self.import(origin, module),
-            Origin::Source { name, language: Language::Python, text } => self.source(name, text),
+            Origin::Import { module, .. } => self.import(origin, module).map(alone),
+            Origin::Source { name, language: Language::Python, text } => self.source(name, text).map(alone),
             Origin::Source { .. } | Origin::Host { .. } => {
                 Err(Error::new(Code::UnknownBackend, format!("`{origin}` is not a Python module"))
                     .phase(Phase::Find)
@@ -50,24 +60,25 @@ impl Reader {
         described.map_err(|error| error.module(origin.to_string()))
     }
 
-    fn file(&self, origin: &Origin, path: &Path) -> Result<Description> {
+    fn file(&self, origin: &Origin, path: &Path) -> Result<(Description, Sources)> {
         let path = self.locate(path)?;
         if let Some(described) = extension::describe(origin, &path)? {
-            return Ok(described);
+            return Ok((described, Sources::new()));
         }
         let world = World::round(&path, &self.root, &self.path);
         let unit = world.read(&path)?;
-        let (files, hash) = world.content(&unit, manifest::beside(&path, &unit.package))?;
+        let (sources, hash) = world.content(&unit, manifest::beside(&path, &unit.package))?;
         let filling = entry::filling(&world, &unit, origin.attr(), false, &self.root)?;
         let manifest = manifest::of_file(&path, &unit.package)?;
         let mut described = describe(&world, &unit, filling, manifest)?;
         if described.name.is_empty() {
             described.name = own_name(&path);
         }
+        let files: Vec<PathBuf> = sources.iter().map(|(path, _)| path.clone()).collect();
         described.data = world.data(&unit, &files);
         described.files = files;
         described.hash = Some(hash);
-        Ok(described)
+        Ok((described, sources))
     }
 
     fn import(&self, origin: &Origin, module: &str) -> Result<Description> {
@@ -106,7 +117,7 @@ impl Reader {
             path: path.clone(),
             package: Vec::new(),
             is_package: false,
-            bytes: Vec::new(),
+            bytes: std::sync::Arc::default(),
             facts,
         });
         let mut world = World::round(&path, &self.root, &self.path);
@@ -186,6 +197,7 @@ fn describe(world: &World<'_>, unit: &Rc<Unit>, filling: Filling, manifest: Mani
         hash: None,
         files: Vec::new(),
         data: Vec::new(),
+        content: Content::default(),
     })
 }
 

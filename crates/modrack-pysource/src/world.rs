@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use modrack_core::{ContentHash, Result};
 
@@ -22,9 +23,12 @@ pub(crate) struct Unit {
     /// The packages it is in, outermost first; a package's own file is in its package.
     pub(crate) package: Vec<String>,
     pub(crate) is_package: bool,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Arc<[u8]>,
     pub(crate) facts: Facts,
 }
+
+/// Files, each with what was read of it.
+pub type Sources = Vec<(PathBuf, Arc<[u8]>)>;
 
 /// Every file that was looked at to describe one module.
 pub(crate) struct World<'a> {
@@ -94,7 +98,7 @@ impl<'a> World<'a> {
             path: path.to_owned(),
             package: packages_of(path),
             is_package: is_init(path),
-            bytes,
+            bytes: bytes.into(),
             facts,
         });
         self.units.borrow_mut().insert(path.to_owned(), Some(unit.clone()));
@@ -201,7 +205,7 @@ impl<'a> World<'a> {
         path.starts_with(&self.private_root)
     }
 
-    /// The files that belong to the module, `unit`'s own first, its manifest with them, and the hash of their content.
+    /// The files that belong to the module with their content, `unit`'s own first, its manifest with them, and the hash of all that.
     ///
     /// # Errors
     /// A file that loading the module certainly loads, too, has a syntax error or is not Python.
@@ -209,7 +213,7 @@ impl<'a> World<'a> {
         &self,
         unit: &Rc<Unit>,
         manifest: Option<PathBuf>,
-    ) -> Result<(Vec<PathBuf>, ContentHash)> {
+    ) -> Result<(Sources, ContentHash)> {
         let mut files: BTreeMap<PathBuf, Rc<Unit>> = BTreeMap::new();
         let mut seen: HashSet<(PathBuf, bool)> = HashSet::new();
         let mut others = BTreeMap::new();
@@ -233,7 +237,7 @@ impl<'a> World<'a> {
                         queue.push((next, false));
                     } else if let Ok(bytes) = read_regular(&path) {
                         // Broken, and perhaps never loaded; but mending it changes the module.
-                        others.insert(path, bytes);
+                        others.insert(path, bytes.into());
                     }
                 }
             }
@@ -245,27 +249,24 @@ impl<'a> World<'a> {
         if let Some(path) = manifest
             && let Ok(bytes) = read_regular(&path)
         {
-            others.insert(path, bytes);
+            others.insert(path, bytes.into());
         }
-        others.retain(|path, _| !files.contains_key(path));
+        others.extend(files.into_iter().map(|(path, unit)| (path, unit.bytes.clone())));
+        let mut all: Sources = others.into_iter().collect();
         let mut hasher = blake3::Hasher::new();
-        let mut all: Vec<&PathBuf> = files.keys().chain(others.keys()).collect();
-        all.sort_unstable();
-        for path in &all {
+        for (path, bytes) in &all {
             // A project's file, which has a package's manifest, stands above it.
             let above = || Path::new(path.file_name().unwrap_or_default());
             let name = path.strip_prefix(&self.private_root).unwrap_or_else(|_| above());
             let name = name.as_os_str().as_encoded_bytes();
-            let bytes = files.get(*path).map(|unit| &unit.bytes).or_else(|| others.get(*path));
-            let Some(bytes) = bytes else { continue };
             hasher.update(&(name.len() as u64).to_le_bytes());
             hasher.update(name);
             hasher.update(&(bytes.len() as u64).to_le_bytes());
             hasher.update(bytes);
         }
-        let mut listed = vec![unit.path.clone()];
-        listed.extend(all.into_iter().filter(|path| **path != unit.path).cloned());
-        Ok((listed, ContentHash::from_hex(&hasher.finalize().to_hex())))
+        // Stable: only its own file changes its place.
+        all.sort_by_key(|(path, _)| *path != unit.path);
+        Ok((all, ContentHash::from_hex(&hasher.finalize().to_hex())))
     }
 
     /// The files of the module's package that are no source of it, which it may read when it runs; those that are too large to
@@ -355,7 +356,7 @@ fn is_init(path: &Path) -> bool {
 }
 
 /// Every Python file below `folder`, without following links to folders.
-fn gather(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
+fn gather(folder: &Path, into: &mut BTreeMap<PathBuf, Arc<[u8]>>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
@@ -369,7 +370,7 @@ fn gather(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
         } else if name.ends_with(".py")
             && let Ok(bytes) = read_regular(&path)
         {
-            into.insert(path, bytes);
+            into.insert(path, bytes.into());
         }
     }
 }

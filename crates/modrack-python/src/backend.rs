@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use modrack_core::{
-    Backend, BackendName, Description, Error, Guards, Map, Origin, Result, StageRun, StageSeat, Start,
-    Started, Text,
+    Backend, BackendName, Content, Description, Error, Guards, Map, Origin, Result, StageRun, StageSeat,
+    Start, Started, Text,
 };
 use modrack_pysource::Reader;
 use pyo3::intern;
@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
+use crate::sources::{Sources, Texts};
 use crate::store::Store;
 use crate::{error, generation, modules, stage, start, threads, vector, watch};
 
@@ -30,6 +31,7 @@ pub struct PythonSettings {
 /// Loads, starts and calls Python modules in the interpreter of this process.
 pub struct PythonBackend {
     reader: Reader,
+    texts: Texts,
     store: Store,
 }
 
@@ -42,7 +44,38 @@ impl PythonBackend {
         let PythonSettings { root, path, store } = settings;
         Python::try_attach(|py| prepare(py, &path).map_err(|error| error::unexpected(py, &error)))
             .unwrap_or_else(|| Err(error::not_initialised()))?;
-        Ok(Arc::new(Self { reader: Reader { root, path }, store: Store::new(store) }))
+        let reader = Reader { root, path };
+        Ok(Arc::new(Self { reader, texts: Texts::default(), store: Store::new(store) }))
+    }
+
+    /// Reads a module, and keeps the files that belong to it with the description.
+    fn read(&self, origin: &Origin) -> Result<Description> {
+        let (mut description, read) = self.reader.read(origin)?;
+        if let Some(sources) = Sources::new(read, &self.texts) {
+            description.content = Content::new(Arc::new(sources));
+        }
+        Ok(description)
+    }
+
+    /// The files of what is to be started, as they were when it was described; none where nothing is kept of them.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::ChangedMeanwhile`] when they cannot be had any more.
+    fn sources(&self, start: &Start<'_>) -> Result<Option<Arc<Sources>>> {
+        let of = |description: &Description| description.content.get::<Arc<Sources>>().cloned();
+        if let known @ Some(_) = of(start.description) {
+            return Ok(known);
+        }
+        match start.origin {
+            Origin::File { path, .. } if generation::loaded_extension(path).is_none() => {}
+            _ => return Ok(None),
+        }
+        // An extension, or whoever described it kept nothing.
+        let now = self.read(start.origin)?;
+        match &start.description.hash {
+            Some(hash) if now.hash.as_ref() != Some(hash) => Err(error::changed()),
+            _ => Ok(of(&now)),
+        }
     }
 }
 
@@ -52,7 +85,7 @@ impl Backend for PythonBackend {
     }
 
     fn describe(&self, origin: &Origin) -> Result<Description> {
-        self.reader.describe(origin)
+        self.read(origin)
     }
 
     fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
@@ -84,7 +117,8 @@ impl Backend for PythonBackend {
     }
 
     fn start(&self, start: Start<'_>) -> Result<Started> {
-        Python::attach(|py| start::start(py, &self.store, &start))
+        let sources = self.sources(&start)?;
+        Python::attach(|py| start::start(py, &self.store, &start, sources))
     }
 
     fn fuse(&self, seats: Vec<StageSeat>) -> Result<Option<Box<dyn StageRun>>> {

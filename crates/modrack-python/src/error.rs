@@ -18,7 +18,13 @@ pub(crate) fn unexpected(py: Python<'_>, error: &PyErr) -> Error {
     }
 }
 
-/// A function that is not there.
+/// Files that are not what was described any more, where nothing is kept of that.
+pub(crate) fn changed() -> Error {
+    Error::new(Code::ChangedMeanwhile, "The module's files changed while it was loaded")
+        .hint("Swap it again when they are written")
+        .phase(Phase::Load)
+}
+
 /// A program that embeds Python has to start it.
 pub(crate) fn not_initialised() -> Error {
     Error::new(Code::PythonMissing, "The program has not initialised the Python interpreter")

@@ -1,6 +1,7 @@
 //! Generations: one started version of a module, with everything under its root private to it.
 //!
-//! A generation's modules are registered under names of their own, found by its own finder, and read once.
+//! A generation's modules are registered under names of their own, found by its own finder, and read once: those that belong to
+//! the module before anything of it runs ([`Sources`]), others of its folder when they are first imported.
 //! Nothing of one generation meets another; what is installed is shared by the process.
 
 mod archive;
@@ -9,7 +10,7 @@ mod importing;
 mod loader;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -20,7 +21,8 @@ use pyo3::types::{PyDict, PyList, PyModule};
 
 use crate::modules;
 use crate::names::{self, FAMILY};
-use crate::sibling::{Home, Located};
+use crate::sibling::Home;
+use crate::sources::{Held, Sources};
 use crate::store::{Source, Store};
 
 pub(crate) use archive::resume;
@@ -31,6 +33,8 @@ pub(crate) struct Generation {
     /// `_modrack.HASH.NUMBER`, without the final dot.
     prefix: String,
     home: Home,
+    /// What belongs to the module; none for source without a file, and for an extension.
+    sources: Option<Arc<Sources>>,
     store: Store,
     /// What was read, by plain dotted name.
     read: Mutex<HashMap<String, Entry>>,
@@ -47,11 +51,22 @@ pub(crate) struct Generation {
 /// Generations that other processes made, for as long as this one runs.
 static RESTORED: Mutex<Vec<Arc<Generation>>> = Mutex::new(Vec::new());
 
+/// The extensions that were loaded, by their files, and what each is called: their code stays, whatever stands in the files by now.
+static EXTENSIONS: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::default);
+
 /// A module that a generation has read, or is to read from the store.
 #[derive(Clone)]
 struct Entry {
     source: Source,
     is_package: bool,
+}
+
+/// What a generation is made from.
+pub(crate) enum Basis {
+    /// What was read of the module.
+    Sources(Arc<Sources>),
+    /// What its imports find in its home.
+    Home(Home),
 }
 
 /// What stands in the globals of each module of a generation: it lives as long as they do.
@@ -69,7 +84,7 @@ impl Generation {
         py: Python<'_>,
         hash: &str,
         number: u64,
-        home: Home,
+        from: Basis,
         store: &Store,
     ) -> PyResult<Arc<Self>> {
         install(py)?;
@@ -82,18 +97,18 @@ impl Generation {
             }
             number += 1;
         };
-        Self::named(py, prefix, home, store.clone(), HashMap::new())
+        Self::named(py, prefix, from, store.clone(), HashMap::new())
     }
 
     /// Makes a generation known that another process made.
     fn restored(
         py: Python<'_>,
         prefix: String,
-        home: Home,
+        from: Basis,
         store: Store,
         read: HashMap<String, Entry>,
     ) -> PyResult<Arc<Self>> {
-        let generation = Self::named(py, prefix, home, store, read)?;
+        let generation = Self::named(py, prefix, from, store, read)?;
         // Nobody else holds it, and nobody tells when its last module goes.
         lock(&RESTORED).push(Arc::clone(&generation));
         Ok(generation)
@@ -102,14 +117,19 @@ impl Generation {
     fn named(
         py: Python<'_>,
         prefix: String,
-        home: Home,
+        from: Basis,
         store: Store,
         read: HashMap<String, Entry>,
     ) -> PyResult<Arc<Self>> {
+        let (home, sources) = match from {
+            Basis::Sources(sources) => (sources.located.home.clone(), Some(sources)),
+            Basis::Home(home) => (home, None),
+        };
         modules::all(py)?.set_item(&prefix, package(py, &prefix)?)?;
         let generation = Arc::new(Self {
             prefix,
             home,
+            sources,
             store,
             read: Mutex::new(read),
             owned: Mutex::default(),
@@ -121,15 +141,16 @@ impl Generation {
         Ok(generation)
     }
 
-    /// Runs the module at `located` and gives it.
+    /// Runs the module of `sources`, which the generation is made from, and gives it.
     ///
     /// # Errors
     /// What its top level raised.
     pub(crate) fn load<'py>(
         self: &Arc<Self>,
         py: Python<'py>,
-        located: &Located,
+        sources: &Sources,
     ) -> PyResult<Bound<'py, PyModule>> {
+        let located = &sources.located;
         let path = &located.file.path;
         let regular = path.extension().is_some_and(|ending| ending == "py")
             && path.file_stem().is_some_and(|stem| stem.to_str() == located.name.rsplit('.').next());
@@ -176,7 +197,10 @@ impl Generation {
         let modules = modules::all(py)?;
         modules.set_item(&private, &module)?;
         match loader.call_method1(intern!(py, "exec_module"), (&module,)) {
-            Ok(_) => Ok(module.cast_into::<PyModule>()?),
+            Ok(_) => {
+                lock(&EXTENSIONS).insert(path.to_owned(), name.to_owned());
+                Ok(module.cast_into::<PyModule>()?)
+            }
             Err(raised) => {
                 modules.del_item(&private)?;
                 Err(raised)
@@ -261,7 +285,29 @@ impl Generation {
 
     /// Bytes of source that the generation keeps.
     pub(crate) fn bytes(&self) -> u64 {
-        lock(&self.read).values().map(|entry| entry.source.bytes.len() as u64).sum()
+        let read = lock(&self.read);
+        let others = read.values().map(|entry| &entry.source).filter(|source| !self.has(&source.path));
+        let others: u64 = others.map(|source| source.text.bytes.len() as u64).sum();
+        others + self.sources.as_ref().map_or(0, |sources| sources.bytes())
+    }
+
+    /// Whether the file at `path` was read before anything ran.
+    fn has(&self, path: &str) -> bool {
+        self.sources.as_ref().is_some_and(|sources| sources.has(path))
+    }
+
+    /// What was read of the file at `path`.
+    fn source(&self, path: &str) -> Option<Source> {
+        let known = self.sources.as_ref().and_then(|sources| sources.get(path));
+        known.or_else(|| {
+            let read = lock(&self.read);
+            read.values().find(|entry| entry.source.path == path).map(|entry| entry.source.clone())
+        })
+    }
+
+    /// What `name` in `folder` is by what belongs to the module.
+    fn held(&self, folder: &Path, name: &str) -> Option<Held> {
+        self.sources.as_ref()?.find(folder, name)
     }
 
     /// The registered name of what is called `plain` within the generation.
@@ -279,9 +325,22 @@ impl Generation {
         if let Some(&known) = lock(&self.owned).get(top) {
             return known;
         }
-        let own = lock(&self.read).contains_key(top) || self.home.owns(py, top);
+        let own = lock(&self.read).contains_key(top)
+            || (self.home.looks_up(py, top) && matches!(self.in_home(top), Some(Held::File(_))))
+            || self.home.owns(py, top);
         lock(&self.owned).insert(top.to_owned(), own);
         own
+    }
+
+    /// Whether `top` is a folder of the home without a package's file: a last resort of an import.
+    fn has_plain_folder(&self, top: &str) -> bool {
+        self.home.has_plain_folder(top)
+            || (matches!(self.home, Home::Folder(_)) && matches!(self.in_home(top), Some(Held::Folder(_))))
+    }
+
+    /// What the first part of a private name is by what belongs to the module.
+    fn in_home(&self, top: &str) -> Option<Held> {
+        self.held(self.home.folder()?, top)
     }
 
     /// The file of a module that was read, and whether it is a package's.
@@ -289,7 +348,7 @@ impl Generation {
         lock(&self.read).get(plain).map(|entry| (entry.source.path.clone(), entry.is_package))
     }
 
-    /// Reads a file, unless it was read before.
+    /// The content of a file: that of a module that was read before, of a file that belongs to the module, or what stands in it now.
     fn read_file(&self, py: Python<'_>, plain: &str, path: &Path, is_package: bool) -> PyResult<Source> {
         if let Some(entry) = lock(&self.read).get(plain) {
             return Ok(entry.source.clone());
@@ -297,8 +356,13 @@ impl Generation {
         let shown = path.to_str().ok_or_else(|| {
             PyImportError::new_err(format!("the path of `{plain}` is not UTF-8: {}", path.display()))
         })?;
-        let bytes = py.detach(|| std::fs::read(path)).map_err(|error| unreadable(shown, &error))?;
-        let source = Source::new(shown.to_owned(), bytes);
+        let source = match self.sources.as_ref().and_then(|sources| sources.get(shown)) {
+            Some(source) => source,
+            None => {
+                let bytes = py.detach(|| std::fs::read(path)).map_err(|error| unreadable(shown, &error))?;
+                Source::new(shown.to_owned(), bytes)
+            }
+        };
         let entry = Entry { source: source.clone(), is_package };
         lock(&self.read).insert(plain.to_owned(), entry);
         archive::note(py, self)?;
@@ -320,12 +384,27 @@ impl Mark {
     fn prefix(&self) -> &str {
         &self.generation.prefix
     }
+
+    /// By what the content of the file at `path` is known that the generation runs; none when it runs none of that name.
+    fn content(&self, path: &str) -> Option<String> {
+        Some(self.generation.source(path)?.text.hash.clone())
+    }
+
+    /// That content, as text.
+    fn text<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.generation.source(path).map(|source| loader::decoded(py, &source)).transpose()
+    }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
         self.generation.marks.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// What the extension at `path` is called, if it was loaded before.
+pub(crate) fn loaded_extension(path: &Path) -> Option<String> {
+    lock(&EXTENSIONS).get(path).cloned()
 }
 
 /// The package under which the modules of a generation are registered.

@@ -19,6 +19,7 @@ mod names;
 mod remains;
 mod service;
 mod sibling;
+mod sources;
 mod stage;
 mod start;
 mod store;

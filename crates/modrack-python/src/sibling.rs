@@ -45,13 +45,22 @@ pub(crate) struct Located {
 }
 
 impl Home {
-    /// Whether `top`, the first part of an absolute import, can be one of the generation's own names.
-    pub(crate) fn owns(&self, py: Python<'_>, top: &str) -> bool {
+    /// Whether `top`, the first part of an absolute import, is looked up among the generation's own names.
+    pub(crate) fn looks_up(&self, py: Python<'_>, top: &str) -> bool {
         match self {
             Self::Package { top: own, .. } => own == top,
-            Self::Folder(folder) => !is_standard(py, top) && has_source(folder, top),
+            Self::Folder(_) => !is_standard(py, top),
             Self::Nowhere => false,
         }
+    }
+
+    /// Whether `top`, the first part of an absolute import, can be one of the generation's own names.
+    pub(crate) fn owns(&self, py: Python<'_>, top: &str) -> bool {
+        self.looks_up(py, top)
+            && match self {
+                Self::Folder(folder) => has_source(folder, top),
+                Self::Package { .. } | Self::Nowhere => true,
+            }
     }
 
     /// Whether `top` is a folder of the home without a package's file: a last resort of an import.
@@ -82,8 +91,8 @@ impl Home {
 
 /// Where the file or package at `path` belongs.
 ///
-/// A file that stands in a package knows its package; any other has its folder to itself.
-pub(crate) fn locate(path: &Path) -> Located {
+/// A file that stands in a package knows its package; any other has its folder to itself. `is_there` says which files there are.
+pub(crate) fn locate(path: &Path, is_there: impl Fn(&Path) -> bool) -> Located {
     let (file, own_folder) = if path.is_dir() {
         (SourceFile { path: path.join("__init__.py"), is_package: true }, Some(path.to_owned()))
     } else if path.file_name().is_some_and(|name| name == "__init__.py") {
@@ -103,7 +112,7 @@ pub(crate) fn locate(path: &Path) -> Located {
             path.parent().map(Path::to_owned).unwrap_or_default()
         }
     };
-    while folder.join("__init__.py").is_file() {
+    while is_there(&folder.join("__init__.py")) {
         parts.push(stem(&folder, false));
         if !folder.pop() {
             break;

@@ -3,6 +3,7 @@
 //! How parameters are bound is decided by `modrack_pysource`; what cannot be read without running is asked of
 //! the interpreter here.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,28 +19,34 @@ use pyo3::types::{PyDict, PyModule, PyTuple, PyType};
 
 use crate::convert::mapping;
 use crate::failure::{self, Doing};
-use crate::generation::Generation;
+use crate::generation::{Basis, Generation};
 use crate::glue::glue;
 use crate::instance::{Made, PythonInstance, Target};
 use crate::service::ServiceProxy;
 use crate::sibling::{Home, locate};
+use crate::sources::Sources;
 use crate::store::{Source, Store};
 use crate::waiter::{self, Until};
-use crate::{error, modules, names, watch};
+use crate::{error, generation, modules, names, watch};
 
 glue!(static INSPECT = "inspect");
 
 /// Classes that Python marks as abstract have this bit among their flags.
 const IS_ABSTRACT: u64 = 1 << 20;
 
-/// Starts a module.
+/// Starts a module from its files as they were described, where it has any.
 ///
 /// # Errors
 /// A failure of phase load or start.
-pub(crate) fn start(py: Python<'_>, store: &Store, start: &Start<'_>) -> Result<Started> {
+pub(crate) fn start(
+    py: Python<'_>,
+    store: &Store,
+    start: &Start<'_>,
+    sources: Option<Arc<Sources>>,
+) -> Result<Started> {
     let shown = shown(start);
     let begun = Instant::now();
-    let (module, generation) = load(py, store, start, &shown)?;
+    let (module, generation) = load(py, store, start, (sources, &shown))?;
     let loaded = begun.elapsed();
     let starting = Starting { py, start, shown: &shown, module };
     match starting.make(generation.clone()) {
@@ -137,25 +144,40 @@ fn shown(start: &Start<'_>) -> String {
 type Loaded<'py> = (Bound<'py, PyModule>, Option<Arc<Generation>>);
 
 /// Runs the module's top level.
-fn load<'py>(py: Python<'py>, store: &Store, start: &Start<'_>, shown: &str) -> Result<Loaded<'py>> {
+fn load<'py>(
+    py: Python<'py>,
+    store: &Store,
+    start: &Start<'_>,
+    (sources, shown): (Option<Arc<Sources>>, &str),
+) -> Result<Loaded<'py>> {
     let hash = start.description.hash.as_ref();
     let failed = |error: &PyErr| failure::of(py, error, Doing::Load(shown));
-    let new = |home: Home, hash: &str| {
-        Generation::new(py, hash, start.generation.0, home, store).map_err(|e| error::unexpected(py, &e))
+    let new = |from: Basis, hash: &str| {
+        Generation::new(py, hash, start.generation.0, from, store).map_err(|e| error::unexpected(py, &e))
     };
     let (generation, module) = match start.origin {
         Origin::File { path, .. } => {
-            let located = locate(path);
-            let generation = new(located.home.clone(), hash.map_or("0", |hash| hash.short()))?;
-            let module = match modrack_pysource::extension_module(path) {
-                Some(name) => generation.load_extension(py, &name, path),
-                None => generation.load(py, &located),
-            };
-            (generation, module)
+            let short = hash.map_or("0", |hash| hash.short());
+            match sources {
+                Some(sources) => {
+                    let generation = new(Basis::Sources(sources.clone()), short)?;
+                    let module = generation.load(py, &sources);
+                    (generation, module)
+                }
+                None => {
+                    let known = generation::loaded_extension(path);
+                    let name = known.or_else(|| modrack_pysource::extension_module(path));
+                    let name = name.ok_or_else(error::changed)?;
+                    let home = locate(path, Path::is_file).home;
+                    let generation = new(Basis::Home(home), short)?;
+                    let module = generation.load_extension(py, &name, path);
+                    (generation, module)
+                }
+            }
         }
         Origin::Source { name, text, .. } => {
             let source = Source::new(format!("<{name}>"), text.as_bytes().to_vec());
-            let generation = new(Home::Nowhere, source.hash.get(..12).unwrap_or("0"))?;
+            let generation = new(Basis::Home(Home::Nowhere), source.text.hash.get(..12).unwrap_or("0"))?;
             let plain: String =
                 name.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect();
             let module = generation.load_source(py, &plain, source);

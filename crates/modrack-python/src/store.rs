@@ -8,6 +8,7 @@ mod sweep;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::intern;
@@ -19,15 +20,22 @@ use crate::modules;
 
 pub(crate) use sweep::{hold, is_there, read};
 
+/// What stands in a source file.
+#[derive(Debug)]
+pub(crate) struct FileText {
+    /// It, as it was read.
+    pub(crate) bytes: Arc<[u8]>,
+    /// Its BLAKE3 hash, in hexadecimal.
+    pub(crate) hash: String,
+}
+
 /// A source file as it was read, once.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// Where it was read, or `<name>` for source without a file.
     pub(crate) path: String,
     /// Its content.
-    pub(crate) bytes: std::sync::Arc<[u8]>,
-    /// The BLAKE3 hash of its content, in hexadecimal.
-    pub(crate) hash: String,
+    pub(crate) text: Arc<FileText>,
 }
 
 /// Where content and compiled code are kept; in no folder, nothing outlives the process.
@@ -42,8 +50,15 @@ const MAGIC: &[u8; 8] = b"modrack1";
 impl Source {
     /// Takes `bytes` as the content of `path`.
     pub(crate) fn new(path: String, bytes: Vec<u8>) -> Self {
-        let hash = blake3::hash(&bytes).to_hex().to_string();
-        Self { path, bytes: bytes.into(), hash }
+        let hash = blake3::hash(&bytes);
+        Self { path, text: Arc::new(FileText::new(bytes.into(), &hash)) }
+    }
+}
+
+impl FileText {
+    /// Takes `bytes`, of which this is the hash, as what a file has.
+    pub(crate) fn new(bytes: Arc<[u8]>, hash: &blake3::Hash) -> Self {
+        Self { bytes, hash: hash.to_hex().to_string() }
     }
 }
 
@@ -63,14 +78,14 @@ impl Store {
     /// # Errors
     /// The `SyntaxError` that compiling it raised.
     pub(crate) fn code<'py>(&self, py: Python<'py>, source: &Source) -> PyResult<Bound<'py, PyAny>> {
-        let kept = self.code_file(py, &source.hash);
+        let kept = self.code_file(py, &source.text.hash);
         if let Some(code) = kept.as_deref().and_then(|file| read_code(py, file, &source.path)) {
             return Ok(code);
         }
         let compile = modules::get(py, intern!(py, "builtins"))?.getattr(intern!(py, "compile"))?;
         let options = PyDict::new(py);
         options.set_item(intern!(py, "dont_inherit"), true)?;
-        let args = (PyBytes::new(py, &source.bytes), &source.path, intern!(py, "exec"));
+        let args = (PyBytes::new(py, &source.text.bytes), &source.path, intern!(py, "exec"));
         let code = compile.call(args, Some(&options))?;
         if let Some(file) = kept {
             let marshal = modules::get(py, intern!(py, "marshal"))?;
@@ -93,8 +108,8 @@ impl Store {
 
     /// Keeps the content of `source`; whether it is kept.
     pub(crate) fn keep(&self, source: &Source) -> bool {
-        let Some(file) = self.content_file(&source.hash) else { return false };
-        is_there(&file) || write(&file, &source.bytes)
+        let Some(file) = self.content_file(&source.text.hash) else { return false };
+        is_there(&file) || write(&file, &source.text.bytes)
     }
 
     /// The content that was kept under `hash`; none when it is not there, or damaged.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use modrack_core::plan::{CatalogSource, RackPlan};
-use modrack_core::{BackendName, Description, Error, Origin, Phase, Place, Result};
+use modrack_core::{BackendName, Content, Description, Error, Origin, Phase, Place, Result};
 use semver::{Version, VersionReq};
 
 use crate::entry_points;
@@ -162,6 +162,8 @@ fn entry(rack: &RackCore, path: PathBuf, source: &CatalogSource) -> Option<Catal
                 entry.name.clone_from(name);
             }
             entry.version = description.version.clone().or_else(|| description.manifest.version.clone());
+            // Nothing is started of what the catalog has: the slot that names it reads it anew.
+            let description = Description { content: Content::default(), ..description };
             entry.description = Some(Arc::new(description));
         }
         Err(error) => {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use modrack_core::{
-    Backend, BackendName, Cancel, Chain, ContentHash, Description, Due, Error, Guard, Guards, Log, Map,
-    Origin, Phase, Result, Start, Started, TableCopies, Text,
+    Backend, BackendName, Cancel, Chain, Content, ContentHash, Description, Due, Error, Guard, Guards, Log,
+    Map, Origin, Phase, Place, Result, Start, Started, TableCopies, Text,
 };
 use wasmtime::{Store, Trap};
 
@@ -16,6 +16,7 @@ use crate::cache::{self, Cache};
 use crate::data::Data;
 use crate::describe::describe;
 use crate::engine::{Engines, Width, gives};
+use crate::error::changed;
 use crate::failure::{failure, of_start};
 use crate::instance::{WasmInstance, check_params};
 use crate::module::{Compiled, Compiling, Module};
@@ -25,6 +26,9 @@ use crate::wasi::{self, Wasi};
 
 /// How many components that nothing uses are remembered, by what was read of them and without their code.
 const REMEMBERED: usize = 64;
+
+/// What a description keeps: its component, once something of it is started.
+type Begun = OnceLock<Arc<Module>>;
 
 /// What the backend is told of the rack.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +123,29 @@ impl WasmBackend {
             modules.retain(|_, module| Arc::strong_count(module) > 1);
         }
         modules.insert(hash, module.clone());
+        Ok(module)
+    }
+
+    /// The component that was described, as it was then.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::ChangedMeanwhile`] when it was forgotten before anything of it was started, and is another one by now.
+    fn described(&self, origin: &Origin, description: &Description) -> Result<Arc<Module>> {
+        let begun = description.content.get::<Begun>();
+        if let Some(module) = begun.and_then(OnceLock::get) {
+            return Ok(module.clone());
+        }
+        let module = match description.hash.as_ref().and_then(|hash| self.remembered(hash)) {
+            Some(module) => module,
+            None => self.module(origin)?,
+        };
+        if description.hash.is_some() && module.description.hash != description.hash {
+            return Err(changed(&module.name, Place::file(&module.path)));
+        }
+        if let Some(begun) = begun {
+            // Whoever was first set the same.
+            _ = begun.set(module.clone());
+        }
         Ok(module)
     }
 
@@ -226,7 +253,8 @@ impl Backend for WasmBackend {
     }
 
     fn describe(&self, origin: &Origin) -> Result<Description> {
-        Ok(self.module(origin)?.description.clone())
+        let description = self.module(origin)?.description.clone();
+        Ok(Description { content: Content::new(Begun::default()), ..description })
     }
 
     fn recognises(&self, _path: &Path, first: Option<&[u8]>) -> bool {
@@ -263,11 +291,7 @@ impl Backend for WasmBackend {
 
     fn start(&self, start: Start<'_>) -> Result<Started> {
         let began = Instant::now();
-        let known = start.description.hash.as_ref().and_then(|hash| self.remembered(hash));
-        let module = match known {
-            Some(module) => module,
-            None => self.module(start.origin)?,
-        };
+        let module = self.described(start.origin, start.description)?;
         let width = self.engines.width();
         let compiled = module.compiled(&self.engines, width, self.compiling(), start.origin);
         let _until_it_is_used = compiled.map_err(|error| error.phase(Phase::Load))?;

@@ -5,8 +5,8 @@ use std::path::Path;
 use modrack_core::contract::{Contract, Contracts, Exported, exports, world_doc};
 use modrack_core::manifest::Embedded;
 use modrack_core::{
-    BackendName, Description, Entry, Error, Instances, Param, ParamKind, Place, Result, Signature, Type,
-    caught, is_lifecycle,
+    BackendName, Content, Description, Entry, Error, Instances, Param, ParamKind, Place, Result, Signature,
+    Type, caught, is_lifecycle,
 };
 use wasmparser::{Parser, Payload, Validator};
 use wit_parser::decoding::{DecodedWasm, decode};
@@ -93,6 +93,7 @@ pub(crate) fn describe(source: &Source, whole: bool) -> Result<Described> {
         hash: Some(source.hash.clone()),
         files: if source.is_file { vec![source.path.clone()] } else { Vec::new() },
         data: Vec::new(),
+        content: Content::default(),
     };
     let least = least_memory(&source.bytes).map_err(|why| bad(&why.to_string()))?;
     Ok(Described { description, plans, wasi, least })

@@ -16,6 +16,14 @@ pub(crate) fn unreadable(path: &Path, why: &std::io::Error) -> Error {
         .place(Place::file(path))
 }
 
+/// A component that is not what was described any more, where nothing is kept of that.
+pub(crate) fn changed(name: &str, place: Place) -> Error {
+    Error::new(Code::ChangedMeanwhile, format!("`{name}` changed while it was loaded"))
+        .hint("Swap it again when it is written")
+        .phase(Phase::Load)
+        .place(place)
+}
+
 /// A core module where a component is wanted.
 pub(crate) fn not_a_component(name: &str, place: Place) -> Error {
     Error::new(Code::NotAComponent, format!("`{name}` is a core WebAssembly module, not a component"))

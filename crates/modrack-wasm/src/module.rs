@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
-use modrack_core::{Code, Description, Error, FunctionInfo, Log, Origin, Phase, Place, Result};
+use modrack_core::{Description, FunctionInfo, Log, Origin, Place, Result};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::cache::{Cache, Id};
 use crate::data::Data;
 use crate::describe::Described;
 use crate::engine::{Counted, Engines, Width};
-use crate::error::{damaged, imports};
+use crate::error::{changed, damaged, imports};
 use crate::host;
 use crate::quick::Shortcut;
 use crate::shape::Shape;
@@ -156,7 +156,8 @@ impl Module {
     /// The code for the engine of this width. It goes with the last who has it: then it is taken from where code is kept, or made again.
     ///
     /// # Errors
-    /// [`Code::BadComponent`] for code that is not valid, [`Code::ImportNotGiven`].
+    /// [`modrack_core::Code::BadComponent`] for code that is not valid, [`modrack_core::Code::ImportNotGiven`];
+    /// [`modrack_core::Code::ChangedMeanwhile`] when it is to be read again and is another one by now.
     pub(crate) fn compiled(
         &self,
         engines: &Engines,
@@ -202,13 +203,7 @@ impl Module {
             None => {
                 let source = source::read(origin)?;
                 if Some(&source.hash) != self.description.hash.as_ref() {
-                    return Err(Error::new(
-                        Code::ModuleUnreadable,
-                        format!("`{}` was changed meanwhile", self.name),
-                    )
-                    .hint("Start the slot again")
-                    .phase(Phase::Load)
-                    .place(Place::file(&self.path)));
+                    return Err(changed(&self.name, Place::file(&self.path)));
                 }
                 source.bytes
             }

@@ -23,6 +23,13 @@ fn copied(files: &[(&str, &str)], module: &str) -> (Description, Description, Ve
         std::fs::write(path, text).unwrap();
     }
     let first = described(&folder.path().join(module));
+    let origin = Origin::File { path: folder.path().join(module), attr: None };
+    let (again, sources) = Reader::default().read(&origin).unwrap();
+    assert_eq!(again, first, "{module}");
+    // What is given of the files is what the hash is of.
+    let read: Vec<_> =
+        first.files.iter().map(|path| (path.clone(), std::fs::read(path).unwrap().into())).collect();
+    assert_eq!(sources, read, "{module}");
     let all: Vec<&PathBuf> = first.files.iter().chain(&first.data).collect();
     let mut names = Vec::new();
     for path in all {

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex};
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
-use super::{Entry, Generation, living, lock};
+use super::{Basis, Entry, Generation, living, lock};
 use crate::modules;
 use crate::names::FAMILY;
 use crate::sibling::Home;
+use crate::sources::{Sources, Texts};
 use crate::store::{self, Source, Store};
 
 /// Whether generations are written down as they grow.
@@ -60,16 +61,45 @@ pub(super) fn note(py: Python<'_>, generation: &Generation) -> PyResult<()> {
     let modules = PyDict::new(py);
     for (name, entry) in &entries {
         if kept.keep(&entry.source) {
-            modules.set_item(name, (&entry.source.path, &entry.source.hash, entry.is_package))?;
+            modules.set_item(name, (&entry.source.path, &entry.source.text.hash, entry.is_package))?;
         }
     }
     manifest.set_item("modules", modules)?;
+    manifest.set_item("sources", sources_of(py, generation, &kept)?)?;
     let dumped =
         modules::get(py, intern!(py, "marshal"))?.call_method1(intern!(py, "dumps"), (manifest, 2))?;
     if let Ok(bytes) = dumped.cast::<PyBytes>() {
         store::write(&manifest_file(&folder, &generation.prefix), bytes.as_bytes());
     }
     Ok(())
+}
+
+/// The hash under which what belongs to a generation's module is kept, all in one; none when nothing does, or it cannot be kept.
+fn sources_of<'g>(py: Python<'_>, generation: &'g Generation, kept: &Store) -> PyResult<Option<&'g str>> {
+    let Some(sources) = &generation.sources else { return Ok(None) };
+    if sources.kept.get().is_none() {
+        let files: Vec<_> = sources.all().map(|(path, bytes)| (path, PyBytes::new(py, bytes))).collect();
+        let files =
+            PyList::new(py, files.into_iter().filter_map(|(path, bytes)| Some((path.to_str()?, bytes))))?;
+        let dumped =
+            modules::get(py, intern!(py, "marshal"))?.call_method1(intern!(py, "dumps"), (files, 2))?;
+        let Ok(dumped) = dumped.cast::<PyBytes>() else { return Ok(None) };
+        let source = Source::new(String::new(), dumped.as_bytes().to_vec());
+        if !kept.keep(&source) {
+            return Ok(None);
+        }
+        // Whoever was first kept the same.
+        _ = sources.kept.set(source.text.hash.clone());
+    }
+    Ok(sources.kept.get().map(String::as_str))
+}
+
+/// What was kept so.
+fn restored_sources(py: Python<'_>, kept: &Store, hash: &str) -> PyResult<Option<Sources>> {
+    let Some(content) = kept.content(hash) else { return Ok(None) };
+    let loads = modules::get(py, intern!(py, "marshal"))?.getattr(intern!(py, "loads"))?;
+    let files: Vec<(PathBuf, Vec<u8>)> = loads.call1((PyBytes::new(py, &content),))?.extract()?;
+    Ok(Sources::new(files.into_iter().map(|(path, bytes)| (path, bytes.into())).collect(), &Texts::default()))
 }
 
 /// Whether generations that this process did not make can be looked up.
@@ -94,7 +124,15 @@ pub(super) fn restore(py: Python<'_>, name: &str) -> PyResult<Option<Arc<Generat
             read.insert(plain, Entry { source: Source::new(path, content), is_package });
         }
     }
-    let generation = Generation::restored(py, prefix, written.home, kept, read)?;
+    let sources = match &written.sources {
+        Some(hash) => restored_sources(py, &kept, hash)?,
+        None => None,
+    };
+    let basis = match sources {
+        Some(sources) => Basis::Sources(Arc::new(sources)),
+        None => Basis::Home(written.home),
+    };
+    let generation = Generation::restored(py, prefix, basis, kept, read)?;
     Ok(Some(generation))
 }
 
@@ -102,6 +140,7 @@ pub(super) fn restore(py: Python<'_>, name: &str) -> PyResult<Option<Arc<Generat
 struct Written {
     home: Home,
     modules: Vec<(String, String, String, bool)>,
+    sources: Option<String>,
 }
 
 impl Written {
@@ -119,7 +158,8 @@ impl Written {
             let (path, hash, is_package) = about.extract::<(String, String, bool)>().ok()?;
             modules.push((name.extract().ok()?, path, hash, is_package));
         }
-        Some(Self { home, modules })
+        let sources = written.get_item("sources").ok().and_then(|hash| hash.extract().ok());
+        Some(Self { home, modules, sources })
     }
 }
 

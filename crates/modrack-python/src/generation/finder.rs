@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::loader::Loader;
-use super::{Generation, archive, of_name};
+use super::{Generation, Held, archive, of_name};
 use crate::names::FAMILY;
 use crate::{modules, sibling};
 
@@ -78,6 +78,14 @@ fn find<'py>(
         }
     };
     for folder in &folders {
+        // What belongs to the module is as it was when that was read, be there something else or nothing by now.
+        match generation.held(Path::new(folder), last) {
+            Some(Held::File(found)) => {
+                return spec(py, generation, name, &found.path, found.is_package).map(Some);
+            }
+            Some(Held::Folder(folder)) => return plain_folder(py, name, &folder).map(Some),
+            None => {}
+        }
         if let Some(found) = sibling::source_in(Path::new(folder), last) {
             return spec(py, generation, name, &found.path, found.is_package).map(Some);
         }
@@ -95,6 +103,14 @@ fn namespace<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     let options = PyDict::new(py);
     options.set_item(intern!(py, "is_package"), true)?;
     class.call((name, py.None()), Some(&options))
+}
+
+/// A folder with modules in it and no file of its own.
+fn plain_folder<'py>(py: Python<'py>, name: &str, folder: &Path) -> PyResult<Bound<'py, PyAny>> {
+    let spec = namespace(py, name)?;
+    let folders = PyList::new(py, [folder.to_string_lossy()])?;
+    spec.setattr(intern!(py, "submodule_search_locations"), folders)?;
+    Ok(spec)
 }
 
 fn spec<'py>(

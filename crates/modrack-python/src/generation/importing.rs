@@ -146,7 +146,7 @@ impl<'py> Asking<'_, 'py> {
             return self.private(generation, text, top);
         }
         match self.pass_on(self.name) {
-            Err(error) if generation.home.has_plain_folder(top) && is_missing(py, &error, top) => {
+            Err(error) if generation.has_plain_folder(top) && is_missing(py, &error, top) => {
                 match self.private(generation, text, top) {
                     Err(inner) if inner.is_instance_of::<PyModuleNotFoundError>(py) => Err(error),
                     answer => answer,

@@ -73,9 +73,7 @@ impl Loader {
     #[pyo3(signature = (fullname = None))]
     fn get_source<'py>(&self, py: Python<'py>, fullname: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         self.check(fullname)?;
-        let bytes = PyBytes::new(py, &self.source(py)?.bytes);
-        modules::get(py, intern!(py, "_frozen_importlib_external"))?
-            .call_method1(intern!(py, "decode_source"), (bytes,))
+        decoded(py, &self.source(py)?)
     }
 
     #[pyo3(signature = (fullname = None))]
@@ -93,7 +91,7 @@ impl Loader {
     /// The content of a file beside the module (`pkgutil.get_data`).
     fn get_data<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyBytes>> {
         if path == self.path {
-            return Ok(PyBytes::new(py, &self.source(py)?.bytes));
+            return Ok(PyBytes::new(py, &self.source(py)?.text.bytes));
         }
         let bytes = py.detach(|| std::fs::read(path))?;
         Ok(PyBytes::new(py, &bytes))
@@ -127,4 +125,13 @@ impl Loader {
             _ => Ok(()),
         }
     }
+}
+
+/// A source as text, by the encoding that it names.
+///
+/// # Errors
+/// What decoding it raised.
+pub(super) fn decoded<'py>(py: Python<'py>, source: &Source) -> PyResult<Bound<'py, PyAny>> {
+    modules::get(py, intern!(py, "_frozen_importlib_external"))?
+        .call_method1(intern!(py, "decode_source"), (PyBytes::new(py, &source.text.bytes),))
 }

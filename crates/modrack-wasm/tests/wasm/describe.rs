@@ -3,7 +3,7 @@
 use modrack_core::{Backend, Instances, Language, Map, Origin, Result, Text, Value};
 use modrack_wasm::WasmBackend;
 
-use crate::guests::{ADD, ECHO, TYPES, With, backend, component, shown, start, told};
+use crate::guests::{ADD, ECHO, TYPES, With, backend, call, component, shown, start, start_described, told};
 
 fn source(text: &str) -> Origin {
     Origin::Source { name: "guest".into(), language: Language::Wat, text: text.into() }
@@ -196,4 +196,39 @@ fn a_component_cut_short_or_changed_is_an_error_and_never_more() -> std::io::Res
         }
     }
     Ok(())
+}
+
+#[test]
+fn what_is_started_is_what_was_described() {
+    // More than are remembered while nothing uses them.
+    const OTHERS: usize = 65;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("it.wat");
+    let write = |code: &str| std::fs::write(&path, format!("(component\n{code}\n)")).expect("it is written");
+    let origin = Origin::File { path: path.clone(), attr: None };
+    for was_started in [true, false] {
+        write(ADD);
+        let backend = backend();
+        let description = backend.describe(&origin).expect("it is described");
+        // As calls that have an instance each: between them there is what instances share, and none of them.
+        let mut shared = None;
+        let mut sum = || {
+            let instance = start_described(&backend, &origin, &description, &With::default())?;
+            shared = shared.take().or_else(|| instance.shared());
+            call(&instance, "add", &[Value::Int(2), Value::Int(3)])
+        };
+        if was_started {
+            assert_eq!(sum().expect("a sum"), Value::Int(5));
+        }
+        for number in 0..OTHERS {
+            let version = format!(r#"(@custom "modrack" "version = \"1.0.{number}\"")"#);
+            backend.describe(&component(&[ADD, &version])).expect("it is described");
+        }
+        write(&ADD.replace("i64.add", "i64.mul"));
+        if was_started {
+            assert_eq!(sum().expect("a sum"), Value::Int(5), "the code that it began with");
+        } else {
+            assert_eq!(told(sum()), "M0418 `it.wat` changed while it was loaded []");
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use modrack_core::plan::{Allow, Limits};
 use modrack_core::{
-    Args, Backend, Call, CopyMeter, Error, GenerationId, Instance, Language, Map, Origin, Result, Service,
-    SlotName, Start, Text, Value,
+    Args, Backend, Call, CopyMeter, Description, Error, GenerationId, Instance, Language, Map, Origin,
+    Result, Service, SlotName, Start, Text, Value,
 };
 use modrack_wasm::{WasmBackend, WasmSettings};
 
@@ -101,11 +101,19 @@ pub(crate) fn backend() -> Arc<WasmBackend> {
 }
 
 pub(crate) fn start(backend: &WasmBackend, origin: &Origin, with: &With) -> Result<Arc<dyn Instance>> {
-    let description = backend.describe(origin)?;
+    start_described(backend, origin, &backend.describe(origin)?, with)
+}
+
+pub(crate) fn start_described(
+    backend: &WasmBackend,
+    origin: &Origin,
+    description: &Description,
+    with: &With,
+) -> Result<Arc<dyn Instance>> {
     let slot = SlotName::parse("guest").expect("a slot's name");
     let started = backend.start(Start {
         origin,
-        description: &description,
+        description,
         slot: &slot,
         generation: GenerationId(1),
         params: &with.params,
