@@ -20,7 +20,7 @@ use std::ops::Deref;
 use crate::grace::Grace;
 use crate::pins::{self, Place};
 use crate::sync::{
-    Arc, AtomicPtr, AtomicUsize, Fences, Mutex, MutexGuard, Ordering, PoisonError, Weak, shared,
+    Arc, AtomicPtr, AtomicUsize, Fences, Mutex, MutexGuard, Ordering, PoisonError, Weak, fence, shared,
 };
 
 /// What a cell must know of a table.
@@ -155,13 +155,19 @@ impl<T> TableCell<T> {
         let mut others = self.others();
         self.see(&mut others);
         let held = pins::held();
-        others.iter().filter(|other| (since..version).contains(&other.version)).any(|other| {
-            match &other.replaced {
-                // Ours is one.
-                Some(table) => !other.is_free(&held) || Arc::strong_count(table) > 1,
-                None => other.table.strong_count() > 0,
-            }
-        })
+        let is_pinned = |other: &Other<T>| match &other.replaced {
+            // Ours is one.
+            Some(table) => !other.is_free(&held) || Arc::strong_count(table) > 1,
+            None => other.table.strong_count() > 0,
+        };
+        let mut between = others.iter().filter(|other| (since..version).contains(&other.version));
+        let is_pinned = between.any(is_pinned);
+        if !is_pinned {
+            // Counts are read without any order: what was done with a table that was kept comes before its count went, and from
+            // here on before what is done because nobody has it.
+            fence(Ordering::Acquire);
+        }
+        is_pinned
     }
 
     /// Whether the system refuses to have pins of replaced tables be seen, as it does where it was told to after it had agreed: then

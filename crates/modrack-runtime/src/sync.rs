@@ -1,7 +1,7 @@
 //! What the cell and its grace periods are made of, so that the very same files can be run under a model checker
 //! (`tests/cell`), which sees nothing that is of another crate.
 
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 pub(crate) use crate::fences::Fences;

@@ -63,9 +63,10 @@ impl Drop for Numbered {
     }
 }
 
-/// A cell, and which versions were stopped: bit by bit.
+/// A cell, what the versions of its table lead to, and which of that was stopped: bit by bit.
 struct Rack {
     cell: TableCell<Numbered>,
+    modules: [Watched; 4],
     stopped: AtomicUsize,
 }
 
@@ -73,7 +74,7 @@ impl Rack {
     fn new() -> std::sync::Arc<Self> {
         let cell = TableCell::new(Numbered::new(1));
         assert_ne!(cell.id(), 0, "0 is no cell");
-        std::sync::Arc::new(Self { cell, stopped: AtomicUsize::new(0) })
+        std::sync::Arc::new(Self { cell, modules: Default::default(), stopped: AtomicUsize::new(0) })
     }
 
     /// Publishes the next table, waits for the calls of those from `since` on, and stops what they had.
@@ -88,6 +89,7 @@ impl Rack {
             false => Look::Done(()),
         });
         for old in since..version {
+            self.module(old).change();
             self.stopped.fetch_or(1 << old, Ordering::AcqRel);
         }
     }
@@ -99,6 +101,12 @@ impl Rack {
             0,
             "{version} was stopped in a call"
         );
+        self.module(version).look();
+    }
+
+    fn module(&self, version: u64) -> &Watched {
+        let at = usize::try_from(version).expect("a small number");
+        self.modules.get(at).expect("few are published")
     }
 }
 
@@ -218,8 +226,11 @@ fn who_waits_is_told_however_late_the_last_call_ends() {
     // A wait that is never told would be found as threads that wait for each other for good.
     check(|| {
         let rack = Rack::new();
-        let pinned = rack.cell.pin().keep();
-        let ending = thread::spawn(move || drop(pinned));
+        let (pinned, caller) = (rack.cell.pin().keep(), rack.clone());
+        let ending = thread::spawn(move || {
+            caller.runs(pinned.version());
+            drop(pinned);
+        });
         rack.swap(1);
         ending.join().expect("it ends");
     });

@@ -10,9 +10,7 @@ use std::ops::Deref;
 use std::ptr;
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::fence;
-
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::sync::PoisonError;
 
@@ -55,7 +53,7 @@ impl Fences {
     }
 }
 
-/// Looked at by who has a table, and changed by its end: the checker finds it where the one does not come before the other.
+/// Looked at by who has something, and changed by its end: the checker finds it where the one does not come before the other.
 #[derive(Default)]
 pub(crate) struct Watched(UnsafeCell<()>);
 
@@ -104,8 +102,9 @@ impl<T> Arc<T> {
         Weak(this.0)
     }
 
+    /// In no order, as of `std::sync::Arc`.
     pub(crate) fn strong_count(this: &Self) -> usize {
-        this.shared().count.load(Ordering::Acquire)
+        this.shared().count.load(Ordering::Relaxed)
     }
 
     pub(crate) fn as_ptr(this: &Self) -> *const T {
@@ -172,8 +171,9 @@ impl<T> Weak<T> {
         Some(Arc(self.0))
     }
 
+    /// In no order, as of `std::sync::Weak`.
     pub(crate) fn strong_count(&self) -> usize {
-        self.shared().count.load(Ordering::Acquire)
+        self.shared().count.load(Ordering::Relaxed)
     }
 
     fn shared(&self) -> &Shared<T> {
