@@ -25,6 +25,25 @@ impl SlotService {
     fn rack(&self) -> Result<Arc<RackCore>> {
         self.rack.upgrade().ok_or_else(|| error::stopped().slot(self.slot.name()))
     }
+
+    /// Runs `run` with the rack, which is there for as long as that takes.
+    fn within<R>(&self, run: impl FnOnce(&Arc<RackCore>) -> Result<R>) -> Result<R> {
+        let rack = self.rack()?;
+        let result = run(&rack);
+        if let Some(last) = Arc::into_inner(rack) {
+            end_elsewhere(last);
+        }
+        result
+    }
+}
+
+/// Stops a rack of which everybody else let go while a module called a slot: on a thread that is no module's, because a module may
+/// wait for its own threads when it is stopped.
+#[cold]
+fn end_elsewhere(rack: RackCore) {
+    let thread = std::thread::Builder::new().name("modrack-end".to_owned());
+    // Where no thread can be had, what was to be given to it goes here.
+    let _ = thread.spawn(move || drop(rack));
 }
 
 impl Service for SlotService {
@@ -33,24 +52,27 @@ impl Service for SlotService {
     }
 
     fn call(&self, function: Option<&str>, call: Call<'_>) -> Result<Value> {
-        let rack = self.rack()?;
-        let id: FunctionId = match self.slot.functions.find(function) {
-            Some(id) => id,
-            None => {
-                let bind = || {
-                    rack.with_generation(&self.slot, call.deadline, |generation| generation.bind(function))
-                };
-                Chain::bounded(&call, bind)?
-            }
-        };
-        rack.call_nested(&self.slot, id, call)
+        self.within(|rack| {
+            let id: FunctionId = match self.slot.functions.find(function) {
+                Some(id) => id,
+                None => {
+                    let bind = || {
+                        rack.with_generation(&self.slot, call.deadline, |generation| {
+                            generation.bind(function)
+                        })
+                    };
+                    Chain::bounded(&call, bind)?
+                }
+            };
+            rack.call_nested(&self.slot, id, call)
+        })
     }
 
     fn attribute(&self, name: &str) -> Result<Value> {
-        self.rack()?.with_generation(&self.slot, None, |generation| generation.attribute(name))
+        self.within(|rack| rack.with_generation(&self.slot, None, |generation| generation.attribute(name)))
     }
 
     fn has_function(&self, name: &str) -> Result<bool> {
-        self.rack()?.with_generation(&self.slot, None, |generation| generation.has_function(name))
+        self.within(|rack| rack.with_generation(&self.slot, None, |generation| generation.has_function(name)))
     }
 }

@@ -1,6 +1,6 @@
 //! Calls: whose a failure is, limits, contracts, the table that a call sees, figures.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
@@ -8,7 +8,7 @@ use modrack_core::{
     Call, Cancel, Chain, Code, Error, Manifest, Map, Param, Signature, SlotName, Type, Value,
 };
 use modrack_runtime::HostModule;
-use modrack_runtime::doubles::Script;
+use modrack_runtime::doubles::{Gate, Script};
 
 use crate::{rack, shown, text};
 
@@ -357,6 +357,45 @@ fn a_pin_keeps_what_it_saw_and_a_stopped_rack_starts_nothing() {
     .assert_eq(&shown(&f.call(Call::new(&[])).unwrap_err()));
     assert_eq!(rack.slot("c").unwrap().function(None).err().unwrap().code(), Code::RackStopped);
     assert!(rack.stop().is_empty(), "what was stopped is not stopped again");
+}
+
+#[test]
+fn a_module_is_not_stopped_on_a_thread_of_its_own() {
+    let (rack, backend) =
+        rack("slots: { a: { use: 'python:a', needs: { b: b } }, b: { use: 'python:b' } }\n");
+    let (gate, (stopped_on, stops)) = (Gate::new(), mpsc::channel());
+    let inside = gate.clone();
+    backend.module(
+        "b",
+        Script::new().function("f", move |_, _| {
+            inside.pass();
+            Ok(Value::Null)
+        }),
+    );
+    let own = Arc::new(Mutex::new(None));
+    let (thread, stopped_on) = (own.clone(), Mutex::new(stopped_on));
+    let module = Script::new()
+        .function("f", |_, _| Ok(Value::Null))
+        .on_start(move |running| {
+            let b = running.service("b").clone();
+            let calls = std::thread::spawn(move || b.call(Some("f"), Call::new(&[])).map(drop));
+            *thread.lock().unwrap() = Some(calls);
+            Ok(())
+        })
+        .on_stop(move || {
+            stopped_on.lock().unwrap().send(std::thread::current().id()).unwrap();
+            Ok(())
+        });
+    backend.module("a", module);
+    rack.slot("a").unwrap().function(Some("f")).unwrap().call(Call::new(&[])).unwrap();
+    gate.arrived(1);
+    // The call of the module's own thread is the last that has it.
+    drop(rack);
+    gate.open();
+    let own = own.lock().unwrap().take().unwrap();
+    let id = own.thread().id();
+    assert_ne!(stops.recv().unwrap(), id);
+    own.join().unwrap().unwrap();
 }
 
 #[test]
