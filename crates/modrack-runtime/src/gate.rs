@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use modrack_core::{Cancel, Chain, Result};
+use modrack_core::{Chain, Result};
 
 use crate::error;
-use crate::instances::waits;
+use crate::instances::waits::{self, Until, Why};
 use crate::rack::RackCore;
 use crate::seat::{Seat, SlotCore};
 
@@ -29,12 +29,6 @@ pub(crate) struct Gate {
 
 /// A call that is held back, until this goes.
 struct Held<'a>(&'a AtomicUsize);
-
-/// Why a wait ended while the gate was closed.
-enum Why {
-    Late,
-    Cancelled,
-}
 
 impl Gate {
     /// A closed gate, which the current thread's chain will open.
@@ -56,7 +50,8 @@ impl Gate {
     /// What is behind it, once it is open.
     ///
     /// # Errors
-    /// [`modrack_core::Code::HeldBack`]; a deadline that passed, a caller that gave up; a wait that would never end.
+    /// [`modrack_core::Code::HeldBack`]; a deadline that passed, a caller that gave up, a rack that was stopped; a wait that would never
+    /// end.
     pub(crate) fn pass(&self, rack: &RackCore, slot: &SlotCore, until: Option<Instant>) -> Result<Arc<Seat>> {
         if let Some(seat) = self.behind.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(seat);
@@ -68,36 +63,30 @@ impl Gate {
         let ticket = waits::enter_gate(slot.name(), self.owner)
             .map_err(|slots| error::swap_circle(&slots).slot(slot.name()))?;
         let (deadline, cancel) = Chain::bounds();
-        let until = until.into_iter().chain(deadline).min();
+        let deadline = until.into_iter().chain(deadline).min();
+        let until = Until { deadline, cancel: cancel.as_ref(), stopped: &|| rack.is_stopped() };
         let mut given = Err(Why::Late);
-        rack.waiting(&mut || given = self.wait(until, cancel.as_ref()));
+        rack.waiting(&mut || given = self.wait(&until));
         drop(ticket);
         given.map_err(|why| match why {
+            Why::Circle(slots) => error::swap_circle(&slots).slot(slot.name()),
             Why::Late => error::late_swap().slot(slot.name()),
             Why::Cancelled => error::cancelled(),
+            Why::Stopped => error::stopped().slot(slot.name()),
         })
     }
 
-    fn wait(&self, until: Option<Instant>, cancel: Option<&Cancel>) -> Result<Arc<Seat>, Why> {
+    fn wait(&self, until: &Until<'_>) -> Result<Arc<Seat>, Why> {
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(seat) = &*behind {
                 return Ok(seat.clone());
             }
-            if cancel.is_some_and(Cancel::is_cancelled) {
-                return Err(Why::Cancelled);
+            if let Some(why) = until.is_over() {
+                return Err(why);
             }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(Why::Late);
-            }
-            // Who gives up wakes nobody.
-            behind = match left.into_iter().chain(cancel.map(|_| waits::SLICE)).min() {
-                None => self.opened.wait(behind).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => {
-                    self.opened.wait_timeout(behind, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            let waited = self.opened.wait_timeout(behind, until.slice());
+            behind = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

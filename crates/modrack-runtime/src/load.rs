@@ -15,7 +15,7 @@ use modrack_core::{Chain, Error, Guard, Phase, Result, Service, SlotName};
 use crate::error;
 use crate::events::Event;
 use crate::generation::{Generation, Made};
-use crate::instances::waits::{self, Ticket};
+use crate::instances::waits::{self, Ticket, Until, Why};
 use crate::instances::{self, Recipe};
 use crate::keeper::Coming;
 use crate::rack::RackCore;
@@ -158,7 +158,7 @@ pub(crate) fn claim(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Option<Cla
     }
 }
 
-/// Waits for what comes of somebody else's load.
+/// Waits for what comes of somebody else's load, as long as the rack is there and the callers want it.
 fn outcome_of(
     rack: &RackCore,
     seat: &Seat,
@@ -166,11 +166,22 @@ fn outcome_of(
     ticket: Ticket,
     until: Option<Instant>,
 ) -> Result<Arc<Generation>> {
-    let mut outcome = None;
+    let (deadline, cancel) = Chain::bounds();
+    let deadline = until.into_iter().chain(deadline).min();
+    let until = Until { deadline, cancel: cancel.as_ref(), stopped: &|| rack.is_stopped() };
+    let mut outcome = Err(Why::Late);
     let waited = Waited { loads: rack.loads(), _ticket: ticket };
-    rack.waiting(&mut || outcome = attempt.wait(until));
+    rack.waiting(&mut || outcome = attempt.wait(&until));
     drop(waited);
-    outcome.unwrap_or_else(|| Err(error::late_load().slot(seat.slot().name())))
+    outcome.unwrap_or_else(|why| {
+        Err(match why {
+            // Who loads it may only now have begun to wait for what is held up here.
+            Why::Circle(slots) => error::load_cycle(&slots),
+            Why::Late => error::late_load().slot(seat.slot().name()),
+            Why::Cancelled => error::cancelled(),
+            Why::Stopped => error::stopped().slot(seat.slot().name()),
+        })
+    })
 }
 
 /// Finds, checks, loads and starts a module.
@@ -360,26 +371,21 @@ impl Attempt {
         self.ended.notify_all();
     }
 
-    /// Waits for the outcome; none when there is none at `until`.
-    fn wait(&self, until: Option<Instant>) -> Option<Result<Arc<Generation>>> {
+    /// Waits for the outcome.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn wait(&self, until: &Until<'_>) -> Result<Result<Arc<Generation>>, Why> {
         let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        while outcome.is_none() {
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                break;
+        loop {
+            if let Some(outcome) = &*outcome {
+                return Ok(outcome.clone());
             }
-            // Who loads it may only now begin to wait for what is held up here.
-            if let Some(slots) = waits::circle_on_loop() {
-                return Some(Err(error::load_cycle(&slots)));
+            if let Some(why) = until.is_over().or_else(|| waits::circle_on_loop().map(Why::Circle)) {
+                return Err(why);
             }
-            let slice = Chain::is_on_loop().then_some(waits::SLICE);
-            outcome = match left.into_iter().chain(slice).min() {
-                None => self.ended.wait(outcome).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => {
-                    self.ended.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            let waited = self.ended.wait_timeout(outcome, until.slice());
+            outcome = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        outcome.clone()
     }
 }

@@ -15,9 +15,9 @@ use modrack_core::{Cancel, Chain, SlotName};
 
 use super::places::Places;
 
-/// Why a wait ended without a place.
-pub(super) enum Why {
-    /// It would have closed this circle of slots, the wanted one first.
+/// Why a wait ended without what was waited for.
+pub(crate) enum Why {
+    /// It would have been in this circle of slots, the wanted one first.
     Circle(Vec<SlotName>),
     /// The deadline has passed.
     Late,
@@ -28,20 +28,40 @@ pub(super) enum Why {
 }
 
 /// A wait, until when and whether it is still wanted.
-pub(super) struct Until<'a> {
+pub(crate) struct Until<'a> {
     /// When it must have ended.
-    pub(super) deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
     /// How its caller can give it up.
-    pub(super) cancel: Option<&'a Cancel>,
+    pub(crate) cancel: Option<&'a Cancel>,
     /// Whether there is nothing to wait for any more.
-    pub(super) stopped: &'a dyn Fn() -> bool,
+    pub(crate) stopped: &'a dyn Fn() -> bool,
+}
+
+impl Until<'_> {
+    /// Why the wait is to end now, if it is.
+    pub(crate) fn is_over(&self) -> Option<Why> {
+        if (self.stopped)() {
+            Some(Why::Stopped)
+        } else if self.cancel.is_some_and(Cancel::is_cancelled) {
+            Some(Why::Cancelled)
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Some(Why::Late)
+        } else {
+            None
+        }
+    }
+
+    /// How long to wait before that is asked again.
+    pub(crate) fn slice(&self) -> Duration {
+        self.deadline.map_or(SLICE, |deadline| deadline.saturating_duration_since(Instant::now()).min(SLICE))
+    }
 }
 
 /// A wait that is registered, until this goes: also by a panic of what waits.
 pub(crate) struct Ticket(u64);
 
 /// How long a wait goes without looking whether its caller gave up, or somebody began to wait for the event loop that
-/// it holds up: neither wakes anybody.
+/// it holds up, or what is loaded or swapped is not wanted any more: none of that wakes anybody.
 pub(crate) const SLICE: Duration = Duration::from_millis(20);
 
 struct Waiting {

@@ -575,6 +575,33 @@ fn a_trial_that_fails_while_its_slot_is_swapped_holds_up_no_other() {
 }
 
 #[test]
+fn who_waits_at_a_gate_waits_no_longer_than_the_rack_is_there() {
+    let (rack, backend) = two("state: exclusive");
+    let (gate, inside, passing) = (Gate::new(), Gate::new(), Gate::new());
+    let (open, arrive, waiting) = (gate.clone(), inside.clone(), passing.clone());
+    let new = good(2).imports(move |_, _| {
+        arrive.arrive();
+        open.pass();
+        Ok(())
+    });
+    backend.module("a", new);
+    std::thread::scope(|scope| {
+        let swapping = scope.spawn(|| swap(&rack, false).map(drop));
+        inside.arrived(1);
+        backend.on_let_go(move |wait| {
+            waiting.arrive();
+            wait();
+        });
+        let call = scope.spawn(|| call(&rack, "a", "version"));
+        passing.arrived(1);
+        rack.stop();
+        assert_eq!(call.join().unwrap(), Err(Code::RackStopped));
+        gate.open();
+        assert!(swapping.join().unwrap().is_err());
+    });
+}
+
+#[test]
 fn two_swaps_that_hold_calls_back_do_not_wait_for_each_other() {
     let (rack, backend) = two("state: exclusive");
     let (arrived, open) = (Gate::new(), Gate::new());

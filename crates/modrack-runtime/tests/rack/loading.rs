@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use expect_test::expect;
 use modrack_core::plan::{Limits, SlotPlan, SlotRef};
-use modrack_core::{Call, Chain, Code, Error, Result, SlotName, Use, Value};
+use modrack_core::{Call, Cancel, Chain, Code, Error, Result, SlotName, Use, Value};
 use modrack_runtime::doubles::{Gate, Running, Script, ScriptedBackend};
 use modrack_runtime::{Asked, Rack, Swap};
 
@@ -278,6 +278,47 @@ fn a_call_does_not_wait_longer_for_a_load_than_it_may() {
         assert_eq!(error.code(), Code::TimedOut);
         gate.open();
         loader.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn who_gives_up_or_stops_the_rack_waits_for_no_load_that_hangs() {
+    let (rack, backend) = rack("slots: { a: { use: 'python:a' } }\n");
+    let (gate, passing) = (Gate::new(), Gate::new());
+    let inside = gate.clone();
+    let script = Script::new().function("f", |_, _| Ok(Value::Null));
+    backend.module(
+        "a",
+        script.on_start(move |_| {
+            inside.pass();
+            Ok(())
+        }),
+    );
+    let waiting = passing.clone();
+    backend.on_let_go(move |wait| {
+        waiting.arrive();
+        wait();
+    });
+    let (service, cancel) = (rack.slot("a").unwrap().service(), Cancel::default());
+    std::thread::scope(|scope| {
+        let loader = scope.spawn(|| call(&rack, "a"));
+        gate.arrived(1);
+        let given_up = scope.spawn(|| {
+            service.call(Some("f"), Call { cancel: Some(&cancel), ..Call::default() }).unwrap_err().code()
+        });
+        passing.arrived(1);
+        cancel.cancel();
+        assert_eq!(given_up.join().unwrap(), Code::Cancelled);
+        // The bounds of the call that a module is in hold for what it waits for.
+        let late = Call { deadline: Some(Instant::now()), ..Call::default() };
+        let nested = Chain::bounded(&late, || service.attribute("x"));
+        assert_eq!(nested.unwrap_err().code(), Code::TimedOut);
+        let stopped = scope.spawn(|| call(&rack, "a").unwrap_err().code());
+        passing.arrived(3);
+        assert!(rack.stop().is_empty());
+        assert_eq!(stopped.join().unwrap(), Code::RackStopped);
+        gate.open();
+        assert_eq!(loader.join().unwrap().unwrap_err().code(), Code::RackStopped);
     });
 }
 
