@@ -181,6 +181,17 @@ def test_a_process_of_a_pool_imports_late_what_its_parent_was_read_with(modrack:
         assert answer(server) == "oldold"
 
 
+def test_what_has_not_started_is_as_it_is_when_it_starts(modrack: Modrack) -> None:
+    """That a slot was read does not keep an edit out that came before its first call."""
+    modrack.write("m.py", MODULE)
+    modrack.write("rates.py", "RATE = 1\n")
+    modrack.write("rack.yaml", "rack: 1\nslots:\n  lab: { use: ./m.py, lazy: true }\n")
+    with serving(modrack) as server:
+        assert server.ask("GET", "/v1/slots/lab").json["state"] == "empty"
+        modrack.write("rates.py", "RATE = 2\n")
+        assert answer(server) == "one, 2"
+
+
 def test_a_file_that_belongs_to_nobody_is_as_it_is_now(modrack: Modrack) -> None:
     """What a module names only when it runs, and what it opens, is no content of it."""
     modrack.write(

@@ -26,6 +26,12 @@ pub trait Backend: Send + Sync {
     /// A failure of phase find or check: the module is not there, or is not what it should be.
     fn describe(&self, origin: &Origin) -> Result<Description>;
 
+    /// Whether a module that was described is another one by now, as far as that is quickly told. Asked when a slot is first loaded that was
+    /// described some time before.
+    fn has_changed(&self, _description: &Description) -> bool {
+        false
+    }
+
     /// Whether this backend loads what stands at `path`, by what is in it.
     ///
     /// `first` is the beginning of a file, cut at some kilobytes; none for a folder. The ending decides only

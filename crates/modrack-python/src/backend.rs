@@ -88,6 +88,10 @@ impl Backend for PythonBackend {
         self.read(origin)
     }
 
+    fn has_changed(&self, description: &Description) -> bool {
+        description.content.get::<Arc<Sources>>().is_some_and(|sources| sources.have_changed())
+    }
+
     fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
         modrack_pysource::recognises(path, first)
     }

@@ -2,7 +2,7 @@
 //! then.
 //!
 //! They go with the last description and the last generation that has them; a file that is the same in several of them is held once.
-//! Nothing here reads a file.
+//! Nothing that is in a file by now gets in here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -62,6 +62,16 @@ impl Sources {
         let first = self.files.get_key_value(own);
         let others = self.files.iter().filter(move |(path, _)| *path != own);
         first.into_iter().chain(others).map(|(path, text)| (path.as_path(), &*text.bytes))
+    }
+
+    /// Whether the files have something else by now, or are gone.
+    pub(crate) fn have_changed(&self) -> bool {
+        self.files.iter().any(|(path, text)| {
+            // A file that grew is not read to its end.
+            let length = std::fs::metadata(path).map(|about| about.len());
+            !length.is_ok_and(|length| length == text.bytes.len() as u64)
+                || !std::fs::read(path).is_ok_and(|bytes| *bytes == *text.bytes)
+        })
     }
 
     /// How much they hold.

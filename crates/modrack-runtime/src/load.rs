@@ -186,6 +186,7 @@ fn outcome_of(
 
 /// Finds, checks, loads and starts a module.
 fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
+    verify::renew(rack, seat);
     let checked = verify::checked(rack, seat)?;
     if let Some(error) = Error::all(checked.faults.clone()) {
         return Err(error);

@@ -59,6 +59,18 @@ pub(crate) fn checked(rack: &RackCore, seat: &Seat) -> Result<Arc<Checked>> {
     Ok(checked)
 }
 
+/// Has the slot's module read again when it is loaded, if it was read before and is another one by now: nobody has seen it serve.
+pub(crate) fn renew(rack: &RackCore, seat: &Seat) {
+    // What is swapped in was read for just that.
+    let (Some(found), Some(checked), false) = (seat.found().get(), seat.checked().get(), seat.is_coming())
+    else {
+        return;
+    };
+    if rack.backend(found.backend).is_ok_and(|backend| backend.has_changed(&checked.description)) {
+        seat.forget();
+    }
+}
+
 /// From where the content of the slot's module can be loaded again, once who keeps content has it; none when nobody does.
 ///
 /// # Errors
