@@ -148,3 +148,179 @@ def test_a_coroutine_does_not_wait_for_the_instance_it_is_in(modrack: Modrack) -
             else:
                 ran = modrack("--json", "call", "begin", function, code=1).json["error"]
                 assert "M0511" in ran["message"]
+
+
+READING = """
+class Reading:
+    def __init__(self):
+        self.open = True
+
+    def numbers(self):
+        for number in range(3):
+            assert self.open, "it is shut down"
+            got = yield number
+            if got:
+                yield got
+
+    def mapped(self):
+        return map(self.number, range(3))
+
+    def other(self):
+        return Other(self)
+
+    async def later(self):
+        for number in range(3):
+            yield self.number(number)
+
+    def number(self, number):
+        assert self.open, "it is shut down"
+        return number
+
+    def consume(self, numbers):
+        return [self.number(number) for number in numbers]
+
+    def shutdown(self):
+        self.open = False
+
+
+class Other:
+    def __init__(self, reading):
+        self.numbers = iter(range(3))
+        self.reading = reading
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.reading.number(next(self.numbers))
+"""
+
+READER = """
+import types
+
+
+class Reader:
+    def __init__(self, reading):
+        self.reading = reading
+
+    def numbers(self):
+        numbers = self.reading.numbers()
+        assert isinstance(numbers, types.GeneratorType)
+        return list(numbers)
+
+    def mapped(self):
+        return list(self.reading.mapped())
+
+    def other(self):
+        return list(self.reading.other())
+
+    async def later(self):
+        return [number async for number in self.reading.later()]
+
+    def sent(self):
+        numbers = self.reading.numbers()
+        return [next(numbers), numbers.send(7), next(numbers)]
+
+    def thrown(self):
+        numbers = self.reading.numbers()
+        next(numbers)
+        try:
+            numbers.throw(KeyError("mine"))
+        except KeyError as error:
+            numbers.close()
+            return [*error.args, *numbers]
+
+    def back(self):
+        return self.reading.consume(self.reading.numbers())
+
+    def between(self):
+        given = []
+        for number in self.reading.numbers():
+            given.append(self.reading.number(number))
+        return given
+"""
+
+
+@pytest.mark.parametrize("instances", ["shared", "one", "pool(2)", "per-call"])
+@pytest.mark.parametrize(
+    ("how", "given"),
+    [
+        ("numbers", [0, 1, 2]),
+        ("mapped", [0, 1, 2]),
+        ("other", [0, 1, 2]),
+        ("later", [0, 1, 2]),
+        ("sent", [0, 7, 1]),
+        ("thrown", ["mine"]),
+        ("back", [0, 1, 2]),
+        ("between", [0, 1, 2]),
+    ],
+)
+def test_a_stream_is_read_while_its_instance_is_there(
+    modrack: Modrack, instances: str, how: str, given: list[object]
+) -> None:
+    """What yields gives its values to another module as it would within its own, however it is asked."""
+    (modrack.folder / "reading.py").write_text(READING)
+    (modrack.folder / "reader.py").write_text(READER)
+    (modrack.folder / "rack.yaml").write_text(
+        f"rack: 1\nslots:\n  reading: {{ use: ./reading.py:Reading, instances: {instances} }}\n"
+        "  reader: { use: ./reader.py, needs: { reading: reading } }\n"
+    )
+    assert modrack("--json", "call", "reader", how).json == given
+    if how in ("numbers", "mapped", "other", "later"):
+        assert modrack("--json", "call", "reading", how).json == given
+
+
+TURNS = """
+import threading
+
+
+class Turns:
+    def __init__(self):
+        self.inside = 0
+        self.most = 0
+
+    def step(self):
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        total = sum(range(2000))
+        self.inside -= 1
+        return total
+
+    def steps(self):
+        for _ in range(300):
+            yield self.step()
+
+    def seen(self) -> int:
+        return self.most
+"""
+
+AT_ONCE = """
+import sys
+import threading
+
+
+class AtOnce:
+    def __init__(self, turns):
+        self.turns = turns
+
+    def run(self) -> int:
+        sys.setswitchinterval(1e-5)
+        threads = [threading.Thread(target=lambda: list(self.turns.steps())) for _ in range(3)]
+        threads.append(threading.Thread(target=lambda: [self.turns.step() for _ in range(300)]))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return self.turns.seen()
+"""
+
+
+def test_what_generators_are_asked_for_is_one_call_at_a_time(modrack: Modrack) -> None:
+    """An instance that takes one call at a time runs nothing of its generators meanwhile."""
+    (modrack.folder / "turns.py").write_text(TURNS)
+    (modrack.folder / "at_once.py").write_text(AT_ONCE)
+    (modrack.folder / "rack.yaml").write_text(
+        "rack: 1\nslots:\n  turns: { use: ./turns.py, instances: one }\n"
+        "  at_once: { use: ./at_once.py, needs: { turns: turns } }\n"
+    )
+    assert modrack("--json", "call", "at_once", "run").json == 1

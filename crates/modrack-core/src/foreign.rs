@@ -29,8 +29,29 @@ pub trait ForeignObject: Any + Send + Sync {
     /// first asking stopped.
     fn items(&self) -> Option<Items>;
 
+    /// Whether [`ForeignObject::items`] gives any, found out without asking for them.
+    fn is_stream(&self) -> bool;
+
+    /// What a stream needs of the instance that it reads from, where that takes a call at a time or ends with its call.
+    /// [`ForeignObject::items`] minds it; who reads the object in its own language has to.
+    fn lease(&self) -> Option<Arc<dyn Lease>> {
+        None
+    }
+
     /// The object for its own backend to recognise.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// What a stream has of the instance that it reads from: that it is there, until this is ended or dropped.
+pub trait Lease: Send + Sync {
+    /// Runs `read`, which asks for one value, as a call of the instance.
+    ///
+    /// # Errors
+    /// That the instance cannot be had now, and nothing was run; what `read` fails with.
+    fn read(&self, read: &mut dyn FnMut() -> Result<()>) -> Result<()>;
+
+    /// Needs the instance no longer.
+    fn end(&self);
 }
 
 /// A shared handle on a foreign object.

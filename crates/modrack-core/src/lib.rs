@@ -46,7 +46,7 @@ pub use describe::{
 pub use due::{Due, started_late, timed_out};
 pub use error::{Cause, Error, Phase, Place, Result};
 pub use fits::misfit;
-pub use foreign::{Foreign, ForeignObject, Items};
+pub use foreign::{Foreign, ForeignObject, Items, Lease};
 pub use guard::{Copies, CopyMeter, Guard, Guards, TableCopies};
 pub use log::{Log, LogLevel, LogLine};
 pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};
@@ -55,7 +55,8 @@ pub use params::check_params;
 pub use remains::{Effort, Left, Remains, Stays};
 pub use signature::{Field, Param, ParamKind, Signature, Type};
 pub use stage::{
-    Fed, OnError, OnErrors, Rejected, RowPlace, StageCounts, StageRun, StageSeat, StageSpec, Takes,
+    Fed, OnError, OnErrors, Rejected, RowPlace, StageCounts, StageRun, StageSeat, StageSpec,
+    Takes,
 };
 pub use suggest::nearest;
 pub use text::Text;

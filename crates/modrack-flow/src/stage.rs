@@ -11,8 +11,8 @@ use std::time::Instant;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
 use modrack_core::{
-    Call, Cancel, Code, Error, Fed, Function, Map, OnError, Place, Rejected, Result, RowPlace, StageCounts,
-    StageRun, StageSeat, Takes, Value,
+    Call, Cancel, Chain, Code, Error, Fed, Function, Map, OnError, Place, Rejected, Result, RowPlace,
+    StageCounts, StageRun, StageSeat, Takes, Value,
 };
 use modrack_runtime::Pin;
 
@@ -113,6 +113,12 @@ impl CallByCall {
         step.flows.into_iter().try_for_each(|flow| self.push(at + 1, flow, fed))
     }
 
+    /// Runs `run` with all that comes of it given up when the run is, also what is read from streams that calls gave.
+    fn bounded(&mut self, run: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let cancel = self.cancel.clone();
+        Chain::bounded(&Call { cancel: Some(&cancel), ..Call::default() }, || run(self))
+    }
+
     fn fed(&self) -> Fed {
         Fed { counts: vec![StageCounts::default(); self.stages.len()], ..Fed::default() }
     }
@@ -122,16 +128,19 @@ impl StageRun for CallByCall {
     fn feed(&mut self, batch: RecordBatch, place: RowPlace) -> Result<Fed> {
         let mut fed = self.fed();
         let numbers = (0..batch.num_rows() as u64).map(|index| place.first_row + index).collect();
-        self.push(0, Flow { batch, numbers, place }, &mut fed)?;
+        self.bounded(|this| this.push(0, Flow { batch, numbers, place }, &mut fed))?;
         Ok(fed)
     }
 
     fn finish(&mut self) -> Result<Fed> {
         let mut fed = self.fed();
-        for at in 0..self.stages.len() {
-            let step = self.stages[at].end(at, &self.cancel)?;
-            self.pass(at, step, &mut fed)?;
-        }
+        self.bounded(|this| {
+            for at in 0..this.stages.len() {
+                let step = this.stages[at].end(at, &this.cancel)?;
+                this.pass(at, step, &mut fed)?;
+            }
+            Ok(())
+        })?;
         Ok(fed)
     }
 

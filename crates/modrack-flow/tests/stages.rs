@@ -74,6 +74,10 @@ impl ForeignObject for Generator {
         Some(Box::new(self.0.lock().unwrap().take()?.into_iter()))
     }
 
+    fn is_stream(&self) -> bool {
+        true
+    }
+
     fn as_any(&self) -> &dyn std::any::Any {
         self
     }

@@ -170,7 +170,7 @@ impl Function for PythonFunction {
 }
 
 /// Whether `object` is of a class that nobody awaits.
-fn is_plain(object: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn is_plain(object: &Bound<'_, PyAny>) -> bool {
     object.is_none()
         || object.cast_exact::<PyString>().is_ok()
         || object.cast_exact::<PyInt>().is_ok()

@@ -14,7 +14,7 @@ use pyo3::types::{
 };
 
 use crate::handle::PyHandle;
-use crate::{arrow, failure, modules, names};
+use crate::{arrow, failure, modules, names, stream};
 
 /// How deep lists and mappings may go.
 const DEEPEST: usize = 200;
@@ -72,7 +72,10 @@ pub fn to_python<'py>(py: Python<'py>, value: &Value) -> Result<Bound<'py, PyAny
             .into_python(py)
             .map_err(|e| failure::error_from_pyerr(py, &e))?,
         Value::Foreign(object) => match object.downcast::<PyHandle>() {
-            Some(handle) => handle.bind(py).clone(),
+            Some(handle) => match object.lease() {
+                None => handle.bind(py).clone(),
+                Some(lease) => stream::leased(handle.bind(py), lease)?,
+            },
             None => match object.to_value()? {
                 Value::Foreign(_) => {
                     return Err(Error::new(

@@ -7,8 +7,9 @@ use std::any::Any;
 use modrack_core::{BackendName, Foreign, ForeignObject, Items, Result, Results, Value};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
+use pyo3::types::{PyBool, PyFloat, PyIterator, PyList, PyTuple};
 
+use crate::call::is_plain;
 use crate::convert::{Unfit, data};
 use crate::{convert, failure, names, waiter};
 
@@ -50,7 +51,7 @@ impl ForeignObject for PyHandle {
     fn items(&self) -> Option<Items> {
         Python::attach(|py| {
             let object = self.bind(py);
-            let is_async = object.get_type().hasattr(intern!(py, "__anext__")).unwrap_or(false);
+            let is_async = is_async_iterator(object);
             if !is_async && !is_iterator(object) {
                 return None;
             }
@@ -67,6 +68,14 @@ impl ForeignObject for PyHandle {
                 }
             };
             Some(Box::new(Yielding { object, is_async, ended: false }) as Items)
+        })
+    }
+
+    fn is_stream(&self) -> bool {
+        Python::attach(|py| {
+            let object = self.bind(py);
+            let iterates = object.cast::<PyIterator>().is_ok() && is_iterator(object);
+            iterates || !(is_plain(object) || is_data(object)) && is_async_iterator(object)
         })
     }
 
@@ -109,6 +118,19 @@ pub(crate) fn is_iterator(object: &Bound<'_, PyAny>) -> bool {
     let class = object.get_type();
     class.hasattr(intern!(py, "__next__")).unwrap_or(false)
         && class.hasattr(intern!(py, "__iter__")).unwrap_or(false)
+}
+
+/// Whether `object` is of a class that results mostly are: nothing need be looked up.
+fn is_data(object: &Bound<'_, PyAny>) -> bool {
+    object.is_exact_instance_of::<PyFloat>()
+        || object.is_exact_instance_of::<PyBool>()
+        || object.is_exact_instance_of::<PyList>()
+        || object.is_exact_instance_of::<PyTuple>()
+}
+
+/// Whether `object` is an iterator whose values are awaited.
+fn is_async_iterator(object: &Bound<'_, PyAny>) -> bool {
+    object.get_type().hasattr(intern!(object.py(), "__anext__")).unwrap_or(false)
 }
 
 fn next_of<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>> {

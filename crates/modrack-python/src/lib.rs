@@ -23,6 +23,7 @@ mod sources;
 mod stage;
 mod start;
 mod store;
+mod stream;
 mod threads;
 mod vector;
 mod waiter;

@@ -61,7 +61,7 @@ pub struct Running {
     pub limits: Limits,
     /// Where copied tables are counted.
     pub copies: Arc<CopyMeter>,
-    broken: AtomicBool,
+    broken: Arc<AtomicBool>,
     calls: AtomicU64,
     script: Arc<Script>,
     record: Arc<Record>,
@@ -239,7 +239,7 @@ impl Backend for ScriptedBackend {
             number,
             limits: start.limits.clone(),
             copies: start.copies.clone(),
-            broken: AtomicBool::new(false),
+            broken: Arc::default(),
             calls: AtomicU64::new(0),
             script: self.script(start.origin)?,
             record: self.record.clone(),
@@ -383,6 +383,12 @@ impl Running {
     /// Breaks the instance, as a trap does: it answers no more calls.
     pub fn break_down(&self) {
         self.broken.store(true, Ordering::Release);
+    }
+
+    /// Breaks the instance later, as what it gave does.
+    pub fn breaking(&self) -> impl Fn() + Send + Sync + 'static {
+        let broken = self.broken.clone();
+        move || broken.store(true, Ordering::Release)
     }
 
     /// What was injected as `name`.

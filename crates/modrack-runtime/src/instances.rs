@@ -9,6 +9,7 @@ mod per_call;
 mod places;
 mod pooled;
 mod recipe;
+mod streams;
 pub(crate) mod waits;
 
 use std::sync::Arc;

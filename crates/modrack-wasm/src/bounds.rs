@@ -5,6 +5,8 @@
 //! is refused; a result is measured once more when it is there. What is then made of a typed list by ourselves, an item
 //! for an item, the engine does not count: it is bounded before it is made.
 
+use std::time::Duration;
+
 use modrack_core::plan::Limits;
 use modrack_core::{Error, Phase};
 
@@ -22,6 +24,8 @@ const ITEM: u64 = 8;
 /// The limits of a slot that say how much.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bounds {
+    /// How long a call may take; whoever calls keeps it, but for the items of a stream.
+    pub(crate) time: Option<Duration>,
     /// The most bytes of a result.
     pub(crate) output: Option<u64>,
     /// The most bytes that the component holds, so that it has no more to give.
@@ -42,7 +46,7 @@ pub(crate) enum Crossing {
 impl Bounds {
     /// The bounds of these limits.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { output: limits.output, memory: limits.memory }
+        Self { time: limits.time, output: limits.output, memory: limits.memory }
     }
 
     /// What the engine may make in one call.
@@ -87,7 +91,7 @@ mod tests {
             (mib(100), mib(1), 400, 2500, 4000),
             (mib(1), mib(1), 4, 25, 40),
         ] {
-            let bounds = Bounds { output, memory };
+            let bounds = Bounds { time: None, output, memory };
             let crossings = [Crossing::Typed, Crossing::Texts, Crossing::Dynamic];
             let made = crossings.map(|crossing| bounds.fuel(crossing) >> 20);
             assert_eq!(made, [typed, texts, dynamic], "{bounds:?}");
@@ -103,7 +107,7 @@ mod tests {
             (Some(800), 101, 0, false),
             (Some(1 << 40), 1 << 36, 1 << 42, true),
         ] {
-            let got = Bounds { output, memory: None }.room(items, bytes);
+            let got = Bounds { time: None, output, memory: None }.room(items, bytes);
             assert_eq!(got.is_ok(), fits, "{output:?} {items} {bytes}");
         }
     }

@@ -17,10 +17,7 @@ pub(crate) fn failure(function: &str, why: &wasmtime::Error, data: &mut Data, ou
     }
     let error = match data.stopped.take() {
         Some(Stopped::Deadline) => return timed_out(function, None),
-        Some(Stopped::Cancelled) => {
-            return Error::new(Code::Cancelled, "The call was given up")
-                .hint("Its caller wanted it no longer");
-        }
+        Some(Stopped::Cancelled) => return given_up(),
         Some(Stopped::Memory(wanted)) => {
             let most = data.memory.unwrap_or(wanted);
             Error::new(
@@ -50,6 +47,11 @@ pub(crate) fn failure(function: &str, why: &wasmtime::Error, data: &mut Data, ou
         Some(trace) if !trace.frames().is_empty() => error.traceback(shown(trace)),
         _ => error,
     }
+}
+
+/// The failure of a call that its caller wanted no longer, or that was ended.
+pub(crate) fn given_up() -> Error {
+    Error::new(Code::Cancelled, "The call was given up").hint("Its caller wanted it no longer")
 }
 
 /// The failure of a start of `module`: one that was due before it had ended is late as a whole, whichever part of it ran.

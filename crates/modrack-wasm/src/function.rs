@@ -2,6 +2,7 @@
 //! values, the result or the failure.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use modrack_core::{
     BackendName, Call, Code, Error, Function, ParamKind, Phase, Result, Signature, Value, bind_arguments,
@@ -41,6 +42,11 @@ impl WasmFunction {
     /// What is known of the function.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// How long a call may take.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        self.seat.bounds.time
     }
 
     fn bound(&self, live: &mut Live) -> Result<&Bound> {

@@ -3,8 +3,11 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use modrack_core::{Args, BackendName, Call, Foreign, ForeignObject, Function, Items, Result, Value};
+use modrack_core::{
+    Args, BackendName, Call, Chain, Due, Foreign, ForeignObject, Function, Items, Result, Value,
+};
 use wasmtime::component::ResourceAny;
 
 use crate::error::does_not_fit;
@@ -89,10 +92,7 @@ impl ForeignObject for Handle {
             if done {
                 return None;
             }
-            let args = [Value::Foreign(this.clone())];
-            let item =
-                function.call(Call { args: Args { positional: &args, named: &[] }, ..Call::default() });
-            match item {
+            match next(&function, &this) {
                 Ok(Value::Null) => {
                     done = true;
                     None
@@ -106,7 +106,26 @@ impl ForeignObject for Handle {
         })))
     }
 
+    fn is_stream(&self) -> bool {
+        self.next.is_some()
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Asks for an item: a call like any other, within the slot's time and that of who reads.
+fn next(function: &WasmFunction, this: &Foreign) -> Result<Value> {
+    let args = [Value::Foreign(this.clone())];
+    let (callers, cancel) = Chain::bounds();
+    let due = Due::nearer(function.time(), callers, Instant::now);
+    let call = Call {
+        args: Args { positional: &args, named: &[] },
+        deadline: due.at,
+        cancel: cancel.as_ref(),
+        ..Call::default()
+    };
+    Chain::bounded(&call, || function.call(call))
+        .map_err(|error| due.named(&function.plan().info.name, error, Instant::now))
 }

@@ -1,7 +1,7 @@
 //! Where an instance stands: who calls it takes it out, and puts it back when the call has ended. Whoever comes
 //! meanwhile is told so, never made to wait.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use modrack_core::{Call, Code, CopyMeter, Error, Phase, Result, Value};
@@ -11,7 +11,7 @@ use wasmtime::component::{Instance, ResourceAny};
 use crate::bounds::Bounds;
 use crate::data::Data;
 use crate::engine::Engines;
-use crate::failure::{failure, handed_on};
+use crate::failure::{failure, given_up, handed_on};
 use crate::module::{Compiled, Module};
 use crate::ticker::Hold;
 
@@ -97,7 +97,7 @@ impl Seat {
         self.copies.add(bytes);
     }
 
-    /// Whether the instance can answer no more calls.
+    /// Whether the instance can answer no more calls. One that is in a call can, as far as is known.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
@@ -123,29 +123,34 @@ impl Seat {
                 .hint("An instance of a component takes one call at a time: let it be called when it has answered")
                 .phase(Phase::Call));
         };
-        let mut out = Out { seat: self, live: Some(live) };
+        let mut out = Out { seat: self, live: Some(live), vouched: true };
         let Some(live) = out.live.as_mut() else { return Err(self.lost()) };
         if self.is_broken() {
             return Err(self.lost());
         }
         let _hold = self.begin(live, call)?;
+        // Behind `begin`: whoever ends calls from here on has the store look.
+        fence(Ordering::Acquire);
+        if self.ended.load(Ordering::Acquire) {
+            return Err(given_up());
+        }
         if self.has_unwanted.load(Ordering::Relaxed) && self.has_unwanted.swap(false, Ordering::AcqRel) {
             self.drop_unwanted(live);
         }
         live.store.data_mut().carried.clear();
-        // Marked before, so that a panic of ours leaves an instance that nobody uses.
-        self.broken.store(true, Ordering::Release);
+        // Until it has answered: a panic of ours leaves an instance that nobody uses.
+        out.vouched = false;
         let worked = work(live);
         if let Some(wasi) = &live.store.data().wasi {
             wasi.flush();
         }
         match worked {
             Ok(value) => {
-                self.broken.store(false, Ordering::Release);
+                out.vouched = true;
                 Ok(value)
             }
             Err(Failed::Module(error)) => {
-                self.broken.store(false, Ordering::Release);
+                out.vouched = true;
                 Err(handed_on(function, error, &live.store.data().carried))
             }
             Err(Failed::Engine(why)) => {
@@ -157,6 +162,8 @@ impl Seat {
     /// Has the call under way end, and every later one.
     pub(crate) fn end_calls(&self) {
         self.ended.store(true, Ordering::Release);
+        // A call that begins after the tick finds itself ended: the engine counts ticks without an order.
+        fence(Ordering::Release);
         // Every store looks at the next tick, whoever's it is; most have nothing to look for but this.
         self.engines.ticker.tick_now();
     }
@@ -214,10 +221,16 @@ impl Seat {
 struct Out<'a> {
     seat: &'a Seat,
     live: Option<Box<Live>>,
+    /// Whether it can answer more calls.
+    vouched: bool,
 }
 
 impl Drop for Out<'_> {
     fn drop(&mut self) {
+        // Before it is back, and never while a call merely runs: whoever is refused meanwhile asks whether it broke.
+        if !self.vouched {
+            self.seat.broken.store(true, Ordering::Release);
+        }
         *self.seat.live.lock().unwrap_or_else(PoisonError::into_inner) = self.live.take();
     }
 }

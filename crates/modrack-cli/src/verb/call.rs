@@ -56,10 +56,12 @@ pub(crate) fn print(value: &Value, slot: &Slot, interrupt: &Interrupt, session: 
         Err(_) => error.slot(slot.name()),
     };
     if let Value::Foreign(object) = value
-        && let Some(items) = object.items()
+        && let Some(mut items) = object.items()
     {
         let cancel = interrupt.cancel();
-        let texts = items.map(|item| {
+        let given_up = Call { cancel: Some(&cancel), ..Call::default() };
+        let next = || Chain::bounded(&given_up, || items.next());
+        let texts = std::iter::from_fn(next).map(|item| {
             if cancel.is_cancelled() {
                 return Err(Error::new(Code::Interrupted, "Interrupted"));
             }

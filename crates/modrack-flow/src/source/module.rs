@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use modrack_core::plan::{FormatOptions, SlotRef};
-use modrack_core::{Call, Cancel, Code, Error, Items, Map, Place, Result, RowPlace, Value};
+use modrack_core::{Call, Cancel, Chain, Code, Error, Items, Map, Place, Result, RowPlace, Value};
 use modrack_runtime::{Pin, Rack};
 
 use super::{BATCH_ROWS, BadRow, Chunk, Raw, Read, RowAt, Source, jsontext};
@@ -129,12 +129,13 @@ impl Source for ModuleSource {
         let mut maps: Vec<Map> = Vec::new();
         let mut at = Vec::new();
         let mut bad = Vec::new();
-        let pin = self.pin.clone();
+        let (pin, cancel) = (self.pin.clone(), self.cancel.clone());
+        let given_up = Call { cancel: Some(&cancel), ..Call::default() };
         while maps.len() < self.batch_rows {
             if self.cancel.is_cancelled() {
                 return Err(crate::error::interrupted());
             }
-            let Some(item) = pin.within(|| self.items.next()) else { break };
+            let Some(item) = pin.within(|| Chain::bounded(&given_up, || self.items.next())) else { break };
             let mut waiting = vec![item.map_err(|why| pin.blame(why))?];
             while let Some(item) = waiting.pop() {
                 match item {

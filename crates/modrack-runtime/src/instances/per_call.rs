@@ -1,4 +1,4 @@
-//! A new instance for each call, stopped when the call has ended.
+//! A new instance for each call, stopped when the call has ended, and the stream that it gave is read.
 //!
 //! The instance that loading made is the first call's; what is asked of functions is asked of it too.
 
@@ -6,14 +6,16 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use modrack_core::{
-    Call, Chain, Footprint, Function, Instance, Instances, Phase, Result, Signature, State, Value,
+    Call, Chain, Due, Error, Footprint, Function, Instance, Instances, Lease, Phase, Result, Signature,
+    State, Value,
 };
 
 use super::Recipe;
 use super::recipe::STOP_WITHIN;
+use super::streams::leased;
 use crate::error;
 use crate::events::Event;
 
@@ -28,6 +30,8 @@ struct Source {
     calls: AtomicU64,
     /// The instances that are in a call, for who ends calls.
     in_calls: Mutex<Vec<Weak<dyn Instance>>>,
+    /// Whether calls are to end, also those of instances that are started later.
+    ending: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -38,9 +42,15 @@ struct PerCallFunction {
 }
 
 /// A call under way, and the instance that it has; what a panic leaves behind is stopped.
-struct UnderWay<'a> {
-    source: &'a Source,
+struct UnderWay {
+    source: Arc<Source>,
     instance: Option<Arc<dyn Instance>>,
+}
+
+/// The call that a stream came of, which is under way until the stream was read.
+struct Stream {
+    under_way: Mutex<Option<UnderWay>>,
+    name: String,
 }
 
 impl PerCall {
@@ -53,6 +63,7 @@ impl PerCall {
             names,
             calls: AtomicU64::new(0),
             in_calls: Mutex::default(),
+            ending: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         })))
     }
@@ -99,7 +110,27 @@ impl Source {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl UnderWay {
+    fn begin(source: &Arc<Source>, instance: Arc<dyn Instance>) -> Self {
+        source.calls.fetch_add(1, Ordering::Relaxed);
+        source.in_calls().push(Arc::downgrade(&instance));
+        // Behind `push`: whoever has calls end either finds the instance, or is seen.
+        if source.ending.load(Ordering::SeqCst) {
+            instance.end_calls();
+        }
+        Self { source: source.clone(), instance: Some(instance) }
+    }
+
+    /// Gives the instance up if it broke.
+    fn failed(&mut self, why: &Error) {
+        if let Some(instance) = self.instance.take_if(|instance| instance.broken()) {
+            self.source.no_longer_in_call(&instance);
+            self.source.recipe.give_up(&*instance, why);
+        }
+    }
+}
+
+impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(instance) = self.instance.take() {
             self.source.no_longer_in_call(&instance);
@@ -117,25 +148,53 @@ impl Drop for UnderWay<'_> {
 
 impl Function for PerCallFunction {
     fn call(&self, call: Call<'_>) -> Result<Value> {
-        let source = &*self.source;
-        let instance = source.take()?;
-        source.calls.fetch_add(1, Ordering::Relaxed);
-        source.in_calls().push(Arc::downgrade(&instance));
-        let mut under_way = UnderWay { source, instance: Some(instance.clone()) };
-        let result =
-            instance.function(&self.name).and_then(|function| Chain::bounded(&call, || function.call(call)));
-        if let Err(why) = &result
-            && instance.broken()
-        {
-            under_way.instance = None;
-            source.no_longer_in_call(&instance);
-            source.recipe.give_up(&*instance, why);
+        let instance = self.source.take()?;
+        let mut under_way = UnderWay::begin(&self.source, instance.clone());
+        let function = instance.function(&self.name);
+        match function.and_then(|function| Chain::bounded(&call, || function.call(call))) {
+            Ok(value) => {
+                let name = self.name.clone();
+                Ok(leased(value, || Stream { under_way: Mutex::new(Some(under_way)), name }))
+            }
+            Err(why) => {
+                under_way.failed(&why);
+                Err(why)
+            }
         }
-        result
     }
 
     fn signature(&self) -> Option<&Signature> {
         self.signature.as_ref()
+    }
+}
+
+impl Stream {
+    fn under_way(&self) -> MutexGuard<'_, Option<UnderWay>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease for Stream {
+    fn read(&self, read: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let source = self.under_way().as_ref().map(|under_way| under_way.source.clone());
+        let (callers, _) = Chain::bounds();
+        let limit = source.and_then(|source| source.recipe.limits.time);
+        let due = Due::nearer(limit, callers, Instant::now);
+        let within = Call { deadline: due.at, ..Call::default() };
+        Chain::bounded(&within, read).map_err(|why| {
+            // Out of its place: giving an instance up runs its code.
+            let taken = self.under_way().take();
+            if let Some(mut under_way) = taken {
+                under_way.failed(&why);
+            }
+            due.named(&self.name, why, Instant::now)
+        })
+    }
+
+    fn end(&self) {
+        // The instance is stopped with no lock held.
+        let taken = self.under_way().take();
+        drop(taken);
     }
 }
 
@@ -162,6 +221,7 @@ impl Instance for PerCall {
     }
 
     fn end_calls(&self) -> bool {
+        self.0.ending.store(true, Ordering::SeqCst);
         let in_calls: Vec<_> = self.0.in_calls().iter().filter_map(Weak::upgrade).collect();
         in_calls.iter().fold(false, |any, instance| any | instance.end_calls())
     }

@@ -47,17 +47,21 @@ impl Places {
     /// Takes a free place for this thread's chain, unless somebody waits for one.
     #[inline]
     pub(crate) fn take(&self) -> Option<usize> {
-        if self.waiting.load(Ordering::SeqCst) == 0 { self.take_any() } else { None }
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            return None;
+        }
+        let me = Chain::id();
+        self.holders.iter().position(|holder| take(holder, me))
     }
 
-    /// Takes a free place for this thread's chain.
-    #[inline]
-    pub(super) fn take_any(&self) -> Option<usize> {
-        let me = Chain::id();
-        self.holders.iter().position(|holder| {
-            holder.load(Ordering::SeqCst) == 0
-                && holder.compare_exchange(0, me, Ordering::SeqCst, Ordering::Relaxed).is_ok()
-        })
+    /// Takes the place `at` for this thread's chain if it is free, unless somebody waits for one.
+    pub(crate) fn take_at(&self, at: usize) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0 && self.take_now(at)
+    }
+
+    /// Takes the place `at` for this thread's chain if it is free.
+    pub(super) fn take_now(&self, at: usize) -> bool {
+        take(&self.holders[at], Chain::id())
     }
 
     /// Gives a place back.
@@ -69,8 +73,19 @@ impl Places {
         }
     }
 
+    /// The chain that the place `at` is in, 0 when it is free.
+    pub(super) fn holder(&self, at: usize) -> u64 {
+        self.holders[at].load(Ordering::SeqCst)
+    }
+
     /// The chains that the places are in, 0 for a free one.
     pub(super) fn holders(&self) -> impl Iterator<Item = u64> {
         self.holders.iter().map(|holder| holder.load(Ordering::SeqCst))
     }
+}
+
+#[inline]
+fn take(holder: &AtomicU64, me: u64) -> bool {
+    holder.load(Ordering::SeqCst) == 0
+        && holder.compare_exchange(0, me, Ordering::SeqCst, Ordering::Relaxed).is_ok()
 }

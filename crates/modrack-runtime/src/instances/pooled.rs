@@ -2,21 +2,22 @@
 //!
 //! A call checks an instance out, and gives it back when it has ended. The first instance is there from the start;
 //! the others are started when they are first needed, by the call that needs them, and so is what takes the place
-//! of one that broke.
+//! of one that broke. A stream that an instance gave checks it out again for each value.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use modrack_core::{
-    Call, Cancel, Chain, Error, Footprint, Function, Instance, Instances, Phase, Remains, Result, Signature,
-    State, Value,
+    Call, Cancel, Chain, Due, Error, Footprint, Function, Instance, Instances, Lease, Phase, Remains, Result,
+    Signature, State, Value,
 };
 
 use super::Recipe;
 use super::places::Places;
+use super::streams::leased;
 use super::waits::{self, Until, Why};
 use crate::error;
 use crate::functions::{ByFunction, FunctionId, FunctionNames};
@@ -32,6 +33,8 @@ struct Pool {
     names: Vec<String>,
     functions: FunctionNames,
     stopped: AtomicBool,
+    /// Whether calls are to end, also those of instances that are started later.
+    ending: AtomicBool,
 }
 
 /// An instance in its place, with the functions that were asked of it.
@@ -46,6 +49,14 @@ struct PooledFunction {
     id: FunctionId,
     name: String,
     signature: Option<Signature>,
+}
+
+/// An instance that a stream is read from: it takes its turn for each value, as a call does.
+struct Stream {
+    pool: Arc<Pool>,
+    at: usize,
+    seated: Arc<Seated>,
+    name: String,
 }
 
 /// An instance that is checked out, until this goes.
@@ -66,8 +77,9 @@ impl Pooled {
         let seated: Box<[_]> = (0..places.count()).map(|_| ArcSwapOption::empty()).collect();
         let names = first.names();
         seated[0].store(Some(Arc::new(Seated { instance: first, functions: ByFunction::default() })));
-        let (functions, stopped) = (FunctionNames::default(), AtomicBool::new(false));
-        Arc::new(Self(Arc::new(Pool { recipe, policy, places, seated, names, functions, stopped })))
+        let functions = FunctionNames::default();
+        let [stopped, ending] = [AtomicBool::new(false), AtomicBool::new(false)];
+        Arc::new(Self(Arc::new(Pool { recipe, policy, places, seated, names, functions, stopped, ending })))
     }
 }
 
@@ -77,21 +89,37 @@ impl Pool {
     fn turn(&self, deadline: Option<Instant>, cancel: Option<&Cancel>) -> Result<Turn<'_>> {
         let at = match self.places.take() {
             Some(at) => at,
-            None => self.queue(deadline, cancel)?,
+            None => self.queue(None, deadline, cancel)?,
         };
+        self.begun(at)
+    }
+
+    /// Checks the instance at that place out; waits in the queue if it is not free.
+    fn turn_at(&self, at: usize) -> Result<Turn<'_>> {
+        let at = if self.places.take_at(at) { at } else { self.queue(Some(at), None, None)? };
+        self.begun(at)
+    }
+
+    #[inline]
+    fn begun(&self, at: usize) -> Result<Turn<'_>> {
         let turn = Turn { pool: self, at };
         if self.stopped.load(Ordering::Acquire) { Err(error::stopped()) } else { Ok(turn) }
     }
 
     #[cold]
-    fn queue(&self, deadline: Option<Instant>, cancel: Option<&Cancel>) -> Result<usize> {
+    fn queue(
+        &self,
+        which: Option<usize>,
+        deadline: Option<Instant>,
+        cancel: Option<&Cancel>,
+    ) -> Result<usize> {
         let (outer_deadline, outer_cancel) = Chain::bounds();
         let until = Until {
             deadline: deadline.into_iter().chain(outer_deadline).min(),
             cancel: cancel.or(outer_cancel.as_ref()),
             stopped: &|| self.stopped.load(Ordering::Acquire),
         };
-        self.wait(&until).map_err(|why| match why {
+        self.wait(which, &until).map_err(|why| match why {
             Why::Circle(slots) => error::reentered(&slots, self.policy),
             Why::Late => error::queue_late(self.policy),
             Why::Cancelled => error::cancelled(),
@@ -99,8 +127,8 @@ impl Pool {
         })
     }
 
-    fn wait(&self, until: &Until<'_>) -> Result<usize, Why> {
-        let ticket = waits::enter(&self.places)?;
+    fn wait(&self, which: Option<usize>, until: &Until<'_>) -> Result<usize, Why> {
+        let ticket = waits::enter(&self.places, which)?;
         let mut got = Got { places: &self.places, at: Err(Why::Stopped) };
         self.recipe.waiting(&mut || got.at = waits::wait(&self.places, &ticket, until));
         std::mem::replace(&mut got.at, Err(Why::Stopped))
@@ -124,13 +152,20 @@ impl Drop for Got<'_> {
 impl Turn<'_> {
     /// Runs `run` with the instance that is checked out, started now if there is none; gives it up if it
     /// broke.
-    fn run<R>(&self, run: impl FnOnce(&Seated) -> Result<R>) -> Result<R> {
+    fn run<R>(&self, run: impl FnOnce(&Arc<Seated>) -> Result<R>) -> Result<R> {
         let place = &self.pool.seated[self.at];
         let mut seated = place.load();
         if seated.is_none() {
             let instance = self.pool.recipe.start()?;
             place.store(Some(Arc::new(Seated { instance, functions: ByFunction::default() })));
             seated = place.load();
+            // Behind `store`: whoever has calls end either sees the instance, or is seen.
+            fence(Ordering::SeqCst);
+            if let Some(seated) = &*seated
+                && self.pool.ending.load(Ordering::SeqCst)
+            {
+                seated.instance.end_calls();
+            }
         }
         match &*seated {
             Some(seated) => self.run_with(seated, run),
@@ -139,7 +174,7 @@ impl Turn<'_> {
     }
 
     #[inline]
-    fn run_with<R>(&self, seated: &Seated, run: impl FnOnce(&Seated) -> Result<R>) -> Result<R> {
+    fn run_with<R>(&self, seated: &Arc<Seated>, run: impl FnOnce(&Arc<Seated>) -> Result<R>) -> Result<R> {
         match run(seated) {
             Err(why) => Err(self.failed(seated, why)),
             done => done,
@@ -148,8 +183,10 @@ impl Turn<'_> {
 
     #[cold]
     #[inline(never)]
-    fn failed(&self, seated: &Seated, why: Error) -> Error {
-        if seated.instance.broken() {
+    fn failed(&self, seated: &Arc<Seated>, why: Error) -> Error {
+        // What a stream is read from may have been given up before.
+        let is_there = |there: &Arc<Seated>| Arc::ptr_eq(there, seated);
+        if seated.instance.broken() && self.pool.seated[self.at].load().as_ref().is_some_and(is_there) {
             self.pool.seated[self.at].store(None);
             self.pool.recipe.give_up(&*seated.instance, &why);
         }
@@ -183,13 +220,45 @@ impl Function for PooledFunction {
         let turn = self.pool.turn(call.deadline, call.cancel)?;
         turn.run(|seated| {
             let function = seated.function(self.id, &self.name)?;
-            Chain::bounded(&call, || function.call(call))
+            let value = Chain::bounded(&call, || function.call(call))?;
+            Ok(leased(value, || self.stream(turn.at, seated)))
         })
     }
 
     fn signature(&self) -> Option<&Signature> {
         self.signature.as_ref()
     }
+}
+
+impl PooledFunction {
+    #[cold]
+    fn stream(&self, at: usize, seated: &Arc<Seated>) -> Stream {
+        Stream { pool: self.pool.clone(), at, seated: seated.clone(), name: self.name.clone() }
+    }
+}
+
+impl Lease for Stream {
+    fn read(&self, read: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let (callers, _) = Chain::bounds();
+        let due = Due::nearer(self.pool.recipe.limits.time, callers, Instant::now);
+        let within = Call { deadline: due.at, ..Call::default() };
+        Chain::bounded(&within, || {
+            if self.pool.places.holder(self.at) == Chain::id() {
+                // Who reads it is in the instance already, and what breaks there that call is asked for; who stopped it has
+                // its place for good.
+                return if self.pool.stopped.load(Ordering::Acquire) {
+                    Err(error::stopped())
+                } else {
+                    read()
+                };
+            }
+            let turn = self.pool.turn_at(self.at)?;
+            read().map_err(|why| turn.failed(&self.seated, why))
+        })
+        .map_err(|error| due.named(&self.name, error, Instant::now))
+    }
+
+    fn end(&self) {}
 }
 
 impl Instance for Pooled {
@@ -231,6 +300,8 @@ impl Instance for Pooled {
     }
 
     fn end_calls(&self) -> bool {
+        self.0.ending.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         let seated = self.0.seated.iter().filter_map(|place| place.load_full());
         seated.fold(false, |any, seated| any | seated.instance.end_calls())
     }
@@ -248,7 +319,7 @@ impl Instance for Pooled {
         for _ in 0..pool.places.count() {
             let at = match pool.places.take() {
                 Some(at) => at,
-                None => match pool.wait(&until) {
+                None => match pool.wait(None, &until) {
                     Ok(at) => at,
                     Err(_) => {
                         failed.push(error::still_called(pool.places.held()));

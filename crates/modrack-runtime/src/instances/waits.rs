@@ -74,8 +74,8 @@ struct Waiting {
 
 /// What is waited for.
 enum Wanted {
-    /// Any of these places.
-    Place(Arc<Places>),
+    /// Any of these places, or that one.
+    Place(Arc<Places>, Option<usize>),
     /// The end of a load of this slot, by this chain.
     Load(SlotName, u64),
     /// The end of a swap of this slot, by this chain.
@@ -91,14 +91,14 @@ struct Waits {
 
 static WAITS: Mutex<Waits> = Mutex::new(Waits { next: 0, all: Vec::new() });
 
-/// Registers this thread's chain as waiting for a place.
+/// Registers this thread's chain as waiting for a place: for any, or for `which`.
 ///
 /// # Errors
 /// [`Why::Circle`] when the wait would never end.
-pub(super) fn enter(places: &Arc<Places>) -> Result<Ticket, Why> {
+pub(super) fn enter(places: &Arc<Places>, which: Option<usize>) -> Result<Ticket, Why> {
     // Before anything is looked at: who gives a place back from now on sees that somebody waits.
     places.waiting.fetch_add(1, Ordering::SeqCst);
-    lock().enter(Wanted::Place(places.clone())).map(Ticket).map_err(Why::Circle)
+    lock().enter(Wanted::Place(places.clone(), which)).map(Ticket).map_err(Why::Circle)
 }
 
 /// Registers this thread's chain as waiting for the load of a slot that chain `owner` has begun.
@@ -153,9 +153,8 @@ pub(super) fn wait(places: &Places, ticket: &Ticket, until: &Until<'_>) -> Resul
     let ticket = ticket.0;
     let mut waits = lock();
     loop {
-        let first = waits.all.iter().find(|w| w.wanted.is(places)).map(|w| w.ticket);
         // Under the lock: who looks for circles never sees a chain both wait and hold what it waited for.
-        let got = if first == Some(ticket) { places.take_any() } else { None };
+        let got = waits.take(ticket, places);
         let now = Instant::now();
         let ended = if let Some(at) = got {
             Some(Ok(at))
@@ -200,13 +199,17 @@ pub(super) fn wake(places: &Places) {
 }
 
 impl Wanted {
-    fn is(&self, places: &Places) -> bool {
-        matches!(self, Self::Place(wanted) if std::ptr::eq(&**wanted, places))
+    /// Which of `places` are waited for, if any is.
+    fn of(&self, places: &Places) -> Option<Option<usize>> {
+        match self {
+            Self::Place(wanted, which) if std::ptr::eq(&**wanted, places) => Some(*which),
+            _ => None,
+        }
     }
 
     fn slot(&self) -> &SlotName {
         match self {
-            Self::Place(places) => places.slot(),
+            Self::Place(places, _) => places.slot(),
             Self::Load(slot, _) | Self::Gate(slot, _) => slot,
         }
     }
@@ -214,7 +217,8 @@ impl Wanted {
     /// The chains of which any could end the wait; 0 where it has ended.
     fn holders(&self) -> Vec<u64> {
         match self {
-            Self::Place(places) => places.holders().collect(),
+            Self::Place(places, None) => places.holders().collect(),
+            Self::Place(places, Some(at)) => vec![places.holder(*at)],
             Self::Load(_, owner) | Self::Gate(_, owner) => vec![*owner],
         }
     }
@@ -252,11 +256,27 @@ impl Waits {
         }
     }
 
+    /// Takes the place that this wait may have by now: who came first has the first one free that serves it.
+    fn take(&self, ticket: u64, places: &Places) -> Option<usize> {
+        let mut free: Vec<usize> = (0..places.count()).filter(|at| places.holder(*at) == 0).collect();
+        for waiting in &self.all {
+            let Some(which) = waiting.wanted.of(places) else { continue };
+            let serves = |at: &usize| which.is_none_or(|which| which == *at);
+            if waiting.ticket == ticket {
+                return free.into_iter().find(|at| serves(at) && places.take_now(*at));
+            }
+            if let Some(first) = free.iter().position(serves) {
+                free.remove(first);
+            }
+        }
+        None
+    }
+
     /// Ends a wait, if it has not ended; gives the places that it was for.
     fn leave(&mut self, ticket: u64) -> Option<Arc<Places>> {
         let at = self.all.iter().position(|waiting| waiting.ticket == ticket)?;
         match self.all.remove(at).wanted {
-            Wanted::Place(places) => {
+            Wanted::Place(places, _) => {
                 places.waiting.fetch_sub(1, Ordering::SeqCst);
                 Some(places)
             }

@@ -518,3 +518,48 @@ fn an_instance_of_a_call_that_panicked_is_stopped() {
     assert_eq!((backend.count("start python:a"), backend.count("stop a")), (2, 2));
     drop(rack);
 }
+
+#[test]
+fn an_instance_that_is_started_when_calls_were_ended_already_is_told_too() {
+    let check = |instances: &str, told: usize| {
+        let (started, open, held) = (Gate::new(), Gate::new(), Gate::new());
+        let (starting, opens, holds) = (started.clone(), open.clone(), held.clone());
+        let ended = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let (ends, lets_go) = (ended.clone(), open.clone());
+        let script = Script::new()
+            .function("f", move |running, _| {
+                if running.number == 1 {
+                    holds.arrive();
+                    opens.pass();
+                }
+                Ok(Value::Null)
+            })
+            .on_start(move |running| {
+                if running.number == 2 {
+                    starting.pass();
+                }
+                Ok(())
+            })
+            .on_end_calls(move || {
+                ends.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                lets_go.open();
+            });
+        let (rack, _backend, f) = slot(instances, script);
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| f.call(Call::new(&[])));
+            held.arrived(1);
+            let second = scope.spawn(|| f.call(Call::new(&[])));
+            started.arrived(1);
+            assert!(rack.slot("a").unwrap().pin().unwrap().instance().end_calls());
+            assert_eq!(ended.load(std::sync::atomic::Ordering::SeqCst), 1, "{instances}");
+            started.open();
+            first.join().unwrap().unwrap();
+            second.join().unwrap().unwrap();
+        });
+        // One that nobody started before, through a table of before.
+        f.call(Call::new(&[])).unwrap();
+        assert_eq!(ended.load(std::sync::atomic::Ordering::SeqCst), told, "{instances}");
+    };
+    check("pool(2)", 2);
+    check("per-call", 3);
+}

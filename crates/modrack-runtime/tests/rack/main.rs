@@ -15,6 +15,7 @@ mod instances;
 mod lifecycle;
 mod loading;
 mod slots;
+mod streams;
 mod stress;
 mod swaps;
 

@@ -221,16 +221,23 @@ fn a_start_has_its_time_once() {
 }
 
 /// What a slot answers that calls back.
-struct Back(SlotName, Arc<Mutex<Option<Arc<dyn Instance>>>>);
+struct Back {
+    slot: SlotName,
+    guest: Arc<Mutex<Option<Arc<dyn Instance>>>>,
+    /// Whether the guest was broken, as whoever was refused finds it.
+    broken: Arc<Mutex<Vec<bool>>>,
+}
 
 impl Service for Back {
     fn slot(&self) -> &SlotName {
-        &self.0
+        &self.slot
     }
 
     fn call(&self, _function: Option<&str>, _call: Call<'_>) -> Result<Value> {
-        let guest = self.1.lock().expect("a lock").clone().expect("a guest");
-        guest.function("rate")?.call(Call::default())
+        let guest = self.guest.lock().expect("a lock").clone().expect("a guest");
+        let answer = guest.function("rate")?.call(Call::default());
+        self.broken.lock().expect("a lock").push(guest.broken());
+        answer
     }
 
     fn attribute(&self, name: &str) -> Result<Value> {
@@ -245,7 +252,9 @@ impl Service for Back {
 #[test]
 fn a_component_that_is_called_back_says_so_and_goes_on() {
     let guest = Arc::new(Mutex::new(None));
-    let back = Arc::new(Back(SlotName::parse("rate").expect("a name"), guest.clone())) as Arc<dyn Service>;
+    let broken = Arc::<Mutex<Vec<bool>>>::default();
+    let slot = SlotName::parse("rate").expect("a name");
+    let back = Arc::new(Back { slot, guest: guest.clone(), broken: broken.clone() }) as Arc<dyn Service>;
     let with = With {
         params: Map::from_iter([(Text::from("rate"), Value::Int(2))]),
         services: vec![(Text::from("rate"), back)],
@@ -258,6 +267,8 @@ fn a_component_that_is_called_back_says_so_and_goes_on() {
     assert_eq!((error.code(), error.causes().len()), (Code::Raised, 1), "{error:?}");
     assert_eq!(error.message(), "The component was called while it was being called");
     assert_eq!(error.causes()[0].class, "M0511", "{error:?}");
+    // One that is in a call is not one that broke in it: nobody gives it up.
+    assert_eq!((*broken.lock().expect("a lock")).as_slice(), [false]);
     assert_eq!(call(&instance, "rate", Call::default()).expect("it goes on"), Value::Int(2));
     *guest.lock().expect("a lock") = None;
 }

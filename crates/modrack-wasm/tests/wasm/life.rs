@@ -1,9 +1,10 @@
 //! A component from its start to its end: params by `initialize`, state, `finish`, items of a resource, `shutdown`.
 
 use std::sync::{Arc, Barrier, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use modrack_core::{Backend, Code, Instance, Log, LogLevel, Map, Result, Text, Value};
+use modrack_core::plan::Limits;
+use modrack_core::{Backend, Call, Cancel, Chain, Code, Instance, Log, LogLevel, Map, Result, Text, Value};
 use modrack_wasm::{WasmBackend, WasmSettings};
 
 use crate::guests::{ADD, TYPES, With, backend, call, component, start, started, told};
@@ -172,6 +173,48 @@ fn a_resource_with_next_gives_its_items() {
     let items = object.items().expect("it gives items").collect::<Result<Vec<_>>>().expect("numbers");
     assert_eq!(items, [Value::Int(2), Value::Int(1)]);
     assert_eq!(object.to_value().expect_err("it is no data").code(), Code::ValueDoesNotFit);
+}
+
+#[test]
+fn an_item_is_asked_for_within_the_time_of_a_call_and_until_it_is_given_up() {
+    let endless = COUNTDOWN.replace(
+        r#"(func (export "next") (param i32) (result i32)"#,
+        r#"(func (export "next") (param i32) (result i32) (loop (br 0))"#,
+    );
+    let first = |limits: Limits, within: Call<'_>| {
+        let with = With { limits, ..With::default() };
+        let instance = start(&backend(), &component(&[&endless]), &with).expect("it starts");
+        let Value::Foreign(object) = call(&instance, "read", &[]).expect("a handle") else {
+            panic!("no handle")
+        };
+        let mut items = object.items().expect("it gives items");
+        let item = Chain::bounded(&within, || items.next()).expect("a failure");
+        assert!(instance.broken() && items.next().is_none());
+        told(item)
+    };
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let given_up = Call { cancel: Some(&cancel), ..Call::default() };
+    assert_eq!(first(Limits::default(), given_up), "M0509 The call was given up []");
+    let late = Call { deadline: Some(Instant::now()), ..Call::default() };
+    assert_eq!(first(Limits::default(), late), "M0508 `items.next` took longer than it may []");
+    let limits = Limits { time: Some(Duration::from_millis(20)), ..Limits::default() };
+    assert_eq!(first(limits, Call::default()), "M0508 `items.next` took longer than 20ms []");
+}
+
+#[test]
+fn nobody_but_its_end_calls_what_is_to_end() {
+    let guest = r#"
+      (core module $m (func (export "go") (loop (br 0))) (func (export "shutdown")))
+      (core instance $i (instantiate $m))
+      (func (export "go") (canon lift (core func $i "go")))
+      (func (export "shutdown") (canon lift (core func $i "shutdown")))"#;
+    let instance = started(&[guest]);
+    assert!(instance.end_calls());
+    // One that begins when the others were told, with nobody else having the engine tick.
+    assert_eq!(told(call(&instance, "go", &[])), "M0509 The call was given up []");
+    assert!(!instance.broken());
+    instance.stop(Duration::from_secs(5)).expect("it is stopped all the same");
 }
 
 #[test]
