@@ -247,6 +247,11 @@ codes! {
 }
 
 impl Code {
+    /// Whether it is a caller's doing alone, and says nothing of the module: it gave up, or gave what is not taken.
+    pub fn is_callers(self) -> bool {
+        matches!(self, Self::BadArguments | Self::RackStopped) || self.kind() == Kind::Cancelled
+    }
+
     /// The code that is printed as `text`.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == text)

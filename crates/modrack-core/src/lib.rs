@@ -55,7 +55,7 @@ pub use params::check_params;
 pub use remains::{Effort, Left, Remains, Stays};
 pub use signature::{Field, Param, ParamKind, Signature, Type};
 pub use stage::{
-    Fed, OnError, OnErrors, Rejected, RowPlace, StageCounts, StageRun, StageSeat, StageSpec,
+    Fed, OnError, OnErrors, Rejected, RowPlace, StageCalls, StageCounts, StageRun, StageSeat, StageSpec,
     Takes,
 };
 pub use suggest::nearest;

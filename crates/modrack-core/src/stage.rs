@@ -89,6 +89,12 @@ pub trait StageRun: Send {
     /// A failure that ends the run.
     fn finish(&mut self) -> Result<Fed>;
 
+    /// The calls that were made since this was last asked, in the order of the seats; none where whoever runs the stages
+    /// calls their functions as slots are called. Those that a caller's doing ended are not among them.
+    fn called(&mut self) -> Vec<StageCalls> {
+        Vec::new()
+    }
+
     /// Whether something of the input is kept until [`StageRun::finish`]: a stage that takes the whole input, or a module
     /// with a `finish` of its own. Else other stages may take over after any batch.
     fn keeps(&self) -> bool;
@@ -133,6 +139,15 @@ pub struct Rejected {
     pub to: Option<Arc<str>>,
     /// Why.
     pub error: Error,
+}
+
+/// Calls of a stage's functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageCalls {
+    /// How many ended.
+    pub count: u64,
+    /// How many of them failed.
+    pub errors: u64,
 }
 
 /// What a stage did in one step.

@@ -4,11 +4,12 @@
 //! one batch at least; a run that keeps rows or state until its end has it until then.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_schema::{Field, Schema, SchemaRef};
 use indexmap::IndexMap;
 use modrack_core::plan::{ColumnType, PipelinePlan, StagePlan};
-use modrack_core::{BackendName, Cancel, Code, Error, OnErrors, Result, StageRun, StageSeat, StageSpec};
+use modrack_core::{BackendName, Cancel, Code, Error, Fed, OnErrors, Result, StageRun, StageSeat, StageSpec};
 use modrack_runtime::{Pin, Rack, Slot};
 
 use crate::source::data_type;
@@ -122,6 +123,15 @@ impl<'a> Line<'a> {
 }
 
 impl Group {
+    /// Has the calls of the last step counted, where whoever ran them did not call as slots are called. Of one that ended
+    /// the run nobody knows how long its calls took.
+    pub(crate) fn count(&mut self, fed: Option<&Fed>) {
+        for (at, (calls, pin)) in self.run.called().into_iter().zip(&self.pins).enumerate() {
+            let time = fed.and_then(|fed| fed.counts.get(at)).map_or(Duration::ZERO, |counts| counts.time);
+            pin.record(calls.count, calls.errors, time);
+        }
+    }
+
     /// Says whose failure it is, as far as that is clear.
     pub(crate) fn blame(&self, why: Error) -> Error {
         if why.code() == Code::Interrupted {

@@ -307,6 +307,7 @@ impl Run<'_> {
                 Some(pin) => pin.within(|| group.run.finish()),
                 None => group.run.finish(),
             };
+            group.count(fed.as_ref().ok());
             let fed = fed.map_err(|why| group.blame(why))?;
             self.pass(at, fed, &RowPlace::default(), going)?;
         }
@@ -341,6 +342,7 @@ impl Run<'_> {
             Some(pin) => pin.within(|| group.run.feed(batch, place.clone())),
             None => group.run.feed(batch, place.clone()),
         };
+        group.count(fed.as_ref().ok());
         let fed = fed.map_err(|why| group.blame(why))?;
         self.pass(at, fed, place, going)
     }

@@ -18,7 +18,7 @@ mod step;
 mod takes;
 
 use arrow_array::RecordBatch;
-use modrack_core::{Fed, Result, RowPlace, StageRun, StageSeat};
+use modrack_core::{Fed, Result, RowPlace, StageCalls, StageRun, StageSeat};
 use pyo3::prelude::*;
 
 use crate::instance::PythonInstance;
@@ -81,6 +81,10 @@ impl StageRun for Fused {
             self.gave = true;
             Ok(fed)
         })
+    }
+
+    fn called(&mut self) -> Vec<StageCalls> {
+        self.nodes.iter().map(|node| node.seat.called()).collect()
     }
 
     fn keeps(&self) -> bool {

@@ -1,5 +1,6 @@
 //! One started version of what fills a slot. It never changes; a call ends on the generation it began on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(crate) struct Generation {
     time: Option<Duration>,
     /// Its own calls, where its trial or that of its successor will ask for them.
     calls: Option<Box<Calls>>,
+    /// Whether a call of it failed, known where calls are not counted too.
+    has_failed: AtomicBool,
     /// Who is told now and then that calls were counted, while its trial lasts.
     trial: OnceLock<Arc<Grace>>,
     functions: ByFunction<Entry>,
@@ -73,6 +76,7 @@ impl Generation {
             main,
             time,
             calls,
+            has_failed: AtomicBool::new(false),
             trial: OnceLock::new(),
             functions: ByFunction::default(),
         }
@@ -98,9 +102,14 @@ impl Generation {
         let _ = self.trial.set(grace.clone());
     }
 
-    /// Its own calls, where they are counted.
-    pub(crate) fn figures(&self) -> Figures {
-        self.calls.as_ref().map(|calls| calls.figures()).unwrap_or_default()
+    /// Its own calls; none where they are not counted.
+    pub(crate) fn figures(&self) -> Option<Figures> {
+        self.calls.as_ref().map(|calls| calls.figures())
+    }
+
+    /// Whether a call of it failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
     }
 
     /// The started module.
@@ -147,21 +156,69 @@ impl Generation {
         let free = entry.promised.is_none() && self.time.is_none() && self.calls.is_none();
         let result = if free && call.deadline.is_none() && call.cancel.is_none() {
             entry.function.call(call)
-        } else if let Some(calls) = &self.calls {
-            let began = Instant::now();
-            let result = self.call_guarded(entry, call);
-            if calls.record(began.elapsed(), result.is_ok())
-                && let Some(grace) = self.trial.get()
-            {
-                grace.tell();
-            }
-            result
+        } else if self.calls.is_some() {
+            self.counted(|| self.call_guarded(entry, call))
         } else {
             self.call_guarded(entry, call)
         };
         match result {
-            Err(error) => Err(self.blame_call(entry, error)),
+            Err(error) => {
+                self.failed(&error);
+                Err(self.blame_call(entry, error))
+            }
             value => value,
+        }
+    }
+
+    /// Calls a function of it before it serves: no trial counts that.
+    pub(crate) fn probe(&self, entry: &Entry, call: Call<'_>) -> Result<Value> {
+        self.call_guarded(entry, call).map_err(|error| self.blame_call(entry, error))
+    }
+
+    /// Calls a function of it by its name, within the slot's time, and counts the call.
+    pub(crate) fn run(&self, name: &str, function: &dyn Function, call: Call<'_>) -> Result<Value> {
+        self.counted(|| self.in_time(name, function, call)).inspect_err(|error| self.failed(error))
+    }
+
+    /// Makes a call, and counts it where a trial asks for it: unless it was the caller's doing that it failed.
+    fn counted(&self, call: impl FnOnce() -> Result<Value>) -> Result<Value> {
+        let Some(calls) = &self.calls else { return call() };
+        let began = Instant::now();
+        let result = call();
+        let counts = result.as_ref().err().is_none_or(|error| self.is_own(error));
+        if counts && calls.record(began.elapsed(), result.is_ok()) {
+            self.tell_trial();
+        }
+        result
+    }
+
+    #[cold]
+    fn failed(&self, error: &Error) {
+        if self.is_own(error) {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a call failed by the module's own doing, which giving another slot what that does not take is too.
+    fn is_own(&self, error: &Error) -> bool {
+        let is_here = error.slot_name().is_none_or(|slot| slot == self.slot.name());
+        !error.code().is_callers() || (error.code() == Code::BadArguments && !is_here)
+    }
+
+    /// Counts `count` calls that were made past it, `errors` of which failed, and which took `time` together.
+    pub(crate) fn record(&self, count: u64, errors: u64, time: Duration) {
+        if errors > 0 {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
+        if let Some(calls) = self.calls.as_ref().filter(|_| count > 0) {
+            calls.record_many(count, errors, time);
+            self.tell_trial();
+        }
+    }
+
+    fn tell_trial(&self) {
+        if let Some(grace) = self.trial.get() {
+            grace.tell();
         }
     }
 

@@ -127,6 +127,11 @@ impl Calls {
         !done | self.0[shard()].0.record(time, done).is_multiple_of(SOME)
     }
 
+    /// Notes calls that took `time` together.
+    pub(crate) fn record_many(&self, count: u64, errors: u64, time: Duration) {
+        self.0[shard()].0.record_many(count, errors.min(count), time);
+    }
+
     /// What was noted until now.
     pub(crate) fn figures(&self) -> Figures {
         self.0.iter().map(|shard| shard.0.figures()).fold(Figures::default(), Figures::with)
@@ -154,11 +159,25 @@ impl Meter {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         self.errors.fetch_add(u64::from(!done), Ordering::Relaxed);
         self.total.fetch_add(time, Ordering::Relaxed);
+        self.between(time);
+        count
+    }
+
+    /// Notes many at once, each with the time that they took on average.
+    fn record_many(&self, count: u64, errors: u64, time: Duration) {
+        let time = nanos(time);
+        self.count.fetch_add(count, Ordering::Relaxed);
+        self.errors.fetch_add(errors, Ordering::Relaxed);
+        self.total.fetch_add(time, Ordering::Relaxed);
+        self.between(time.checked_div(count).unwrap_or(0));
+    }
+
+    /// Notes how long one took for the longest and the shortest.
+    fn between(&self, time: u64) {
         self.max.fetch_max(time, Ordering::Relaxed);
         let shorter = |min: u64| (min == 0 || time < min - 1).then_some(time.saturating_add(1));
         // Fails when the shortest stands as it is, which is no failure.
         let _ = self.min.fetch_update(Ordering::Relaxed, Ordering::Relaxed, shorter);
-        count
     }
 
     fn figures(&self) -> Figures {

@@ -225,7 +225,13 @@ impl Pin {
     /// # Errors
     /// What the call failed with.
     pub fn run(&self, name: &str, function: &dyn Function, call: Call<'_>) -> Result<Value> {
-        self.within(|| self.generation.in_time(name, function, call)).map_err(|why| self.blame(why))
+        self.within(|| self.generation.run(name, function, call)).map_err(|why| self.blame(why))
+    }
+
+    /// Has calls counted that were made past [`Pin::run`], by a backend that runs stages together: so many, of which so
+    /// many failed, and which took so long together.
+    pub fn record(&self, count: u64, errors: u64, time: Duration) {
+        self.generation.record(count, errors, time);
     }
 
     /// How long a call may take: by the slot's limits, or by those that hold for all slots.

@@ -234,6 +234,7 @@ fn run_rows<'py>(
         Err(Fault::Wrong(error)) => error,
         Err(Fault::Raised(raised)) => seat.failed(py, &raised),
     };
+    seat.noted(&error);
     if places > 0 {
         step.failed_unkept(seat, places as u64, &error)?;
     }

@@ -329,7 +329,10 @@ fn take_row<'py>(
     match called {
         Ok(()) => Ok(()),
         Err(Fault::Raised(raised)) => step.raised(seat, origin, number, &before, &raised),
-        Err(Fault::Wrong(error)) => step.failed(seat, origin, number, &before, error),
+        Err(Fault::Wrong(error)) => {
+            seat.noted(&error);
+            step.failed(seat, origin, number, &before, error)
+        }
         Err(Fault::Ended(error)) => Err(error),
     }
 }
@@ -367,12 +370,11 @@ pub(super) fn failed_together(
     taken: &[(Arc<Origin>, RecordBatch, Numbers)],
     fault: Fault,
 ) -> Result<()> {
-    match fault {
-        Fault::Raised(raised) => {
-            let error = seat.failed(step.py, &raised);
-            step.failed_together(seat, taken, &error)
-        }
-        Fault::Wrong(error) => step.failed_together(seat, taken, &error),
-        Fault::Ended(error) => Err(error),
-    }
+    let error = match fault {
+        Fault::Raised(raised) => seat.failed(step.py, &raised),
+        Fault::Wrong(error) => error,
+        Fault::Ended(error) => return Err(error),
+    };
+    seat.noted(&error);
+    step.failed_together(seat, taken, &error)
 }

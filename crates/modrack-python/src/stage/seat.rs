@@ -1,8 +1,11 @@
 //! A stage made ready: its function bound, its kind decided, its `finish` found.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use modrack_core::{Code, Error, OnError, Phase, Result, SlotName, StageSeat, StageSpec, Takes, timed_out};
+use modrack_core::{
+    Code, Error, OnError, Phase, Result, SlotName, StageCalls, StageSeat, StageSpec, Takes, timed_out,
+};
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -30,6 +33,10 @@ pub(super) struct Seat {
     pub(super) goes_on: bool,
     function: PythonFunction,
     finish: Option<PythonFunction>,
+    /// The calls since they were last asked for.
+    calls: AtomicU64,
+    /// How many of them failed.
+    errors: AtomicU64,
 }
 
 /// What is left of the time that a call may take. What others do with what it yields is not counted.
@@ -84,7 +91,8 @@ impl Seat {
         let decisions: Vec<_> = decisions.chain([&spec.on_errors.default]).collect();
         let quarantines = decisions.iter().any(|decision| matches!(decision, OnError::Quarantine(_)));
         let goes_on = decisions.iter().any(|decision| **decision != OnError::Stop);
-        Ok(Self { index, spec, takes, form, quarantines, goes_on, function, finish })
+        let (calls, errors) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { index, spec, takes, form, quarantines, goes_on, function, finish, calls, errors })
     }
 
     /// The function's name.
@@ -104,6 +112,7 @@ impl Seat {
         time: &mut Time,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = given.py();
+        count(&self.calls, 1);
         time.bounds(py, |until| {
             settled(vector::call(self.function.bind(py), &[Some(given.clone())], 1)?, until)
         })
@@ -121,7 +130,23 @@ impl Seat {
         time: &mut Time,
     ) -> Option<PyResult<Bound<'py, PyAny>>> {
         let finish = self.finish.as_ref()?;
+        count(&self.calls, 1);
         Some(time.bounds(py, |until| settled(finish.bind(py).call0()?, until)))
+    }
+
+    /// Notes that a call failed so; one that a caller's doing ended is none of the module's.
+    pub(super) fn noted(&self, error: &Error) {
+        match error.code().is_callers() {
+            true => self.calls.store(self.calls.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed),
+            false => count(&self.errors, 1),
+        }
+    }
+
+    /// The calls since this was last asked.
+    pub(super) fn called(&self) -> StageCalls {
+        let (calls, errors) = (self.calls.swap(0, Ordering::Relaxed), self.errors.swap(0, Ordering::Relaxed));
+        // A call may have given several rows that are wrong.
+        StageCalls { count: calls, errors: errors.min(calls) }
     }
 
     /// What a call raised, in full.
@@ -135,6 +160,7 @@ impl Seat {
             Some(finish) => told(py, finish, self.spec.time, raised),
             None => failure::error_from_pyerr(py, raised).phase(Phase::Call),
         };
+        self.noted(&error);
         self.named(error)
     }
 
@@ -151,6 +177,11 @@ impl Seat {
     pub(super) fn named(&self, error: Error) -> Error {
         error.slot(&SlotName::undeclared(&self.spec.name))
     }
+}
+
+/// Adds to what one thread at a time counts, the one that has the interpreter: nothing is locked for it.
+fn count(counted: &AtomicU64, more: u64) {
+    counted.store(counted.load(Ordering::Relaxed) + more, Ordering::Relaxed);
 }
 
 /// What a call of `function` raised, which may take so long, in full.

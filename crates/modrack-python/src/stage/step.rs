@@ -59,6 +59,7 @@ impl<'py> Step<'py> {
         raised: &PyErr,
     ) -> Result<()> {
         let error = seat.failed_briefly(self.py, raised);
+        seat.noted(&error);
         if stops(seat, &error) {
             return Err(self.stopped(seat, origin, number, seat.failed(self.py, raised)));
         }

@@ -115,17 +115,22 @@ fn go_back(rack: &Arc<RackCore>, parked: &Parked, way: Way<'_>) -> Stepped<Swapp
 pub(super) fn failed_trial(parked: &Parked) -> Option<Error> {
     parked.slots.iter().find_map(|p| {
         let trial = &p.new.plan().swap.trial;
-        let (before, now) = (p.old.generation()?.figures(), p.new.generation()?.figures());
+        let (old, now) = (p.old.generation()?, p.new.generation()?.figures()?);
         if now.count < trial.min_calls.max(1) {
             return None;
         }
-        let too_many = trial.errors.is_some_and(|more| share(&now) > share(&before) + more);
-        let slower = trial.slower.is_some_and(|times| {
-            before.count > 0 && now.mean().as_secs_f64() > before.mean().as_secs_f64() * times
-        });
+        // Where nobody counted the old one's calls, it is known of it at most that none failed.
+        let before = old.figures();
+        let failed = before.map(|before| share(&before)).or_else(|| (!old.has_failed()).then_some(0.0));
+        let too_many = trial.errors.zip(failed).filter(|(more, failed)| share(&now) > failed + more);
+        let timed = before.filter(|before| before.count > 0);
+        let slower = trial
+            .slower
+            .zip(timed)
+            .filter(|(times, before)| now.mean().as_secs_f64() > before.mean().as_secs_f64() * times);
         let why = match (too_many, slower) {
-            (true, _) => error::trial_errors(share(&now), share(&before)),
-            (_, true) => error::trial_slower(now.mean(), before.mean()),
+            (Some((_, failed)), _) => error::trial_errors(share(&now), failed),
+            (_, Some((_, before))) => error::trial_slower(now.mean(), before.mean()),
             _ => return None,
         };
         Some(why.slot(p.old.slot().name()))

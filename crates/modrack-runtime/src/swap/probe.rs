@@ -20,7 +20,7 @@ pub(super) fn all(generation: &Generation, probes: &[Probe]) -> Result<()> {
         let entry = generation.entry(id)?;
         let deadline = generation.time().is_none().then(|| Instant::now() + WITHIN);
         let call = Call { deadline, ..Call::new(&probe.args) };
-        let given = generation.call(entry, call).map_err(|why| {
+        let given = generation.probe(entry, call).map_err(|why| {
             let what = format!("The probe of `{}` failed: {}", entry.name(), why.message());
             blamed(generation, Error::new(Code::ProbeFailed, what).caused_by(&why))
         })?;

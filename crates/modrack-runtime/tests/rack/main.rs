@@ -18,6 +18,7 @@ mod slots;
 mod streams;
 mod stress;
 mod swaps;
+mod trials;
 
 use std::path::Path;
 use std::sync::Arc;

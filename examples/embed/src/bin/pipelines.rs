@@ -7,9 +7,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use modrack::flow::RunOptions;
-use modrack::{Before, Code, Rack, Result, SlotName, Swap};
+use modrack::{Before, Code, Event, Rack, Result, SlotName, Swap};
 
 /// Rows of a batch, batches of a run, and after how many of them the stage is swapped.
 const ROWS: usize = 50;
@@ -39,6 +40,9 @@ const PYTHON: &str = "def transform(row: dict) -> dict:\n    return {'n': row['n
 
 /// The same, told of the end.
 const ENDS: &str = "\n\ndef finish() -> list:\n    return []\n";
+
+/// The same, which fails with every row.
+const FAILS: &str = "\n\ndef transform(row: dict) -> dict:\n    raise ValueError('it is bad')\n";
 
 #[cfg(feature = "native")]
 const LIBRARY: &str = r#"
@@ -164,10 +168,15 @@ struct Lab {
 impl Lab {
     /// A pipeline `p` over two stages of this kind, `a` and `b`, with this under `swap`.
     fn new(kind: Kind, swap: &str) -> Self {
+        Self::with(kind, swap, "")
+    }
+
+    /// The same, with more keys of both slots.
+    fn with(kind: Kind, swap: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("there is room");
         let end = kind.ending();
         let slots =
-            ["a", "b"].map(|slot| format!("  {slot}: {{ use: ./{slot}.{end}, swap: {{ {swap} }} }}\n"));
+            ["a", "b"].map(|slot| format!("  {slot}: {{ use: ./{slot}.{end}, swap: {{ {swap} }}{more} }}\n"));
         let text = format!(
             "rack: 1\nslots:\n{}pipelines:\n  p:\n    source: {{ stdin: json, infer-rows: 1, batch-rows: {ROWS} }}\n    \
              stages: [{{ slot: a, function: transform, takes: row }}, {{ slot: b, function: transform, takes: row }}]\n    \
@@ -277,6 +286,7 @@ fn main() {
             }
             a_run_that_keeps_something_ends_on_what_it_began_on();
             a_source_goes_on_until_it_is_exhausted();
+            a_stage_that_fails_rows_does_not_stand_its_trial();
         });
     });
     println!("every run kept its rows");
@@ -343,6 +353,32 @@ fn a_run_that_keeps_something_ends_on_what_it_began_on() {
     let (done, written) = lab.run(|_| {});
     assert_eq!(done.expect("it runs"), (ROWS * BATCHES) as u64);
     assert!(written.rows().iter().all(|(_, version)| *version == 2));
+}
+
+fn a_stage_that_fails_rows_does_not_stand_its_trial() {
+    let swap = "trial: { for: 1h, min-calls: 20, errors: 5% }";
+    let lab = Lab::with(Kind::Python, swap, ", errors: skip");
+    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = (Mutex::new(tell), Mutex::new(told));
+    lab.rack.observe(move |event| {
+        if let Event::RolledBack { slots, why: Some(why), .. } = event {
+            let _ = tell.lock().expect("nobody panics").send((slots.len(), why.code()));
+        }
+    });
+    let (done, written) = lab.run(|batch| {
+        if batch == EVERY {
+            lab.edit(2, FAILS);
+            assert_eq!(lab.swap(), Before::Parked);
+        } else if batch == 2 * EVERY {
+            // Those that were read before go through the stages meanwhile.
+            let back = told.lock().expect("nobody panics").recv_timeout(Duration::from_secs(60));
+            assert_eq!(back.expect("it goes back"), (2, Code::TrialFailed));
+        }
+    });
+    let rows = written.rows();
+    assert_eq!(done.expect("it runs"), rows.len() as u64);
+    assert!(rows.len() < ROWS * BATCHES && rows.iter().all(|(_, version)| *version == 1));
+    assert_eq!(rows.last().map(|(number, _)| *number), Some(ROWS * BATCHES - 1));
 }
 
 fn a_source_goes_on_until_it_is_exhausted() {
