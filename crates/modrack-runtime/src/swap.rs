@@ -303,7 +303,7 @@ impl Rack {
         configure::configuring(self.core(), run)
     }
 
-    /// Goes back to what filled the slot before its last swap, and those that were replaced with it.
+    /// Goes back to what filled the slot before its last swap, and those that were replaced with it and not again since.
     ///
     /// Gives back control when they serve; the rack waits for the last calls of those that they replace, and stops them.
     ///
@@ -316,7 +316,8 @@ impl Rack {
     /// Stops what fills the slot, once its calls have ended. The next call loads it anew.
     ///
     /// # Errors
-    /// [`modrack_core::Code::UnknownSlot`]; of a slot with `overlap: false`, calls that did not end in time.
+    /// [`modrack_core::Code::UnknownSlot`]; [`modrack_core::Code::Unsupported`] of an object of the program; of a slot with
+    /// `overlap: false`, calls that did not end in time.
     pub fn unload(&self, slot: &SlotName, asked: Asked) -> Result<Before, SwapFailed> {
         unload::unload(self.core(), slot, asked, None)
     }

@@ -20,7 +20,7 @@ impl Rack {
         self.runtime().swap(swap)
     }
 
-    /// Goes back to what filled the slot before its last swap, and those that were replaced with it.
+    /// Goes back to what filled the slot before its last swap, and those that were replaced with it and not again since.
     ///
     /// # Errors
     /// [`crate::Code::NothingBefore`] when it is not kept any more, or what carrying state back failed with.
@@ -31,7 +31,7 @@ impl Rack {
     /// Stops what fills the slot, once its calls have ended. The next call loads it anew.
     ///
     /// # Errors
-    /// A slot that is not there; of a slot with `overlap: false`, calls that did not end in time.
+    /// A slot that is not there, or that the program fills itself; of a slot with `overlap: false`, calls that did not end in time.
     pub fn unload(&self, slot: &SlotName, asked: Asked) -> Result<Before, SwapFailed> {
         self.runtime().unload(slot, asked)
     }

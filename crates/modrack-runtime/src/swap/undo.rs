@@ -20,10 +20,19 @@ use crate::seat::Seat;
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // Only what panics comes here with a gate that is closed.
-        if self.members.iter().any(|m| m.gate.is_some()) {
-            drop(self.serve_again());
+        // Only what panics comes here with a gate that is closed: before the switch, or right after it.
+        if self.members.iter().all(|m| m.gate.is_none()) {
+            return;
         }
+        let now = self.rack.cell().pin().keep();
+        for m in &mut self.members {
+            let serves = now.seat(m.slot.index()).is_some_and(|seat| Arc::ptr_eq(seat, &m.new));
+            if let Some(gate) = m.gate.take_if(|_| serves) {
+                gate.open(m.new.clone());
+            }
+        }
+        drop(now);
+        drop(self.serve_again());
     }
 }
 
