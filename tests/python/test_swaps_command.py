@@ -420,6 +420,148 @@ def test_what_only_a_server_has_is_not_made_up(modrack: Modrack, words: list[str
     modrack.fails("M0835", *words)
 
 
+# Two versions of a slot that call what they count by other names, and what turns the state of one into the other's.
+COUNTS = """
+    __version__ = "{version}"
+
+    class C:
+        def __init__(self): self.state = {{"{key}": 0}}
+        def up(self, by): self.state["{key}"] += int(by); return self.state["{key}"]
+        def export_state(self): return self.state
+        def import_state(self, state, from_version): self.state = {{"{key}": state["{key}"]}}
+    """
+MIGRATES = """
+    NAMES = {"1.0.0": "seen", "2.0.0": "rows"}
+
+    def migrate(state, before: str, after: str):
+        return {NAMES[after]: state[NAMES[before]]}
+    """
+ONE_WAY = """
+    def migrate(state, before: str, after: str):
+        return {"rows": state["seen"]}
+    """
+MIGRATING = """
+    rack: 1
+    slots:
+      c:
+        use: ./v1.py:C
+        swap: {{ state: {state}, migrate: ./migrate.py, trial: {{ for: 1h, min-calls: 4, errors: 5% }} }}
+    """
+
+
+def migrating(modrack: Modrack, state: str, migrates: str) -> None:
+    """A rack with a slot whose state has another form in its second version."""
+    modrack.write("v1.py", COUNTS.format(version="1.0.0", key="seen"))
+    modrack.write("v2.py", COUNTS.format(version="2.0.0", key="rows"))
+    modrack.write("migrate.py", migrates)
+    modrack.write("rack.yaml", MIGRATING.format(state=state))
+
+
+BOTH_STATES = pytest.mark.parametrize("state", ["copy", "exclusive"])
+
+
+@pytest.mark.once
+@BOTH_STATES
+def test_state_is_migrated_on_the_way_back(modrack: Modrack, state: str) -> None:
+    """By who goes back to the version that is kept, and by a trial that was not stood."""
+    migrating(modrack, state, MIGRATES)
+    with served(modrack):
+        assert modrack("call", "c", "up", "1").json == 1
+        modrack("swap", "c", "./v2.py:C")
+        assert modrack("call", "c", "up", "10").json == 11
+        modrack("rollback", "c")
+        assert modrack("call", "c", "up", "100").json == 111
+        events = modrack.start("events", "swap.failed,swap.rolled-back", "--json", "-v")
+        assert events.stdout is not None
+        assert events.stderr is not None
+        assert any("listening" in line for line in events.stderr)
+        modrack("swap", "c", "./v2.py:C")
+        for _ in range(4):
+            modrack.fails("M0504", "call", "c", "up", "many")
+        assert json.loads(events.stdout.readline())["event"] == "swap.rolled-back"
+        assert modrack("call", "c", "up", "1000").json == 1111
+        newest = modrack("history", "c", "--json", "--most", "1").json["entries"][0]
+        assert (newest["action"], newest["outcome"], newest["who"]) == ("rollback", "done", "modrack")
+        assert newest["why"] == "100.0% of its calls failed, 0.0% before"
+        events.send_signal(signal.SIGINT)
+        events.communicate(timeout=HANGS_AFTER)
+
+
+@pytest.mark.once
+@BOTH_STATES
+def test_a_trial_that_failed_with_state_that_nobody_converts_back(modrack: Modrack, state: str) -> None:
+    """Where some may be lost it is left behind; where none may be, somebody decides that."""
+    migrating(modrack, state, ONE_WAY)
+    with served(modrack):
+        assert modrack("call", "c", "up", "1").json == 1
+        modrack("swap", "c", "./v2.py:C")
+        failed = modrack.fails("M0504", "rollback", "c")
+        assert "modrack rollback --force" in failed.hint
+        events = modrack.start("events", "swap.failed,swap.rolled-back", "--json", "-v")
+        assert events.stdout is not None
+        assert events.stderr is not None
+        assert any("listening" in line for line in events.stderr)
+        for _ in range(4):
+            modrack.fails("M0504", "call", "c", "up", "many")
+        told = json.loads(events.stdout.readline())
+        newest = modrack("history", "c", "--json", "--most", "1").json["entries"][0]
+        assert (newest["action"], newest["who"]) == ("rollback", "modrack")
+        assert newest["why"].startswith("100.0% of its calls failed, 0.0% before")
+        if state == "copy":
+            assert told["event"] == "swap.rolled-back"
+            assert "the state of `c` was left behind" in newest["why"]
+        else:
+            assert (told["event"], newest["failed"]["step"]) == ("swap.failed", "carry")
+            assert [kept["state"] for kept in modrack("status", "--json").json["kept"]] == ["parked"]
+            modrack("rollback", "c", "--force", "--why", "the count is not worth it")
+        assert modrack("call", "c", "up", "100").json == 101
+        events.send_signal(signal.SIGINT)
+        events.communicate(timeout=HANGS_AFTER)
+
+
+@pytest.mark.once
+def test_state_is_left_behind_by_force(modrack: Modrack) -> None:
+    """What is parked has what it had, and what the history knows begins anew."""
+    migrating(modrack, "copy", MIGRATES)
+    with served(modrack):
+        assert modrack("call", "c", "up", "1").json == 1
+        second = modrack("swap", "c", "./v2.py:C", "--json").json["slots"][0]["hash"]
+        assert modrack("call", "c", "up", "10").json == 11
+        modrack("rollback", "c", "--force")
+        assert modrack("call", "c", "up", "100").json == 101
+        modrack("rollback", "c", second[:12], "--force")
+        assert modrack("call", "c", "up", "1000").json == 1000
+
+
+@pytest.mark.once
+@WITH_AND_WITHOUT
+def test_what_is_asked_for_stands_in_no_file(modrack: Modrack, is_served: bool) -> None:
+    """What is wrong with it has no place in one."""
+    modrack.write("m.py", "def f(x): return 1 / x\n")
+    modrack.write("rack.yaml", "rack: 1\nslots: { s: ./m.py }\n")
+    with maybe(modrack, is_served):
+        failed = modrack("swap", "s", "./none.py", "--json", code=1).json["error"]
+        assert failed["place"]["file"] == "<command line or request>"
+        assert failed["place"]["key"] == "slots.s.use"
+
+
+@pytest.mark.once
+def test_what_fails_in_kept_content_names_files_that_are_there(modrack: Modrack) -> None:
+    """In the place and in the traceback: the content lies under the whole path that it had."""
+    modrack.write("m.py", "def f(x): return 1 / x\n")
+    modrack.write("rack.yaml", "rack: 1\nslots: { s: { use: ./m.py, swap: { trial: { for: 0s } } } }\n")
+    with served(modrack):
+        first = modrack("status", "--json").json["slots"][0]["hash"]
+        modrack.write("m.py", "def f(x): return 2 / x\n")
+        modrack("swap", "s")
+        modrack("rollback", "s", first[:12])
+        said = modrack("call", "s", "f", "0", code=1).stderr
+        named = re.findall(r"--> (.*?):\d|File \"(.*?)\"", said)
+        files = [modrack.folder / (place or file) for place, file in named]
+        assert len(files) >= 2, said
+        assert all(".modrack" in file.parts and file.is_file() for file in files), said
+
+
 @pytest.mark.once
 def test_what_is_asked_of_a_server_is_answered(modrack: Modrack) -> None:
     """Figures, events, and that a slot was unloaded."""

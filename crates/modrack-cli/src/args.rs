@@ -242,6 +242,9 @@ pub(crate) struct Rollback {
     pub(crate) slot: String,
     /// The first digits of the hash of what is kept (`modrack history SLOT`); left out, what served before
     pub(crate) hash: Option<String>,
+    /// Leave the state of what serves behind
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Say why, for the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) why: String,

@@ -53,7 +53,10 @@ pub(crate) fn before(swapped: &Json) -> String {
 pub(crate) fn unloaded(slot: &str, document: &Json) -> String {
     match document["before"].as_str() {
         Some("nothing") => format!("Nothing filled `{slot}`\n"),
-        _ => format!("Nothing fills `{slot}`, until it is called; {}\n", became(document)),
+        _ => format!(
+            "Nothing fills `{slot}`, until it is called, and begins without the state it had; {}\n",
+            became(document)
+        ),
     }
 }
 

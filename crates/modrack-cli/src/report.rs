@@ -114,9 +114,24 @@ pub(crate) fn near(path: &Path) -> PathBuf {
 /// `text` with the absolute paths of files under the current folder made relative.
 pub(crate) fn near_text(text: &str) -> String {
     match std::env::current_dir() {
-        Ok(here) if here.components().count() > 1 => text.replace(&format!("{}/", here.display()), ""),
+        Ok(here) if here.components().count() > 1 => below(text, &format!("{}/", here.display())),
         _ => text.to_owned(),
     }
+}
+
+/// `text` without `folder` wherever a path begins with it. Kept content lies under the whole path that it had: within a path
+/// it stays.
+fn below(text: &str, folder: &str) -> String {
+    let (mut shown, mut done) = (String::with_capacity(text.len()), 0);
+    for (at, _) in text.match_indices(folder) {
+        let is_within = |c: char| c.is_alphanumeric() || "/._-~+".contains(c);
+        if !text[..at].chars().next_back().is_some_and(is_within) {
+            shown.push_str(&text[done..at]);
+            done = at + folder.len();
+        }
+    }
+    shown.push_str(&text[done..]);
+    shown
 }
 
 fn one(text: &mut String, error: &Error, row: Option<&RackText>, paint: Paint) {
@@ -234,6 +249,19 @@ mod tests {
 
     fn check(error: &Error, expected: &Expect) {
         expected.assert_eq(&text(error, None, Paint { on: false }));
+    }
+
+    #[test]
+    fn paths_begin_in_the_current_folder_and_nowhere_else() {
+        for (text, wanted) in [
+            ("File \"/a/p/x.py\", line 1", "File \"x.py\", line 1"),
+            ("/a/p/x.py and /a/p/y.py", "x.py and y.py"),
+            ("/a/p/.modrack/modules/17/a/p/x.py", ".modrack/modules/17/a/p/x.py"),
+            ("/b/a/p/x.py", "/b/a/p/x.py"),
+            ("/a/p", "/a/p"),
+        ] {
+            assert_eq!(below(text, "/a/p/"), wanted);
+        }
     }
 
     #[test]

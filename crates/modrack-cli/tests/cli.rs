@@ -707,7 +707,7 @@ fn a_configuration_that_never_served_is_not_gone_back_to() {
             exit status 1
             --- stderr
             error[M0817]: The history has no configuration `0123`
-              hint: Look at the history for what there is
+              hint: `modrack config list` shows those that served
         "#]],
     );
 }

@@ -452,7 +452,7 @@ impl SlotPlan {
     #[must_use]
     pub fn sets_as_it_stands(set: &str) -> bool {
         let value = set::split(set).and_then(|(_, value)| {
-            let mut report = report::Report::new(std::path::Path::new("--set"), TextFormat::Yaml);
+            let mut report = report::Report::new(std::path::Path::new(report::SETTINGS), TextFormat::Yaml);
             yaml::parse_value(value, node::At::Set(0), &mut report).ok()
         });
         value.is_some_and(|value| !fill::mentions(&value))

@@ -60,7 +60,7 @@ pub(crate) fn module_missing(path: &Path, root: &Path, beside: &[String]) -> Err
             Some(folder) if !folder.is_dir() => {
                 error.hint(format!("There is no folder `{}` either", shown(folder, root)))
             }
-            _ => error.hint("Paths in a rack are relative to the folder of its file"),
+            _ => error.hint("Paths in a rack are relative to the folder of its file; on the command line, to the current one"),
         },
     }
 }
@@ -573,6 +573,10 @@ pub(crate) fn trial_slower(now: Duration, before: Duration) -> Error {
 
 const TRIAL_HINT: &str =
     "The module that served before serves again; `swap.trial` says what the new one is held to";
+
+/// What to do where state cannot be carried back.
+pub(crate) const BACK_WITHOUT: &str =
+    "`modrack rollback --force` leaves the state behind; `swap.migrate` names what converts it both ways";
 
 /// State of instances that nobody can tell apart.
 pub(crate) fn no_state(policy: Instances) -> Error {

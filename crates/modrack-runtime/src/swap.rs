@@ -65,6 +65,7 @@ pub enum Step {
 pub struct Swap {
     changes: Vec<Change>,
     force: bool,
+    leaves_state: bool,
     fills: bool,
     asked: Asked,
 }
@@ -215,6 +216,7 @@ impl Swap {
     pub fn and(mut self, other: Self) -> Self {
         self.changes.extend(other.changes);
         self.force |= other.force;
+        self.leaves_state |= other.leaves_state;
         self.fills |= other.fills;
         self
     }
@@ -223,6 +225,12 @@ impl Swap {
     #[must_use]
     pub fn force(self, force: bool) -> Self {
         Self { force, ..self }
+    }
+
+    /// Carries no state over.
+    #[must_use]
+    pub fn leaving_state(self, leaves_state: bool) -> Self {
+        Self { leaves_state, ..self }
     }
 
     /// Leaves slots as they are that something fills: it is one load with that of a call that comes meanwhile, and whoever
@@ -310,7 +318,15 @@ impl Rack {
     /// # Errors
     /// [`modrack_core::Code::NothingBefore`] when it is not kept any more, or what carrying state back failed with.
     pub fn rollback(&self, slot: &SlotName, asked: Asked) -> Result<Swapped, SwapFailed> {
-        back::rollback(self.core(), slot, asked)
+        back::rollback(self.core(), slot, true, asked)
+    }
+
+    /// As [`Rack::rollback`], with the state of what is left staying behind: what comes back has what it had.
+    ///
+    /// # Errors
+    /// [`modrack_core::Code::NothingBefore`] when it is not kept any more.
+    pub fn rollback_without_state(&self, slot: &SlotName, asked: Asked) -> Result<Swapped, SwapFailed> {
+        back::rollback(self.core(), slot, false, asked)
     }
 
     /// Stops what fills the slot, once its calls have ended. The next call loads it anew.

@@ -93,6 +93,11 @@ pub(crate) fn unknown(what: &str) -> Error {
         .hint("Look at the history for what there is")
 }
 
+/// No configuration that served is called so.
+pub(crate) fn unknown_configuration(what: &str) -> Error {
+    unknown(&format!("configuration {what}")).hint("`modrack config list` shows those that served")
+}
+
 /// What SQLite said, told apart: damaged, or refused by the system.
 pub(crate) fn database(path: &Path, why: &rusqlite::Error) -> Error {
     match why {

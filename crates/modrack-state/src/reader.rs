@@ -150,8 +150,8 @@ impl Reader {
         found.retain(|config| !hash.is_empty() && config.hash.as_str().starts_with(hash));
         match (found.pop(), found.is_empty()) {
             (Some(config), true) => Ok(config),
-            (Some(_), false) => Err(error::unknown(&format!("configuration that is told apart by `{hash}`"))),
-            (None, _) => Err(error::unknown(&format!("configuration `{hash}`"))),
+            (Some(_), false) => Err(error::unknown_configuration(&format!("that is told apart by `{hash}`"))),
+            (None, _) => Err(error::unknown_configuration(&format!("`{hash}`"))),
         }
     }
 

@@ -28,6 +28,14 @@ impl Rack {
         self.runtime().rollback(slot, asked)
     }
 
+    /// As [`Rack::rollback`], with the state of what is left staying behind: what comes back has what it had.
+    ///
+    /// # Errors
+    /// [`crate::Code::NothingBefore`] when it is not kept any more.
+    pub fn rollback_without_state(&self, slot: &SlotName, asked: Asked) -> Result<Swapped, SwapFailed> {
+        self.runtime().rollback_without_state(slot, asked)
+    }
+
     /// Stops what fills the slot, once its calls have ended. The next call loads it anew.
     ///
     /// # Errors

@@ -67,9 +67,10 @@ pub(crate) async fn rollback(
     Named(slot): Named<String>,
     request: Request,
 ) -> Answer {
-    changed(&app, via, request, &["to", "who", "why"], move |live, mut asked| {
-        let (slot, to, who) = (SlotName::parse(&slot)?, asked.text("to")?, who(via, &mut asked)?);
-        Ok(live_json::swapped(&change::roll_back(live, &slot, to.as_deref(), who)?))
+    changed(&app, via, request, &["to", "force", "who", "why"], move |live, mut asked| {
+        let (slot, to, force) = (SlotName::parse(&slot)?, asked.text("to")?, asked.flag("force")?);
+        let who = who(via, &mut asked)?;
+        Ok(live_json::swapped(&change::roll_back(live, &slot, to.as_deref(), force, who)?))
     })
     .await
 }

@@ -72,10 +72,11 @@ pub(crate) fn roll_back(
     live: &LiveRack,
     slot: &SlotName,
     to: Option<&str>,
+    force: bool,
     asked: Asked,
 ) -> Result<Swapped, SwapFailed> {
     declared(live.rack(), slot)?;
-    live.rollback(slot, to, asked)
+    live.rollback(slot, to, force, asked)
 }
 
 /// Stops what fills a slot that the rack declares.

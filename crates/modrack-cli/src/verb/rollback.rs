@@ -22,7 +22,7 @@ pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
     let slot = change::slot(&what.slot)?;
     let asked = Asked { who: user(), why: what.why.clone() };
     if let Some(client) = there::server(&found, session) {
-        let body = json!({ "to": what.hash, "who": asked.who, "why": asked.why });
+        let body = json!({ "to": what.hash, "force": what.force, "who": asked.who, "why": asked.why });
         let path = format!("/v1/slots/{}/rollback", escaped(slot.as_str()));
         return match there::ask(client, &Method::POST, &path, Some(&body), session) {
             Ok(swapped) => change::done(&swapped, true, session),
@@ -30,7 +30,7 @@ pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
         };
     }
     let to = what.hash.as_deref();
-    let back = |live: &LiveRack| change::roll_back(live, &slot, to, asked);
+    let back = |live: &LiveRack| change::roll_back(live, &slot, to, what.force, asked);
     change::here(found, session, |rack| needed(rack, &slot, to), back)
 }
 

@@ -96,7 +96,7 @@ fn parsed(set: &str) -> Result<(Vec<String>, Node)> {
         Step::Item(_) => Err(nothing()),
     });
     let keys = keys.collect::<Result<_>>()?;
-    let mut report = Report::new(std::path::Path::new("--set"), TextFormat::Yaml);
+    let mut report = Report::new(std::path::Path::new(super::report::SETTINGS), TextFormat::Yaml);
     Ok((keys, yaml::parse_value(value, At::Set(0), &mut report)?))
 }
 

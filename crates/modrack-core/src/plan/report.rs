@@ -8,6 +8,9 @@ use super::TextFormat;
 use super::node::{At, Trail};
 use crate::{Code, Error, Place, Result, nearest};
 
+/// Where something is that is set over a text. It is no file: who typed it or asked for it is not known here.
+pub(crate) const SETTINGS: &str = "<command line or request>";
+
 /// The diagnostics found so far.
 pub(crate) struct Report<'a> {
     file: &'a Path,
@@ -45,7 +48,7 @@ impl<'a> Report<'a> {
                 column: Some(column as usize),
                 key: None,
             },
-            At::Set(_) => Place::file("--set"),
+            At::Set(_) => Place::file(SETTINGS),
         }
     }
 

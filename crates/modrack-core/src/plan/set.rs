@@ -1,7 +1,7 @@
 //! `--set path=value`: what the command line says over the text.
 //!
 //! Applied to the tree before `${...}` is filled in and before anything is checked, so that what is set
-//! passes the same checks as what is written, and its place is the `--set`.
+//! passes the same checks as what is written, and its place is the command line or the request.
 
 use super::node::{At, Entry, Node, NodeValue, Trail};
 use super::report::{Report, bad_value};
@@ -41,7 +41,7 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], report: &mut Report<'_>) -
         let mut node = yaml::parse_value(value, at, report)?;
         node.at = at;
         if let Err(error) = put(root, &steps, node, at) {
-            let place = Place { key: Some(path.to_owned()), ..Place::file("--set") };
+            let place = Place { key: Some(path.to_owned()), ..Place::file(super::report::SETTINGS) };
             report.add_placed(at, error.place(place));
         }
     }

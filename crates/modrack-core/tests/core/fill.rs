@@ -280,7 +280,7 @@ fn what_the_command_line_sets_is_checked() {
         SET,
         &["slots.a.width=5"],
         expect![[r#"
-            --set slots.a.width: `width` is not a key of a slot [M0104]
+            <command line or request> slots.a.width: `width` is not a key of a slot [M0104]
                 hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy`, `swap` and `events`
         "#]],
     );
@@ -288,7 +288,7 @@ fn what_the_command_line_sets_is_checked() {
         "rack: 1\nslots:\n  a: { use: ./a.py, widht: 1 }\n",
         &["slots.a.widht=5"],
         expect![[r#"
-            --set slots.a.widht: `widht` is not a key of a slot [M0104]
+            <command line or request> slots.a.widht: `widht` is not a key of a slot [M0104]
                 hint: Known here are `use`, `params`, `contract`, `needs`, `limits`, `instances`, `allow`, `enforce`, `function`, `errors`, `lazy`, `swap` and `events`
         "#]],
     );
@@ -296,7 +296,7 @@ fn what_the_command_line_sets_is_checked() {
         SET,
         &["slots.a.params.x=1e999"],
         expect![[r#"
-            --set: `1e999` is beyond what a number of 64 bits holds [M0112]
+            <command line or request>: `1e999` is beyond what a number of 64 bits holds [M0112]
                 hint: Put it in quotes to have it as text
         "#]],
     );
@@ -304,11 +304,11 @@ fn what_the_command_line_sets_is_checked() {
         SET,
         &["slots.a.lazy=maybe", "slots.a.params.width.x=3", "slots.a.params.list[9]=3"],
         expect![[r#"
-        --set slots.a.lazy: `lazy` must be true or false, not text [M0105]
+        <command line or request> slots.a.lazy: `lazy` must be true or false, not text [M0105]
             hint: Write `true` or `false`
-        --set slots.a.params.width.x: `x` cannot be set: `slots.a.params.width` is a whole number, not a mapping [M0112]
+        <command line or request> slots.a.params.width.x: `x` cannot be set: `slots.a.params.width` is a whole number, not a mapping [M0112]
             hint: Set the whole value, or correct the path
-        --set slots.a.params.list[9]: Item 9 cannot be set: `slots.a.params.list` has 2 items [M0112]
+        <command line or request> slots.a.params.list[9]: Item 9 cannot be set: `slots.a.params.list` has 2 items [M0112]
             hint: Write `[2]` to add one at the end
     "#]],
     );
@@ -316,15 +316,15 @@ fn what_the_command_line_sets_is_checked() {
         SET,
         &["nothing", "=5", "a..b=1", "a[x]=1", "slots[0]=1"],
         expect![[r#"
-        --set: `nothing` sets nothing [M0112]
+        <command line or request>: `nothing` sets nothing [M0112]
             hint: Write `--set path=value`: `--set slots.clean.params.width=3`
-        --set: `=5` sets nothing [M0112]
+        <command line or request>: `=5` sets nothing [M0112]
             hint: Write `--set path=value`: `--set slots.clean.params.width=3`
-        --set: `a..b` is not the path of a key [M0112]
+        <command line or request>: `a..b` is not the path of a key [M0112]
             hint: Write keys with dots between them, and items by number: `pipelines.delays.stages[0]`
-        --set: `a[x]` is not the path of a key [M0112]
+        <command line or request>: `a[x]` is not the path of a key [M0112]
             hint: Write keys with dots between them, and items by number: `pipelines.delays.stages[0]`
-        --set slots[0]: Item 0 cannot be set: `slots` is a mapping, not a list [M0112]
+        <command line or request> slots[0]: Item 0 cannot be set: `slots` is a mapping, not a list [M0112]
             hint: Set the whole value, or correct the path
     "#]],
     );
@@ -332,7 +332,7 @@ fn what_the_command_line_sets_is_checked() {
         SET,
         &["slots.a.params.x=[1"],
         expect![[r#"
-        --set: This is not valid YAML: while parsing a flow sequence, expected ',' or ']' [M0101]
+        <command line or request>: This is not valid YAML: while parsing a flow sequence, expected ',' or ']' [M0101]
             hint: A `{` or `[` that was opened is not closed, or a comma is missing
     "#]],
     );
@@ -340,7 +340,7 @@ fn what_the_command_line_sets_is_checked() {
         SET,
         &["slots.c={}"],
         expect![[r#"
-        --set slots.c: `c` has no `use` [M0111]
+        <command line or request> slots.c: `c` has no `use` [M0111]
             hint: Say what fills the slot: `use: ./x.py`
     "#]],
     );

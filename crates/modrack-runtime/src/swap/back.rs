@@ -15,8 +15,16 @@ use crate::events::Event;
 use crate::meter::Figures;
 use crate::rack::RackCore;
 
-/// Goes back to what is parked for a slot, and what was replaced with it.
-pub(super) fn rollback(rack: &Arc<RackCore>, name: &SlotName, asked: Asked) -> Stepped<Swapped> {
+/// Who goes back where nobody asked for it.
+const ITSELF: &str = "modrack";
+
+/// Goes back to what is parked for a slot, and what was replaced with it; the state stays behind unless it `carries` that.
+pub(super) fn rollback(
+    rack: &Arc<RackCore>,
+    name: &SlotName,
+    carries: bool,
+    asked: Asked,
+) -> Stepped<Swapped> {
     let slot = transaction::slot(rack, name)?;
     let fetch = |error| SwapFailed::new(Step::Fetch, &slot, error);
     loop {
@@ -26,7 +34,10 @@ pub(super) fn rollback(rack: &Arc<RackCore>, name: &SlotName, asked: Asked) -> S
         // Under the turn: a swap of these slots may have ended meanwhile, and parked others.
         let Some(parked) = rack.janitor().take(number) else { continue };
         // Or one of this slot alone, of several that had been replaced together.
-        let went = parked.has(slot.index()).then(|| go_back(rack, &parked, Way::asked(asked.clone())));
+        let went = parked.has(slot.index()).then(|| {
+            let way = Way { carries, tries: false, why: None, asked: asked.clone() };
+            go_back(rack, &parked, way)
+        });
         if !matches!(went, Some(Ok(_))) {
             rack.janitor().park(rack, parked);
         }
@@ -49,16 +60,20 @@ pub(super) fn by_itself(rack: &Arc<RackCore>, number: u64) {
         rack.janitor().park(rack, parked);
         return;
     };
+    let asked = Asked { who: ITSELF.to_owned(), why: why.message().to_owned() };
     let lossy = parked.slots.iter().all(|p| p.new.plan().swap.state == Carrying::Copy);
-    let mut went = go_back(rack, &parked, Way::by_itself(true, &why));
+    let way = Way { carries: true, tries: lossy, why: Some(why.clone()), asked: asked.clone() };
+    let mut went = go_back(rack, &parked, way);
     // What does badly may not even give its state out: without it the old one goes on with what it had, unless none may be
     // lost.
     if let Err(failed) = &went
         && failed.step == Step::Carry
         && lossy
     {
-        let why = why.clone().caused_by(&failed.error);
-        went = go_back(rack, &parked, Way::by_itself(false, &why));
+        let left = format!("; the state of `{}` was left behind: {}", failed.slot, failed.error.message());
+        let asked = Asked { why: asked.why + &left, ..asked };
+        let why = Some(why.caused_by(&failed.error));
+        went = go_back(rack, &parked, Way { carries: false, tries: false, why, asked });
     }
     match went {
         Ok(_) => {}
@@ -68,47 +83,49 @@ pub(super) fn by_itself(rack: &Arc<RackCore>, number: u64) {
             parked.put_off(rack);
             rack.janitor().park(rack, parked);
         }
-        // What serves goes on serving, and nothing is tried again.
-        Err(_) => rack.janitor().give_up(rack, parked),
+        // What serves goes on serving, and nothing is tried again by itself: whoever looks at it decides what may be lost.
+        Err(_) => rack.janitor().park(rack, Parked { undecided: true, ..parked }),
     }
 }
 
 /// In which way it is gone back.
-struct Way<'a> {
+struct Way {
     /// Whether state that was carried goes back.
     carries: bool,
+    /// Whether it is gone back in another way should the state not be had.
+    tries: bool,
     /// The trial that was not stood.
-    why: Option<&'a Error>,
+    why: Option<Error>,
     asked: Asked,
 }
 
-impl<'a> Way<'a> {
-    fn asked(asked: Asked) -> Self {
-        Self { carries: true, why: None, asked }
-    }
-
-    fn by_itself(carries: bool, why: &'a Error) -> Self {
-        Self { carries, why: Some(why), asked: Asked::default() }
-    }
-}
-
 /// Has what is parked serve again.
-fn go_back(rack: &Arc<RackCore>, parked: &Parked, way: Way<'_>) -> Stepped<Swapped> {
+fn go_back(rack: &Arc<RackCore>, parked: &Parked, way: Way) -> Stepped<Swapped> {
     let member = |p: &ParkedSlot| Member::back(p.old.clone(), p.new.clone(), way.carries && p.carried);
     let members = parked.slots.iter().map(member).collect();
     let mut transaction = Transaction::new(rack, members, false, way.asked.clone(), None);
     let (switch, version) = match transaction.until_switch() {
         Ok(done) => done,
-        Err(failed) => return Err(transaction.undo(failed)),
+        Err(failed) if failed.step == Step::Carry && way.tries => return Err(transaction.put_back(failed)),
+        Err(failed) => return Err(transaction.undo(with_way_out(failed))),
     };
     parked.slots.iter().for_each(|p| p.old.came_back());
     let slots: Vec<_> = transaction.members.iter().filter_map(Member::served).collect();
-    let (why, asked) = (way.why.cloned(), way.asked);
+    let Way { why, asked, .. } = way;
     rack.observer().tell(&Event::RolledBack { slots: slots.clone(), why, asked });
     let news: Vec<_> = parked.slots.iter().map(|p| p.new.clone()).collect();
     let drain = transaction.drain();
     leave(rack, transaction.gone_from(version), news, drain);
     Ok(Swapped { slots, switch, before: Before::Draining, stopped: Vec::new() })
+}
+
+/// The failure, with how to go back all the same where it is the state that cannot.
+fn with_way_out(failed: SwapFailed) -> SwapFailed {
+    // What is said of state that is refused or too large is how to have it taken.
+    if failed.step != Step::Carry || matches!(failed.error.code(), Code::StateRefused | Code::StateTooLarge) {
+        return failed;
+    }
+    SwapFailed { error: failed.error.hint(error::BACK_WITHOUT), ..failed }
 }
 
 /// How a module of what is parked does worse than it may, if one does.

@@ -48,22 +48,12 @@ fn export(seat: &Seat, rules: &SwapPlan) -> Result<Option<State>> {
     Ok(Some(State { version: state.version.or(version), ..state }))
 }
 
-/// Gives `state` to `to`, through the slot that converts it where there is one; false when it was let go.
+/// Gives `state` to `to`; false when it was let go.
 ///
 /// # Errors
-/// What the migrator or `import_state` raised; [`modrack_core::Code::StateRefused`], unless forced.
-pub(super) fn over(
-    rack: &Arc<RackCore>,
-    state: State,
-    to: &Generation,
-    rules: &SwapPlan,
-    force: bool,
-) -> Result<bool> {
-    let state = match &rules.migrate {
-        Some(_) => migrated(rack, state, to, rules)?,
-        None => state,
-    };
-    match to.instance().import_state(&state) {
+/// What `import_state` raised; [`modrack_core::Code::StateRefused`], unless forced.
+pub(super) fn over(state: &State, to: &Generation, force: bool) -> Result<bool> {
+    match to.instance().import_state(state) {
         Ok(true) => Ok(true),
         Ok(false) if force => Ok(false),
         Ok(false) => Err(to.blame(error::state_refused(), Phase::Swap)),
@@ -71,8 +61,17 @@ pub(super) fn over(
     }
 }
 
-/// The state as the rack's migrator makes it: its main function is given the state, and the versions of both.
-fn migrated(rack: &Arc<RackCore>, state: State, to: &Generation, rules: &SwapPlan) -> Result<State> {
+/// The state as the slot makes it that converts it, where one does: its main function is given the state, and the versions of
+/// both modules, whichever of them is the newer.
+///
+/// # Errors
+/// What the migrator raised.
+pub(super) fn migrated(
+    rack: &Arc<RackCore>,
+    state: State,
+    to: &Generation,
+    rules: &SwapPlan,
+) -> Result<State> {
     let Some(migrator) = &rules.migrate else { return Ok(state) };
     let slot = rack.slot_ref(migrator)?;
     let text = |version: Option<String>| version.map_or(Value::Null, |version| Value::from(version.as_str()));

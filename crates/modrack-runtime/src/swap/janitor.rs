@@ -60,6 +60,8 @@ pub(super) struct Parked {
     pub(super) again: Option<Instant>,
     /// How long that was put off.
     pub(super) pause: Duration,
+    /// Whether what came did not stand its trial and cannot be taken back by itself: it is kept until somebody decides.
+    pub(super) undecided: bool,
 }
 
 /// A slot of what one swap replaced.
@@ -141,11 +143,6 @@ impl Janitor {
         state.retiring.push(gone.into_retiring(rack));
         state.parked.extend(rest);
         begin(rack, state);
-    }
-
-    /// Keeps what was taken no longer.
-    pub(super) fn give_up(&self, rack: &Arc<RackCore>, parked: Parked) {
-        self.look_after(rack, parked.into_retiring(rack));
     }
 
     /// Takes what is parked under `number`, to go back to it.
@@ -234,9 +231,9 @@ impl Parked {
 
     /// What was replaced in the slot, and in the others, if there are others.
     fn split(self, slot: usize) -> (Self, Option<Self>) {
-        let Self { number, version, slots, until, again, pause } = self;
+        let Self { number, version, slots, until, again, pause, undecided } = self;
         let (gone, rest): (Vec<_>, Vec<_>) = slots.into_iter().partition(|p| p.old.slot().index() == slot);
-        let of = |slots| Self { number, version, slots, until, again, pause };
+        let of = |slots| Self { number, version, slots, until, again, pause, undecided };
         let rest = (!rest.is_empty()).then(|| of(rest));
         (of(gone), rest)
     }
@@ -252,7 +249,7 @@ impl Parked {
 
     /// How its trial stands.
     fn trial(&self, chores: &Chores, now: Instant) -> Trial {
-        if chores.has(About::Parked(self.number)) {
+        if self.undecided || chores.has(About::Parked(self.number)) {
             return Trial::Open(None);
         }
         match (back::failed_trial(self), self.again) {

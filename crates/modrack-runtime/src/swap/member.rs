@@ -93,8 +93,10 @@ impl Member {
 
     /// The slot that `new` fills, to be filled by what filled it before.
     pub(super) fn back(old: Arc<Seat>, new: Arc<Seat>, carries: bool) -> Self {
-        // State of the newer module's form is not converted back: a migrator knows one direction.
-        let rules = SwapPlan { migrate: None, overlap: true, ..new.plan().swap.clone() };
+        let newer = new.plan().swap.clone();
+        // State changes its form on the way back, too. A migrator is told both versions.
+        let migrate = newer.migrate.clone().or_else(|| old.plan().swap.migrate.clone());
+        let rules = SwapPlan { migrate, overlap: true, ..newer };
         Self { carries, ..Self::new(Comes::Back, rules, new, old) }
     }
 

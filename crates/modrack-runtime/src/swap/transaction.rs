@@ -84,7 +84,9 @@ fn in_turn(rack: &Arc<RackCore>, turn_of: &[Arc<SlotCore>], swap: &Swap) -> Step
     }
     let mut members = Vec::new();
     for (slot, change) in slots.into_iter().zip(&swap.changes) {
-        members.push(Member::coming(rack, slot, change)?);
+        let mut member = Member::coming(rack, slot, change)?;
+        member.carries &= !swap.leaves_state;
+        members.push(member);
     }
     if swap.fills
         && let Err(failed) = fill(rack, &mut members)
@@ -237,8 +239,8 @@ impl<'a> Transaction<'a> {
             let slots_parked = kept.into_iter().map(parked).collect();
             leave_empty(rack, gone_from, rest.iter().map(|m| m.old.clone()).collect(), self.drain());
             let number = version;
-            let (version, again, pause) = (gone_from, None, Duration::ZERO);
-            let parked = Parked { number, version, slots: slots_parked, until, again, pause };
+            let (version, again, pause, undecided) = (gone_from, None, Duration::ZERO, false);
+            let parked = Parked { number, version, slots: slots_parked, until, again, pause, undecided };
             rack.janitor().park(rack, parked);
             return Swapped { slots, switch, before: Before::Parked, stopped: Vec::new() };
         }
@@ -301,13 +303,17 @@ impl<'a> Transaction<'a> {
         if !m.stopped {
             m.state = self.as_before(|| carry::out(&m.old, &m.rules, self.force))?;
         }
-        if let Some(state) = m.state.clone() {
-            if m.comes == Comes::Back {
-                // It served before with what it has, and may have to again.
-                m.own = self.as_coming(|| carry::out(&m.new, &m.rules, true))?;
-            }
-            m.carried = self.as_coming(|| carry::over(self.rack, state, new, &m.rules, self.force))?;
-        }
+        let Some(state) = m.state.clone() else { return Ok(()) };
+        let migrate = || carry::migrated(self.rack, state, new, &m.rules);
+        let state = if m.comes == Comes::Back {
+            // It served before with what it has, and may have to again.
+            m.own = self.as_coming(|| carry::out(&m.new, &m.rules, true))?;
+            // Who knows both forms of the state is the newer migrator.
+            self.as_before(migrate)?
+        } else {
+            self.as_coming(migrate)?
+        };
+        m.carried = self.as_coming(|| carry::over(&state, new, self.force))?;
         Ok(())
     }
 

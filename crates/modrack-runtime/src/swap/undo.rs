@@ -59,12 +59,7 @@ impl Transaction<'_> {
     /// Has everything as it was: new generations stopped, old ones serving, calls that were held back going on. Gives the
     /// failure, which is told.
     pub(super) fn undo(&mut self, failed: SwapFailed) -> SwapFailed {
-        let mut failed = failed;
-        self.stop_news();
-        self.members.iter_mut().for_each(|m| m.end_claim(Some(&failed.error)));
-        for why in self.give_back().into_iter().chain(self.serve_again()) {
-            failed.error = failed.error.caused_by(&why);
-        }
+        let failed = self.put_back(failed);
         self.rack.observer().tell(&Event::SwapFailed {
             slots: self.members.iter().map(|m| m.slot.name().clone()).collect(),
             coming: self.coming_to().collect(),
@@ -73,6 +68,17 @@ impl Transaction<'_> {
             why: failed.error.clone(),
             asked: self.asked.clone(),
         });
+        failed
+    }
+
+    /// Has everything as it was, and tells nobody: what is to happen is done in another way.
+    pub(super) fn put_back(&mut self, failed: SwapFailed) -> SwapFailed {
+        let mut failed = failed;
+        self.stop_news();
+        self.members.iter_mut().for_each(|m| m.end_claim(Some(&failed.error)));
+        for why in self.give_back().into_iter().chain(self.serve_again()) {
+            failed.error = failed.error.caused_by(&why);
+        }
         failed
     }
 

@@ -167,7 +167,7 @@ fn what_is_not_there_is_an_error_with_a_name_that_may_be_meant() {
         expect![[r#"
         M0201 slot=./other.py phase=find
           `other.py` does not exist
-          hint: Paths in a rack are relative to the folder of its file
+          hint: Paths in a rack are relative to the folder of its file; on the command line, to the current one
     "#]],
     );
     check(

@@ -14,6 +14,7 @@ mod held;
 mod instances;
 mod lifecycle;
 mod loading;
+mod migrates;
 mod slots;
 mod streams;
 mod stress;

@@ -570,13 +570,35 @@ fn a_trial_that_failed_goes_back_without_state_where_some_may_be_lost() {
         reload(&rack).unwrap();
         // The rack may have gone back before the last of them: what served before counts those.
         let counted = (0..16).filter(|_| f(&rack, "a").is_ok()).count();
+        let went = until(&told, |event| matches!(event, Event::RolledBack { .. } | Event::SwapFailed { .. }));
         if goes_back {
-            until(&told, |event| matches!(event, Event::RolledBack { why: Some(_), .. }));
+            let Event::RolledBack { slots, why, asked } = went else { panic!("{way}: {went:?}") };
+            assert!(!slots[0].carried);
+            assert_eq!(why.unwrap().causes()[0].message, "Lost");
+            let wanted = "100.0% of its calls failed, 0.0% before; the state of `a` was left behind: Lost";
+            assert_eq!((&*asked.who, &*asked.why), ("modrack", wanted));
             let next = 2 + i64::try_from(counted).unwrap();
             assert_eq!(f(&rack, "a").unwrap(), Value::Int(next), "with the state that it had");
         } else {
-            until(&told, |event| matches!(event, Event::SwapFailed { step: Step::Carry, .. }));
+            let Event::SwapFailed { step: Step::Carry, why, asked, .. } = went else {
+                panic!("{way}: {went:?}")
+            };
+            let shown = format!("{} {}\n{}", why.code(), why.message(), why.hint_text().unwrap());
+            expect![[r#"
+                M0504 Lost
+                `modrack rollback --force` leaves the state behind; `swap.migrate` names what converts it both ways"#]]
+            .assert_eq(&shown);
+            assert_eq!((&*asked.who, &*asked.why), ("modrack", "100.0% of its calls failed, 0.0% before"));
             assert!(f(&rack, "a").is_err());
+            // It is kept until somebody decides, and what failed is never said to have stood its trial.
+            rack.advance(Duration::from_secs(2 * 60 * 60));
+            assert_eq!(back(&rack).unwrap_err().step, Step::Carry);
+            assert_eq!(rack.kept()[0].state, Before::Parked);
+            let went = rack.rollback_without_state(&name("a"), Asked::default()).unwrap();
+            assert!(!went.slots[0].carried);
+            assert_eq!(f(&rack, "a").unwrap(), Value::Int(2), "with the state that it had");
+            retired(&told, 2);
+            assert!(told.try_iter().all(|event| !matches!(event, Event::Settled { .. })));
         }
     }
 }

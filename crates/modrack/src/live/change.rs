@@ -106,12 +106,18 @@ impl LiveRack {
     }
 
     /// Goes back: to what was replaced last, or to what served before and whose hash begins with `to`. Where nothing served before what
-    /// was swapped in, that is what the rack says.
+    /// was swapped in, that is what the rack says. With `force` the state of what serves is left behind.
     ///
     /// # Errors
     /// [`modrack_core::Code::NothingBefore`] when nothing is kept, [`modrack_core::Code::UnknownEntry`] when nothing or several
     /// things that are kept have such a hash; else what swapping it in fails with.
-    pub fn rollback(&self, slot: &SlotName, to: Option<&str>, asked: Asked) -> Result<Swapped, SwapFailed> {
+    pub fn rollback(
+        &self,
+        slot: &SlotName,
+        to: Option<&str>,
+        force: bool,
+        asked: Asked,
+    ) -> Result<Swapped, SwapFailed> {
         let asked = self.asked(&asked);
         let rack = &self.0.rack;
         let mut parked =
@@ -126,7 +132,11 @@ impl LiveRack {
                 }
             };
             if is_wanted {
-                match rack.rollback(slot, asked.clone()) {
+                let went = match force {
+                    true => rack.rollback_without_state(slot, asked.clone()),
+                    false => rack.rollback(slot, asked.clone()),
+                };
+                match went {
                     // Its trial ended meanwhile, and it is what the history says was before.
                     Err(ended) if ended.error.code() == Code::NothingBefore => {}
                     done => return done,
@@ -146,7 +156,7 @@ impl LiveRack {
             let intent = Intent::of(Action::Rollback);
             intended = Some(self.0.recorder.intend(vec![slot.clone()], intent));
             // It may have fewer functions than what it replaces: who goes back wants what was.
-            Ok(back.force(true).asked(asked))
+            Ok(back.force(true).leaving_state(force).asked(asked))
         };
         rack.swap_when(std::slice::from_ref(slot), make, |_| ())
     }

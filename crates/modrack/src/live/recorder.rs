@@ -361,13 +361,9 @@ impl Recorder {
                 let seats: Vec<_> = coming.iter().map(|coming| coming.seat).collect();
                 self.end(action, asked, &seats, changes, &Outcome::Failed(failed));
             }
-            Event::RolledBack { slots, why, asked } => {
+            Event::RolledBack { slots, asked, .. } => {
                 self.serves(slots);
                 let changes = slots.iter().map(|served| self.filled(served, true)).collect();
-                let asked = match why {
-                    Some(why) => &Asked { who: "modrack".to_owned(), why: why.message().to_owned() },
-                    None => asked,
-                };
                 self.end(Action::Rollback, asked, &[], changes, &Outcome::Done);
             }
             Event::Settled { slots } => {

@@ -134,7 +134,7 @@ impl Live {
     }
 
     pub(crate) fn rollback(&self, slot: &str, to: Option<&str>) -> Result<Swapped, SwapFailed> {
-        self.0.rollback(&name(slot), to, asked())
+        self.0.rollback(&name(slot), to, false, asked())
     }
 
     /// The history, oldest first, a line each: action, outcome, slots.
