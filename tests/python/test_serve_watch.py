@@ -165,8 +165,8 @@ CASES: dict[str, Case] = {
         {},
         [
             Step(save("two.py", "def f():\n    return = 2\n"), ["failed two match M0302 two.py:2:12"], {"two": 1}),
-            # Broken as it was, it is not told again; in another way it is.
-            Step(touch("two.py"), [], {"two": 1}),
+            # Saved as it is, it is tried again.
+            Step(touch("two.py"), ["failed two match M0302 two.py:2:12"], {"two": 1}),
             Step(save("two.py", "def f(:\n    return 2\n"), ["failed two match M0302 two.py:1:6"], {"two": 1}),
             Step(save("two.py", gives(2)), ["swapped two"], {"two": 2}),
             Step(
@@ -175,7 +175,7 @@ CASES: dict[str, Case] = {
             Step(save("two.py", gives(3)), ["swapped two"], {"two": 3}),
             # Back to what serves is no swap.
             Step(save("two.py", "x = = 1\n"), ["failed two match M0302 two.py:1:5"], {"two": 3}),
-            Step(save("two.py", gives(3)), [], {"two": 3}),
+            Step(save("two.py", gives(3)), ["module.mended two"], {"two": 3}),
         ],
     ),
     "a helper that is broken and mended": (
@@ -297,13 +297,13 @@ CASES: dict[str, Case] = {
         [
             Step(edit("rack.yaml", "two:", "two: ["), ["refused M0101 rack.yaml:5:8"], {"one": 1, "two": 1}),
             Step(save("two.py", gives(2)), ["swapped two"], {"two": 2}),
-            Step(save("rack.yaml", TWO), [], {"two": 2}),
+            Step(save("rack.yaml", TWO), ["configuration.mended"], {"two": 2}),
             Step(
                 edit("rack.yaml", "one: ./one.py", "one: { uze: ./one.py }"),
                 ["refused M0104 rack.yaml:3:10"],
                 {"one": 1},
             ),
-            Step(touch("rack.yaml"), [], {"one": 1}),
+            Step(touch("rack.yaml"), ["refused M0104 rack.yaml:3:10"], {"one": 1}),
             Step(save("rack.yaml", TWO + "state: memory\n"), ["refused M0419 rack.yaml"], {"one": 1}),
             Step(
                 save("rack.yaml", TWO.replace("one: ./one.py", LIMITED)),
@@ -336,7 +336,7 @@ CASES: dict[str, Case] = {
                 ["failed price match M0306 price.py:1", "refused M0306 price.py:1"],
                 {("price", "unit_price", "a"): 1.0},
             ),
-            Step(save("contracts/pricing.wit", PRICING), [], {("price", "unit_price", "a"): 1.0}),
+            Step(save("contracts/pricing.wit", PRICING), ["configuration.mended"], {("price", "unit_price", "a"): 1.0}),
             Step(
                 save("contracts/pricing.wit", MORE),
                 ["failed price match M0305 price.py", "refused M0305 price.py"],
@@ -349,7 +349,7 @@ CASES: dict[str, Case] = {
                 {("price", "discount", "a"): 0.5},
             ),
             Step(save("contracts/pricing.wit", MORE[:-2]), ["refused M0310 contracts/pricing.wit:6:32"]),
-            Step(save("contracts/pricing.wit", MORE), []),
+            Step(save("contracts/pricing.wit", MORE), ["configuration.mended"]),
             Step(save("contracts/beside.wit", "package a:b@1.0.0;\n"), []),
         ],
     ),

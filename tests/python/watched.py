@@ -16,7 +16,7 @@ from harness import Modrack
 from saves import Do, save
 from served import Events, Server, hearing, serving
 
-TOLD = "swap.swapped,swap.failed,swap.rolled-back,configuration.*,module.unloaded,module.lost,warning"
+TOLD = "swap.swapped,swap.failed,swap.rolled-back,configuration.*,module.unloaded,module.mended,module.lost,warning"
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def line(told: dict[str, Any], folder: Path) -> str:
         case "warning":
             return f"warning {failure()}"
         case event:
-            return f"{event} {slot}"
+            return f"{event} {slot}" if slot else str(event)
 
 
 @contextmanager

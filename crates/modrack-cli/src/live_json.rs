@@ -3,7 +3,7 @@
 //! Only data becomes JSON here; what people read is made from that JSON, in `live_words`.
 
 use modrack::live::{
-    Configuration, Differs, Drift, Entry, EntrySlot, Outcome, SlotState, SlotStatus, Status,
+    Configuration, Differs, Drift, Entry, EntrySlot, Outcome, Refused, SlotState, SlotStatus, Status,
 };
 use modrack_core::{ContentHash, SlotName, Stays};
 use modrack_runtime::{Before, Configured, Held, Kept, Served, Swapped};
@@ -41,6 +41,7 @@ pub(crate) fn unloaded(slot: &str, was: Before) -> Json {
 pub(crate) fn status(status: &Status) -> Json {
     json!({
         "configuration": hash(status.configuration.as_ref()),
+        "refused": status.refused.as_ref().map(refused),
         "slots": status.slots.iter().map(slot_status).collect::<Vec<_>>(),
         "drift": status.drift.iter().map(drift).collect::<Vec<_>>(),
         "kept": status.kept.iter().map(kept).collect::<Vec<_>>(),
@@ -112,7 +113,12 @@ fn slot_status(slot: &SlotStatus) -> Json {
             "entry": over.entry.map(|entry| entry.0),
         })),
         "error": failed.or(slot.why.as_ref()).map(wire::record),
+        "refused": slot.refused.as_ref().map(refused),
     })
+}
+
+fn refused(refused: &Refused) -> Json {
+    json!({ "at": at_rfc3339(refused.at), "error": wire::record(&refused.why) })
 }
 
 fn drift(drift: &Drift) -> Json {

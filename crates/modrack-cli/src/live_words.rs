@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::report::near;
+use crate::report::{near, near_text};
 use crate::style::{Paint, grouped, span};
 use crate::table::Table;
 
@@ -80,9 +80,10 @@ pub(crate) fn status(document: &Json, paint: Paint) -> String {
         };
         // Where nothing serves, what was swapped in says what would.
         let hash = if slot["hash"].is_null() { &slot["override"]["hash"] } else { &slot["hash"] };
-        let problem = match slot["error"].as_object() {
-            Some(_) => field("error", &slot["error"]),
-            None => String::new(),
+        let problem = match (slot["error"].is_object(), slot["refused"].is_object()) {
+            (true, _) => field("error", &slot["error"]),
+            (false, true) => format!("refused: {}", field("error", &slot["refused"]["error"])),
+            (false, false) => String::new(),
         };
         table.row(vec![
             text(&slot["slot"]),
@@ -94,7 +95,16 @@ pub(crate) fn status(document: &Json, paint: Paint) -> String {
             problem,
         ]);
     }
-    let mut shown = if each(&document["slots"]).is_empty() { String::new() } else { table.render(paint) };
+    let mut shown = String::new();
+    let refused = &document["refused"];
+    if refused.is_object() {
+        let why = field("error", &refused["error"]);
+        let said = format!("The rack's text was refused at {} (UTC): {why}", when(&refused["at"]));
+        shown.push_str(&format!("{}\n", paint.error(&said)));
+    }
+    if !each(&document["slots"]).is_empty() {
+        shown.push_str(&table.render(paint));
+    }
     let kept = each(&document["kept"]);
     if !kept.is_empty() {
         let mut table = Table::new(&["KEPT", ">GENERATION", "STATE"]);
@@ -211,6 +221,27 @@ pub(crate) fn event(name: &str, event: &Json, paint: Paint) -> String {
     line + "\n"
 }
 
+/// What is known of the failure that an event tells of and does not stand on its line, on lines of its own: what was found with it, the end of its
+/// traceback, and what to do about it.
+pub(crate) fn details(event: &Json, paint: Paint) -> String {
+    let fields = &event["fields"];
+    let several = each(&fields["errors"]);
+    let errors = if several.is_empty() { std::slice::from_ref(&fields["error"]) } else { several };
+    let mut lines = String::new();
+    for (at, error) in errors.iter().enumerate() {
+        if at > 0 {
+            lines.push_str(&format!("  {}\n", field("error", error)));
+        }
+        for line in near_text(&text(&error["traceback"])).lines() {
+            lines.push_str(&format!("    {}\n", paint.faint(&flat(line))));
+        }
+        for line in text(&error["hint"]).lines() {
+            lines.push_str(&format!("  {} {}\n", paint.hint("hint:"), flat(line)));
+        }
+    }
+    lines
+}
+
 /// What an event tells under a key, on one line.
 fn field(key: &str, value: &Json) -> String {
     match value {
@@ -307,6 +338,20 @@ mod tests {
         "#]]
         .assert_eq(&history(&document, Paint { on: false }));
         assert_eq!(history(&json!({ "entries": [] }), Paint { on: false }), "");
+    }
+
+    #[test]
+    fn what_is_known_of_a_failure_stands_below_its_event() {
+        let one = json!({ "code": "M0401", "message": "No", "traceback": "  File \"a.py\", line 1\n    1 / 0", "hint": "Mend it" });
+        let other = json!({ "code": "M0104", "message": "No key", "hint": "Did you mean `use`?" });
+        let alone = json!({ "fields": { "error": one } });
+        let shown = details(&alone, Paint { on: false });
+        assert_eq!(shown, "      File \"a.py\", line 1\n        1 / 0\n  hint: Mend it\n");
+        let several = json!({ "fields": { "error": one, "errors": [other, other] } });
+        let shown = details(&several, Paint { on: false });
+        let hint = "  hint: Did you mean `use`?\n";
+        assert_eq!(shown, format!("{hint}  [M0104] No key\n{hint}"));
+        assert_eq!(details(&json!({ "fields": { "slots": [] } }), Paint { on: false }), "");
     }
 
     #[test]

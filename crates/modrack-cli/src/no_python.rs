@@ -22,6 +22,10 @@ impl Backend for NoPython {
         self.0.describe(origin)
     }
 
+    fn asks_for(&self, origin: &Origin) -> Vec<PathBuf> {
+        self.0.asks_for(origin)
+    }
+
     fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
         self.0.recognises(path, first)
     }

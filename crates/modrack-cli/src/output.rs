@@ -26,7 +26,7 @@ pub(crate) const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 
 
 /// Where the command writes, and how.
 pub(crate) struct Output {
-    data: Data,
+    pub(crate) data: Data,
     /// Whether data and errors are JSON.
     pub(crate) json: bool,
     /// Whether events and errors on standard error are JSON, one object a line.

@@ -32,6 +32,16 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// The files that may decide what becomes of what stands at `origin` when it is read and started, its own first, whether they
+    /// are there or not: those that it includes, and where others that it asks for would be. Of what is broken these are as many as
+    /// can be known.
+    fn asks_for(&self, origin: &Origin) -> Vec<PathBuf> {
+        match origin {
+            Origin::File { path, .. } => vec![path.clone()],
+            Origin::Import { .. } | Origin::Source { .. } | Origin::Host { .. } => Vec::new(),
+        }
+    }
+
     /// Whether this backend loads what stands at `path`, by what is in it.
     ///
     /// `first` is the beginning of a file, cut at some kilobytes; none for a folder. The ending decides only

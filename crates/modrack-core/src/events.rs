@@ -5,11 +5,12 @@
 use crate::{Code, Error, Result, nearest};
 
 /// The names of the events.
-pub const EVENTS: [&str; 19] = [
+pub const EVENTS: [&str; 22] = [
     "module.found",
     "module.loading",
     "module.loaded",
     "module.failed",
+    "module.mended",
     "module.unloaded",
     "module.lost",
     "module.stop-failed",
@@ -24,6 +25,8 @@ pub const EVENTS: [&str; 19] = [
     "configuration.changed",
     "configuration.refused",
     "configuration.restored",
+    "configuration.mended",
+    "rack.ready",
     "warning",
 ];
 

@@ -16,7 +16,7 @@ use crate::extract;
 use crate::manifest;
 use crate::parse;
 use crate::text::SourceText;
-use crate::world::{Sources, Unit, World, module_file};
+use crate::world::{Sources, Unit, World, files_of, module_file};
 
 /// Reads Python modules without running them.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,39 @@ impl Reader {
             }
         };
         described.map_err(|error| error.module(origin.to_string()))
+    }
+
+    /// The files that reading and loading a module may ask for, its own first, whether they are there or not.
+    pub fn asks_for(&self, origin: &Origin) -> Vec<PathBuf> {
+        let own = match origin {
+            Origin::File { path, .. } => {
+                let path = tidy(path);
+                match path.is_dir() {
+                    true => path.join("__init__.py"),
+                    false => path,
+                }
+            }
+            Origin::Import { module, .. } => {
+                let parts: Vec<&str> = module.split('.').collect();
+                match self.path.iter().find_map(|folder| module_file(folder, &parts)) {
+                    Some(own) => own,
+                    None => {
+                        return self
+                            .path
+                            .iter()
+                            .flat_map(|folder| files_of(&folder.join(parts.iter().collect::<PathBuf>())))
+                            .collect();
+                    }
+                }
+            }
+            Origin::Source { .. } | Origin::Host { .. } => return Vec::new(),
+        };
+        let mut asked = World::round(&own, &self.root, &self.path).asked(&own);
+        if matches!(origin, Origin::File { .. }) && !own.exists() {
+            // It may come as a package.
+            asked.push(own.join("__init__.py"));
+        }
+        asked
     }
 
     fn file(&self, origin: &Origin, path: &Path) -> Result<(Description, Sources)> {

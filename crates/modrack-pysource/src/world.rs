@@ -13,8 +13,9 @@ use modrack_core::{ContentHash, Result};
 
 use crate::error;
 use crate::extract;
-use crate::facts::{Def, Facts, Link};
+use crate::facts::{Def, Facts, Imported, Link};
 use crate::parse;
+use crate::stdlib;
 use crate::text::{MAX_BYTES, SourceText};
 
 /// One file, read.
@@ -280,6 +281,68 @@ impl<'a> World<'a> {
         data
     }
 
+    /// The files that reading and loading the module may ask for, its own first, whether they are there or not. What is broken is
+    /// looked into as far as that goes.
+    pub(crate) fn asked(&self, own: &Path) -> Vec<PathBuf> {
+        let mut asked = vec![own.to_owned()];
+        let mut seen: HashSet<PathBuf> = asked.iter().cloned().collect();
+        let mut note = |path: PathBuf, asked: &mut Vec<PathBuf>| {
+            if asked.len() < MAX_FILES && seen.insert(path.clone()) {
+                asked.push(path);
+            }
+        };
+        for init in self.inits(&packages_of(own)) {
+            note(init, &mut asked);
+        }
+        if is_init(own) {
+            let mut all = BTreeMap::new();
+            gather(&self.private_root, &mut all);
+            all.into_keys().for_each(|path| note(path, &mut asked));
+        }
+        let mut at = 0;
+        while let Some(path) = asked.get(at).cloned() {
+            at += 1;
+            // What is another's is not looked into.
+            let Some(unit) =
+                Some(&path).filter(|path| self.is_private(path)).and_then(|path| self.peek(path))
+            else {
+                continue;
+            };
+            for import in &unit.facts.imports {
+                for path in self.places(&unit, import) {
+                    note(path, &mut asked);
+                }
+            }
+        }
+        asked
+    }
+
+    /// Where what one import names is, or would be.
+    fn places(&self, unit: &Unit, import: &Imported) -> Vec<PathBuf> {
+        let Some(parts) = self.parts(unit, import.level, &import.module) else { return Vec::new() };
+        if import.level == 0 && parts.first().is_some_and(|first| stdlib::has(first)) {
+            return Vec::new();
+        }
+        let mut places = Vec::new();
+        for root in std::iter::once(&self.import_root).chain(self.path) {
+            let mut folder = root.clone();
+            for part in &parts {
+                folder.push(part);
+                places.extend(files_of(&folder));
+            }
+            // What is imported from a folder may be a file in it.
+            if folder.is_dir() && !parts.is_empty() {
+                let names = import.names.iter().filter(|name| *name != "*");
+                places.extend(names.flat_map(|name| files_of(&folder.join(name))));
+            }
+            // A relative import leads to one place alone, and what was found is looked for no further.
+            if import.level > 0 || parts.first().is_some_and(|first| module_file(root, &[first]).is_some()) {
+                break;
+            }
+        }
+        places
+    }
+
     /// The files of the module that one import may load.
     fn targets(&self, unit: &Unit, level: u32, module: &str, names: &[String]) -> Vec<PathBuf> {
         let Some(parts) = self.parts(unit, level, module) else { return Vec::new() };
@@ -336,6 +399,13 @@ pub(crate) fn module_file(root: &Path, parts: &[&str]) -> Option<PathBuf> {
     }
     path.as_mut_os_string().push(".py");
     path.is_file().then_some(path)
+}
+
+/// The files that a module may be, whose dotted name makes this path.
+pub(crate) fn files_of(module: &Path) -> [PathBuf; 2] {
+    let mut file = module.to_owned();
+    file.as_mut_os_string().push(".py");
+    [module.join("__init__.py"), file]
 }
 
 /// The packages that a file is in, outermost first.

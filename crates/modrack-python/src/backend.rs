@@ -92,6 +92,10 @@ impl Backend for PythonBackend {
         description.content.get::<Arc<Sources>>().is_some_and(|sources| sources.have_changed())
     }
 
+    fn asks_for(&self, origin: &Origin) -> Vec<PathBuf> {
+        self.reader.asks_for(origin)
+    }
+
     fn recognises(&self, path: &Path, first: Option<&[u8]>) -> bool {
         modrack_pysource::recognises(path, first)
     }

@@ -3,22 +3,67 @@
 //! What a file is, its content tells; its ending decides only where no content does. A path that leads
 //! nowhere is an error, and nothing else is searched in its place.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use modrack_core::plan::SlotPlan;
-use modrack_core::{BackendName, Origin, Result, Use};
+use modrack_core::{BackendName, Description, Origin, Result, Use};
 
 use crate::catalog::Catalog;
 use crate::configuration::Configuration;
 use crate::error;
-use crate::rack::RackCore;
+use crate::rack::{Rack, RackCore};
 use crate::seat::Found;
 
 /// How much of a file is looked at to tell what it is.
 const FIRST: u64 = 8 * 1024;
+
+impl Rack {
+    /// Where what a plan's `use` leads to comes from, as it is now. Looks at files, and reads no more of them than tells what
+    /// they are.
+    ///
+    /// # Errors
+    /// A failure of phase find.
+    pub fn origin_of(&self, plan: &SlotPlan) -> Result<Origin> {
+        Ok(find(self.core(), plan, &self.core().configuration())?.origin)
+    }
+
+    /// What a slot's `use` names, whether it is there or not.
+    ///
+    /// # Errors
+    /// A name that the catalog does not have.
+    pub fn named_by(&self, plan: &SlotPlan) -> Result<Origin> {
+        named(self.core(), plan, &self.core().configuration())
+    }
+
+    /// The files that may decide what becomes of what a slot's `use` names when it is loaded, its own first, whether they are there
+    /// or not. Runs nothing.
+    ///
+    /// # Errors
+    /// A name that the catalog does not have.
+    pub fn asks_for(&self, plan: &SlotPlan) -> Result<Vec<PathBuf>> {
+        let origin = self.named_by(plan)?;
+        // Of what is not there nobody knows who would load it.
+        let mut files: Vec<_> =
+            self.core().backends().iter().flat_map(|backend| backend.asks_for(&origin)).collect();
+        files.extend(self.describe(&origin).map(|about| about.files).unwrap_or_default());
+        let mut seen = BTreeSet::new();
+        files.retain(|file| seen.insert(file.clone()));
+        Ok(files)
+    }
+
+    /// What is known of the module that stands at `origin`, read anew. Runs nothing.
+    ///
+    /// # Errors
+    /// A failure of phase find or check.
+    pub fn describe(&self, origin: &Origin) -> Result<Description> {
+        let found = at(self.core(), origin)?;
+        self.core().backend(found.backend)?.describe(&found.origin)
+    }
+}
 
 /// Resolves what fills a slot.
 ///

@@ -25,7 +25,6 @@ use crate::contracts;
 use crate::descriptions::Descriptions;
 use crate::error;
 use crate::events::{Event, Observer};
-use crate::find;
 use crate::functions::FunctionId;
 use crate::generation::{Generation, Made};
 use crate::instances::{self, STOP_WITHIN};
@@ -199,32 +198,6 @@ impl Rack {
             }
             _ => (None, false),
         }))
-    }
-
-    /// Where what a plan's `use` leads to comes from, as it is now. Looks at files, and reads no more of them than tells what
-    /// they are.
-    ///
-    /// # Errors
-    /// A failure of phase find.
-    pub fn origin_of(&self, plan: &SlotPlan) -> Result<Origin> {
-        Ok(find::find(&self.0, plan, &self.0.configuration())?.origin)
-    }
-
-    /// What a slot's `use` names, whether it is there or not.
-    ///
-    /// # Errors
-    /// A name that the catalog does not have.
-    pub fn named_by(&self, plan: &SlotPlan) -> Result<Origin> {
-        find::named(&self.0, plan, &self.0.configuration())
-    }
-
-    /// What is known of the module that stands at `origin`, read anew. Runs nothing.
-    ///
-    /// # Errors
-    /// A failure of phase find or check.
-    pub fn describe(&self, origin: &Origin) -> Result<Description> {
-        let found = find::at(&self.0, origin)?;
-        self.0.backend(found.backend)?.describe(&found.origin)
     }
 
     /// The slots that have names of their own: declared ones first, in their text's order, then the others in the order in

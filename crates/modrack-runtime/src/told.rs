@@ -168,6 +168,14 @@ pub(crate) fn of_warning<const N: usize>(why: &Error, more: [(&'static str, Valu
     fields.0
 }
 
+/// The last lines of a traceback: those that led there are told to who asks for the failure itself.
+fn end_of(traceback: &str) -> &str {
+    const LINES: usize = 12;
+    let whole = traceback.trim_end();
+    let from = whole.rmatch_indices('\n').nth(LINES - 1).map_or(0, |(at, _)| at + 1);
+    &whole[from..]
+}
+
 /// The one slot that an event is about, if it is one.
 fn only(slots: &[Served]) -> Option<&SlotName> {
     if let [served] = slots { Some(&served.slot) } else { None }
@@ -219,6 +227,9 @@ impl Fields {
         if let Some(hint) = why.hint_text() {
             error.text("hint", hint);
         }
+        if let Some(traceback) = why.traceback_text() {
+            error.text("traceback", end_of(traceback));
+        }
         error
     }
 
@@ -269,5 +280,19 @@ impl Fields {
             Value::from(fields.0)
         });
         self.set("slots", each.collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_traceback_its_end_is_told() {
+        let lines =
+            |from: usize| (from..=20).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
+        assert_eq!(end_of(&(lines(1) + "\n")), lines(9));
+        assert_eq!(end_of(&lines(10)), lines(10));
+        assert_eq!(end_of(""), "");
     }
 }

@@ -18,7 +18,7 @@ pub(crate) trait Disk: Send {
     fn node(&self, path: &Path) -> Node;
     /// What a path leads to.
     fn read(&self, path: &Path) -> Found;
-    /// What can be known of a file without reading it.
+    /// What can be known of a file without reading it; none of what is no file.
     fn stamp(&self, path: &Path) -> Option<Stamp>;
     /// How long ago a file was changed last, by the system's own note, which nobody can set.
     fn age(&self, path: &Path) -> Option<Duration>;
@@ -70,7 +70,8 @@ impl Disk for Real {
     }
 
     fn stamp(&self, path: &Path) -> Option<Stamp> {
-        let meta = fs::metadata(path).ok()?;
+        // A folder is another with each file in it.
+        let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let age = meta.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
         Some(Stamp {
             identity: (meta.dev(), meta.ino()),
@@ -93,6 +94,13 @@ impl Stamp {
     /// The stamp without what changes by time alone.
     pub(crate) fn settled(self) -> Self {
         Self { is_fresh: false, ..self }
+    }
+}
+
+impl Stamp {
+    /// Whether nobody saved the file between the two. Other rights, and another name for it, are no save.
+    pub(crate) fn is_same_save(self, other: Self) -> bool {
+        (self.identity, self.size, self.written) == (other.identity, other.size, other.written)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use modrack_core::Error;
 
 use crate::disk::{Disk, Stamp};
-use crate::event::{Answer, Changed, FileChange, Found, Settings, Watched};
+use crate::event::{Answer, Changed, FileChange, Found, Held, Settings, Watched};
 use crate::route::{Node, Step, steps};
 use crate::source::{Refusal, Seen, Source};
 
@@ -28,7 +28,7 @@ pub(crate) struct Engine<K> {
     /// None where nothing is asked of the system.
     source: Option<Box<dyn Source>>,
     /// What each key knows of its files.
-    keys: BTreeMap<K, BTreeMap<PathBuf, Found>>,
+    keys: BTreeMap<K, BTreeMap<PathBuf, Known>>,
     files: BTreeMap<PathBuf, File>,
     /// The watched paths that each name decides.
     names: BTreeMap<Step, BTreeSet<PathBuf>>,
@@ -37,6 +37,16 @@ pub(crate) struct Engine<K> {
     next_poll: Duration,
     warning: Option<Error>,
     has_warned: bool,
+}
+
+/// What a key knows of a file.
+struct Known {
+    /// What there was when it was told last; none where nothing was.
+    found: Option<Found>,
+    /// Of which save that was.
+    stamp: Option<Stamp>,
+    /// Whether each save is told.
+    each_save: bool,
 }
 
 /// A watched path.
@@ -91,50 +101,72 @@ impl<K: Ord + Clone> Engine<K> {
 
     /// Watches these files for a key, and no others any more.
     pub(crate) fn set(&mut self, key: &K, files: impl IntoIterator<Item = Watched>, now: Duration) {
-        for path in self.renew(key, files, now).into_keys() {
+        for path in self.renew(key, files, now, false).into_keys() {
             self.let_go(&path);
         }
     }
 
     /// Watches these files for a key, and those that it has.
     pub(crate) fn add(&mut self, key: &K, files: impl IntoIterator<Item = Watched>, now: Duration) {
-        let before = self.renew(key, files, now);
+        let before = self.renew(key, files, now, false);
+        self.know(key, before);
+    }
+
+    /// Watches these files for a key, and those that it has; what it knows of one already it knows still.
+    pub(crate) fn go_on(&mut self, key: &K, files: impl IntoIterator<Item = Watched>, now: Duration) {
+        let before = self.renew(key, files, now, true);
+        self.know(key, before);
+    }
+
+    fn know(&mut self, key: &K, before: BTreeMap<PathBuf, Known>) {
         if let Some(known) = self.keys.get_mut(key) {
             known.extend(before);
         }
     }
 
-    /// Has a key know these files, and gives what it knew of others, which it still has.
+    /// Has a key know these files, anew unless it `goes_on`, and gives what it knew of others, which it still has.
     fn renew(
         &mut self,
         key: &K,
         files: impl IntoIterator<Item = Watched>,
         now: Duration,
-    ) -> BTreeMap<PathBuf, Found> {
+        goes_on: bool,
+    ) -> BTreeMap<PathBuf, Known> {
         let mut before = self.keys.remove(key).unwrap_or_default();
         self.forget_offers(key);
         let mut known = BTreeMap::new();
-        for Watched { path, hash } in files {
+        for Watched { path, held, each_save } in files {
             let is_new = !before.contains_key(&path) && !known.contains_key(&path);
             if is_new {
                 self.files.entry(path.clone()).or_default().keys += 1;
             }
             self.find_way(&path, now);
             // Read when it is watched: what happens from here on is told.
-            let found = match hash {
-                Some(hash) => Found::Content(hash),
-                None => self.disk.read(&path),
+            let was = before.get(&path).filter(|_| goes_on);
+            let found = match (held, was) {
+                (Held::Content(hash), _) => Some(Found::Content(hash)),
+                (Held::Unknown, _) => None,
+                (Held::Now, Some(was)) => was.found.clone(),
+                (Held::Now, None) => Some(self.disk.read(&path)),
             };
+            let stamp = was.map_or_else(|| self.disk.stamp(&path), |was| was.stamp);
             if let Some(file) = self.files.get_mut(&path) {
                 file.stamp = None;
                 file.happened = Some((now, now));
             }
-            known.insert(path, found);
+            known.insert(path, Known { found, stamp, each_save });
         }
         before.retain(|path, _| !known.contains_key(path));
         self.keys.insert(key.clone(), known);
         self.next_poll = self.next_poll.min(now);
         before
+    }
+
+    /// Takes what was saved of a key's files until now as known, but for what they hold that is another content.
+    pub(crate) fn settle(&mut self, key: &K) {
+        for (path, known) in self.keys.get_mut(key).into_iter().flatten() {
+            known.stamp = self.disk.stamp(path);
+        }
     }
 
     /// Watches nothing for a key any more.
@@ -202,6 +234,7 @@ impl<K: Ord + Clone> Engine<K> {
         if answer == Answer::NotYet && !changed.is_last {
             let mut changed = changed;
             changed.keys.retain(|key| self.keys.contains_key(key));
+            changed.saved.retain(|key| self.keys.contains_key(key));
             let at = now + self.settings.patience;
             self.offers.push(Offer { changed, at });
             self.offers.retain(|offer| !offer.changed.keys.is_empty());
@@ -272,14 +305,14 @@ impl<K: Ord + Clone> Engine<K> {
 
     /// Looks at files, and gives what is to be told of them.
     fn look(&mut self, due: &[PathBuf], now: Duration) -> Vec<Changed<K>> {
-        let mut keys: BTreeSet<K> = BTreeSet::new();
+        let (mut keys, mut saved): (BTreeSet<K>, BTreeSet<K>) = (BTreeSet::new(), BTreeSet::new());
         let mut files: BTreeMap<PathBuf, Found> = BTreeMap::new();
         for path in due {
             self.find_way(path, now);
             if self.is_polled(path) && self.is_being_written(path, now) {
                 continue;
             }
-            let found = self.disk.read(path);
+            let (found, stamp) = (self.disk.read(path), self.disk.stamp(path));
             let Some(file) = self.files.get_mut(path) else { continue };
             file.happened = None;
             file.is_open = false;
@@ -288,8 +321,8 @@ impl<K: Ord + Clone> Engine<K> {
             let is_patient = !is_there && now < *file.missing.get_or_insert(now) + self.settings.patience;
             if is_patient {
                 // Nobody waits for what is known to be so.
-                let is_known = |known: &BTreeMap<PathBuf, Found>| {
-                    known.get(path).is_none_or(|known| known.is_same(&found))
+                let is_known = |known: &BTreeMap<PathBuf, Known>| {
+                    known.get(path).is_none_or(|known| known.holds(&found) == Some(true))
                 };
                 if self.keys.values().all(is_known) {
                     file.missing = None;
@@ -299,23 +332,33 @@ impl<K: Ord + Clone> Engine<K> {
             file.missing = None;
             for (key, known) in &mut self.keys {
                 let Some(known) = known.get_mut(path) else { continue };
-                if !known.is_same(&found) {
-                    *known = found.clone();
+                let is_saved = known.holds(&found) == Some(false) || known.was_saved(stamp);
+                if is_saved || known.found.is_none() {
+                    (known.found, known.stamp) = (Some(found.clone()), stamp);
                     keys.insert(key.clone());
                     files.insert(path.clone(), found.clone());
+                }
+                if is_saved {
+                    saved.insert(key.clone());
                 }
             }
         }
         if keys.is_empty() {
             return Vec::new();
         }
-        self.absorb(&mut keys, &mut files);
+        self.absorb(&mut keys, &mut saved, &mut files);
         let files = files.into_iter().map(|(path, found)| FileChange { path, found }).collect();
-        vec![Changed { keys: keys.into_iter().collect(), files, is_last: false }]
+        let (keys, saved) = (keys.into_iter().collect(), saved.into_iter().collect());
+        vec![Changed { keys, saved, files, is_last: false }]
     }
 
     /// Takes in what was told of the same keys and not taken: it is told together with what happened since.
-    fn absorb(&mut self, keys: &mut BTreeSet<K>, files: &mut BTreeMap<PathBuf, Found>) {
+    fn absorb(
+        &mut self,
+        keys: &mut BTreeSet<K>,
+        saved: &mut BTreeSet<K>,
+        files: &mut BTreeMap<PathBuf, Found>,
+    ) {
         let offers = mem::take(&mut self.offers);
         for offer in offers {
             if !offer.changed.keys.iter().any(|key| keys.contains(key)) {
@@ -323,6 +366,7 @@ impl<K: Ord + Clone> Engine<K> {
                 continue;
             }
             keys.extend(offer.changed.keys);
+            saved.extend(offer.changed.saved);
             for FileChange { path, found } in offer.changed.files {
                 files.entry(path).or_insert(found);
             }
@@ -332,6 +376,7 @@ impl<K: Ord + Clone> Engine<K> {
     fn forget_offers(&mut self, key: &K) {
         for offer in &mut self.offers {
             offer.changed.keys.retain(|other| other != key);
+            offer.changed.saved.retain(|other| other != key);
         }
         self.offers.retain(|offer| !offer.changed.keys.is_empty());
     }
@@ -500,5 +545,22 @@ impl<K: Ord + Clone> Engine<K> {
         }
         let wait = if is_settling { self.settling() } else { self.settings.poll };
         self.next_poll = now + wait;
+    }
+}
+
+impl Known {
+    /// Whether there is now what is known; none where nothing is.
+    fn holds(&self, found: &Found) -> Option<bool> {
+        self.found.as_ref().map(|known| known.is_same(found))
+    }
+
+    /// Whether it was saved since, where each save is told.
+    fn was_saved(&self, stamp: Option<Stamp>) -> bool {
+        let is_same = match (self.stamp, stamp) {
+            (Some(one), Some(other)) => one.is_same_save(other),
+            (None, None) => true,
+            _ => false,
+        };
+        self.each_save && !is_same
     }
 }

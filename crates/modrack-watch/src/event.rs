@@ -25,8 +25,21 @@ pub struct Settings {
 pub struct Watched {
     /// Its absolute path.
     pub path: PathBuf,
-    /// The hash of what it held when it was read; where that is not known, what it holds now is where it begins.
-    pub hash: Option<ContentHash>,
+    /// What it held when it began to matter.
+    pub held: Held,
+    /// Whether each save of it is told, also of one that leaves its content as it was.
+    pub each_save: bool,
+}
+
+/// What a file held when it began to matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// What it holds when it begins to be watched.
+    Now,
+    /// The content of this hash: anything else is told.
+    Content(ContentHash),
+    /// Nobody knows: what it holds is told once, and that is no save.
+    Unknown,
 }
 
 /// Files whose content has changed.
@@ -34,6 +47,8 @@ pub struct Watched {
 pub struct Changed<K> {
     /// Whose files they are, in order.
     pub keys: Vec<K>,
+    /// Those of them of whose files one was saved; of the others it is looked for the first time what they hold.
+    pub saved: Vec<K>,
     /// The files, in the order of their paths.
     pub files: Vec<FileChange>,
     /// Whether this is told for the last time as it is: whoever cannot take it has failed. It is false the first time.
@@ -85,12 +100,23 @@ impl Default for Settings {
 impl Watched {
     /// A file as it is now.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), hash: None }
+        Self { path: path.into(), held: Held::Now, each_save: false }
+    }
+
+    /// A file of which nothing is known: what it holds is told once.
+    pub fn unread(path: impl Into<PathBuf>) -> Self {
+        Self { held: Held::Unknown, ..Self::new(path) }
     }
 
     /// A file that held this when it was read: what was changed since is told.
     pub fn as_read(path: impl Into<PathBuf>, hash: ContentHash) -> Self {
-        Self { path: path.into(), hash: Some(hash) }
+        Self { held: Held::Content(hash), ..Self::new(path) }
+    }
+
+    /// Has each save of it be told, also of one that leaves its content as it was.
+    #[must_use]
+    pub fn each_save(self) -> Self {
+        Self { each_save: true, ..self }
     }
 }
 

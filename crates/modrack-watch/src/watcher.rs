@@ -98,6 +98,20 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
         self.look();
     }
 
+    /// Watches these files for a key beside those that it has; what is known of one of those is known still, so that what was saved of it since
+    /// is told.
+    pub fn go_on(&self, key: &K, files: impl IntoIterator<Item = Watched>) {
+        let now = self.shared.now();
+        self.shared.lock().go_on(key, files, now);
+        self.look();
+    }
+
+    /// Takes what was saved of a key's files until now as known, but for what is another content: where
+    /// [each save](Watched::each_save) is told, it is no save that who was told did itself.
+    pub fn settle(&self, key: &K) {
+        self.shared.lock().settle(key);
+    }
+
     /// Watches nothing for a key any more.
     pub fn unwatch(&self, key: &K) {
         self.shared.lock().unset(key);

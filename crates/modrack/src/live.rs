@@ -12,6 +12,7 @@ mod error;
 mod force;
 mod meant;
 mod recorder;
+mod refused;
 mod save;
 mod start;
 mod status;
@@ -21,6 +22,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use modrack_core::{Error, Result, SlotName};
@@ -33,6 +35,7 @@ use modrack_state::{Opened, RackState};
 
 pub use change::{SwapRequest, SwapSlot};
 pub use force::in_force;
+pub use refused::Refused;
 pub use start::{Readiness, Started};
 pub use status::{SlotState, SlotStatus, Status, status_of};
 
@@ -54,6 +57,10 @@ struct Live {
     starts: Mutex<HashMap<SlotName, start::Start>>,
     /// What did not come in.
     tried: Mutex<HashMap<SlotName, tried::Tried>>,
+    /// What was refused last, and is not mended.
+    refusals: Mutex<refused::Refusals>,
+    /// Whether a slot that is to be started was not, and nobody was told since that all of them serve.
+    is_unready: AtomicBool,
     #[cfg(feature = "watch")]
     watcher: Mutex<Option<Arc<modrack_watch::Watcher<watch::Key>>>>,
 }
@@ -103,6 +110,8 @@ impl LiveRack {
             source: settings.source,
             starts: Mutex::default(),
             tried: Mutex::default(),
+            refusals: Mutex::default(),
+            is_unready: AtomicBool::new(false),
             #[cfg(feature = "watch")]
             watcher: Mutex::default(),
         }));
@@ -110,6 +119,7 @@ impl LiveRack {
         live.0.rack.observe(move |event| {
             if let Some(live) = told.upgrade() {
                 live.tell(event);
+                LiveRack(live).note_refused(event);
             }
         });
         live.put_in_force()?;

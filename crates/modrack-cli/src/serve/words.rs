@@ -25,8 +25,11 @@ use crate::session::Session;
 use crate::style::{counted, span};
 
 /// What is told of what happens, where nobody asked for more.
-const CHANGES: &str = "swap.swapped,swap.failed,swap.rolled-back,swap.lingering,module.unloaded,module.lost,module.stop-failed,\
-     configuration.*,warning";
+const CHANGES: &str = "swap.swapped,swap.failed,swap.rolled-back,swap.lingering,module.unloaded,module.mended,module.lost,\
+     module.stop-failed,configuration.*,rack.ready,warning";
+
+/// That every slot serves that is to be started, where that was not so at first.
+const READY: &str = "rack.ready";
 
 type Said = Result<(), Failure>;
 
@@ -132,16 +135,24 @@ pub(crate) fn tell_events(session: &Session, rack: &Rack) -> Option<Telling> {
     }
     let pattern = if output.level >= Level::Info { "*" } else { CHANGES };
     let pattern = Pattern::parse(pattern).ok()?;
-    let (is_json, paint) = (output.log_json, output.paint);
+    let (is_log, is_json, paint) = (output.log_json, output.json, output.paint);
+    let data = output.data.clone();
     let (tells, told) = mpsc::sync_channel::<Arc<Told>>(WAITING);
     let (ends, written) = mpsc::channel();
     let lost = Arc::new(AtomicU64::new(0));
     let counts = lost.clone();
     let line = move |told: &Arc<Told>| {
         let document = events::document(told);
-        match is_json {
-            true => format!("{document}\n"),
-            false => live_words::event(told.name, &document, paint),
+        match told.name {
+            _ if is_log => format!("{document}\n"),
+            // As it is said where all slots start at once.
+            READY if is_json => {
+                // Who closed standard output does not read it.
+                let _ = data.clone().write_all(format!("{}\n", json!({ "event": "ready" })).as_bytes());
+                String::new()
+            }
+            READY => format!("{}\n", paint.good("Ready")),
+            name => live_words::event(name, &document, paint) + &live_words::details(&document, paint),
         }
     };
     let write = move || {

@@ -2,7 +2,9 @@
 
 use expect_test::expect;
 
-use crate::show::check_files;
+use modrack_pysource::Reader;
+
+use crate::show::{check_files, folder, origin};
 
 #[test]
 fn siblings_belong_to_a_file() {
@@ -271,4 +273,40 @@ def cut(text: str): ...
         new ?
     "#]],
     );
+}
+
+/// What a module asks for, whether it is there or not.
+fn asked(files: &[(&str, &str)], text: &str) -> Vec<String> {
+    let folder = folder(files);
+    let root = folder.path();
+    let reader = Reader { root: root.to_owned(), path: vec![root.join("libs")] };
+    let asked = reader.asks_for(&origin(root, text));
+    asked.iter().map(|path| path.strip_prefix(root).expect("it is below").display().to_string()).collect()
+}
+
+#[test]
+fn what_is_asked_for_is_known_before_it_is_there() {
+    // A file and a helper that is not written yet; what the standard library has is nobody's.
+    let file = [("x.py", "import os, later\nfrom known import y\n"), ("known.py", "import = 1\n")];
+    let libs = ["libs/later/__init__.py", "libs/later.py"];
+    assert_eq!(
+        asked(&file, "x.py"),
+        [&["x.py", "later/__init__.py", "later.py"], &libs[..], &["known/__init__.py", "known.py"]].concat()
+    );
+    // A package, what its files ask for, and what is imported from a folder of it.
+    let package = [
+        ("pkg/__init__.py", "from .sub import a\nfrom . import part\n"),
+        ("pkg/sub.py", "try:\n    from .deep.newest import v\nexcept ImportError:\n    v = 1\n"),
+    ];
+    let sub = ["pkg/sub.py", "pkg/sub/__init__.py"];
+    let part = ["pkg/part/__init__.py", "pkg/part.py"];
+    let deep = ["pkg/deep/__init__.py", "pkg/deep.py", "pkg/deep/newest/__init__.py", "pkg/deep/newest.py"];
+    let mut found = asked(&package, "pkg");
+    assert_eq!(found.remove(0), "pkg/__init__.py");
+    for wanted in sub.iter().chain(&part).chain(&deep) {
+        assert!(found.iter().any(|path| path == wanted), "{wanted} of {found:?}");
+    }
+    // What is not there may come as a file or as a package; so may what is imported.
+    assert_eq!(asked(&[], "gone.py"), ["gone.py", "gone.py/__init__.py"]);
+    assert_eq!(asked(&[], "python:gone.mod"), ["libs/gone/mod/__init__.py", "libs/gone/mod.py"]);
 }

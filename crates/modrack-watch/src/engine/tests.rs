@@ -197,9 +197,10 @@ impl Script {
                         Found::Unreadable(_) => format!("{} unreadable", path.display()),
                     })
                     .collect();
+                let first = if changed.saved.is_empty() { ", for the first time" } else { "" };
                 let last = if changed.is_last { " for the last time" } else { "" };
                 let keys = changed.keys.join("+");
-                told.push(format!("{}: {keys}: {}{last}", self.now.as_millis(), files.join(", ")));
+                told.push(format!("{}: {keys}: {}{first}{last}", self.now.as_millis(), files.join(", ")));
                 self.engine.answered(changed, answer, self.now);
             }
         }
@@ -460,6 +461,55 @@ fn what_is_watched_as_well_is_watched_beside_what_was() {
     assert_eq!(script.after(1000), Vec::<String>::new());
     script.engine.unset(&"one");
     assert!(script.watched().is_empty());
+}
+
+#[test]
+fn each_save_is_told_to_who_asks_for_it_and_nothing_else_is() {
+    for mut script in [Script::new(), Script::polling()] {
+        script.file("/a/x", "1");
+        script.set("plain", &["/a/x"]);
+        let each = ["/a/x", "/a/gone"].map(|file| Watched::new(file).each_save());
+        script.engine.set(&"each", each, script.now);
+        assert_eq!(script.after(3000), Vec::<String>::new());
+        // The same content once more, and once more.
+        for _ in 0..2 {
+            script.write("/a/x", "1");
+            assert_eq!(files(&script.after(3000)), ["each: /a/x=1"]);
+        }
+        // What was heard of and is as it was is no save.
+        script.saw(Seen::Touched, "/a/x");
+        script.saw(Seen::Closed, "/a/x");
+        assert_eq!(script.after(3000), Vec::<String>::new());
+        script.write("/a/gone", "2");
+        assert_eq!(files(&script.after(3000)), ["each: /a/gone=2"]);
+        script.write("/a/x", "3");
+        assert_eq!(files(&script.after(3000)), ["each+plain: /a/x=3"]);
+        // What who was told wrote itself is settled, unless it is another content.
+        script.file("/a/x", "3");
+        script.engine.settle(&"each");
+        script.saw(Seen::Closed, "/a/x");
+        assert_eq!(script.after(3000), Vec::<String>::new());
+        script.file("/a/x", "4");
+        script.engine.settle(&"each");
+        script.saw(Seen::Closed, "/a/x");
+        assert_eq!(files(&script.after(3000)), ["each+plain: /a/x=4"]);
+        // What was saved when it was watched for more is told, where it goes on.
+        script.file("/a/x", "4");
+        script.engine.go_on(&"each", [Watched::new("/a/x").each_save(), Watched::new("/a/y")], script.now);
+        assert_eq!(files(&script.after(3000)), ["each: /a/x=4"]);
+        script.file("/a/x", "4");
+        script.engine.add(&"each", [Watched::new("/a/x").each_save()], script.now);
+        assert_eq!(script.after(3000), Vec::<String>::new());
+        // That it is looked at for the first time is no save.
+        script.engine.set(&"each", [Watched::unread("/a/x").each_save()], script.now);
+        assert_eq!(files(&script.after(3000)), ["each: /a/x=4, for the first time"]);
+        assert_eq!(script.after(3000), Vec::<String>::new());
+    }
+}
+
+/// What is told, without when.
+fn files(told: &[String]) -> Vec<&str> {
+    told.iter().filter_map(|told| Some(told.split_once(": ")?.1)).collect()
 }
 
 #[test]

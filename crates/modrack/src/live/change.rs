@@ -71,7 +71,7 @@ impl LiveRack {
             intended = Some(self.0.recorder.intend(slots.clone(), intent));
             Ok(all.force(request.force).asked(self.asked(&request.asked)))
         };
-        self.0.rack.swap_when(&slots, make, |done| {
+        let done = self.0.rack.swap_when(&slots, make, |done| {
             // In the slots' turn: what is swapped in after this is over the text that this writes.
             if let (Ok(_), Some(saving), Some(source)) = (done, saving.take(), &self.0.source)
                 && let Err(why) = saving.finish(&self.0.recorder, &source.name())
@@ -79,7 +79,9 @@ impl LiveRack {
                 // It serves, and outlives the process all the same.
                 self.0.recorder.warn(why);
             }
-        })
+        });
+        self.tell_ready();
+        done
     }
 
     /// What a slot is to be.

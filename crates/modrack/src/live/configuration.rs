@@ -14,6 +14,7 @@ use modrack_state::{Action, Change, Failed, Outcome};
 use super::declared::Declared;
 use super::meant::Meant;
 use super::recorder::{Intent, leads_to};
+use super::refused::RefusedText;
 use super::start::Start;
 use super::tried::Tried;
 use super::{LiveRack, error};
@@ -42,7 +43,7 @@ impl LiveRack {
     pub fn restore_configuration(&self, hash: &str, asked: Asked) -> Result<Configured, ConfigureFailed> {
         let kept = self.configuration(hash)?;
         let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
-        let before = RefCell::new(None);
+        let (before, refused) = (RefCell::new(None), self.refused_text_noted());
         let restored = self.configure(&asked, "configuration.restored", || {
             let read = source.read()?.bytes;
             let written = source.write(kept.text.as_bytes(), &read)?;
@@ -53,6 +54,13 @@ impl LiveRack {
             && let Some(before) = before.take()
         {
             source.write(&before, kept.text.as_bytes())?.finish()?;
+            // What stands there is what stood there: it is as refused as it was.
+            let is_in_force = Some(modrack_state::hash_of(&before)) == self.0.recorder.declared().hash;
+            self.note_text(refused.filter(|_| !is_in_force));
+            #[cfg(feature = "watch")]
+            if is_in_force {
+                self.watch_rack();
+            }
         }
         restored
     }
@@ -68,6 +76,9 @@ impl LiveRack {
     ) -> Result<Configured, ConfigureFailed> {
         let asked = self.asked(asked);
         let (mut first, mut left_out) = (Some(first), Vec::new());
+        // Before it is tried: what is saved meanwhile is seen.
+        #[cfg(feature = "watch")]
+        self.watch_coming();
         loop {
             let broken = RefCell::new(None);
             let done = self.configure_without(&left_out, &broken, &asked, name, || {
@@ -79,6 +90,15 @@ impl LiveRack {
                     // What is refused as a whole may have kept them from coming in.
                     let tried = left_out.into_iter().filter(|_| done.is_ok());
                     tried.for_each(|(tried, why)| self.did_not_come(tried, &why));
+                    #[cfg(feature = "watch")]
+                    match &done {
+                        Ok(_) => self.watch_rack(),
+                        Err(failed) => self.watch_refused(failed),
+                    }
+                    if done.is_ok() {
+                        self.tell_mended();
+                        self.tell_ready();
+                    }
                     return done;
                 }
             }
@@ -97,13 +117,15 @@ impl LiveRack {
     ) -> Result<Configured, ConfigureFailed> {
         let (rack, recorder) = (&self.0.rack, &self.0.recorder);
         let (read, intended, saved) = (RefCell::new(None), RefCell::new(None), RefCell::new(Vec::new()));
-        let mut first = Some(first);
+        let (mut first, hash) = (Some(first), RefCell::new(None));
         let make = |turn_of: &[SlotName]| -> Result<(RackPlan, Swap), ConfigureFailed> {
             if let Some(first) = first.take() {
                 first()?;
                 let source = self.0.source.as_ref().ok_or_else(error::no_text)?;
                 let before = recorder.declared();
-                let new = Declared::parse(rack, &source.read()?, before.set.clone())?;
+                let text = source.read()?;
+                *hash.borrow_mut() = Some(modrack_state::hash_of(&text.bytes));
+                let new = Declared::parse(rack, &text, before.set.clone())?;
                 *read.borrow_mut() = Some((before, Arc::new(new)));
             }
             let Some((_, new)) = read.borrow().clone() else { return Err(error::no_text().into()) };
@@ -126,7 +148,7 @@ impl LiveRack {
                     let is_other = read.is_some_and(|(before, new)| before.hash != new.hash);
                     *broken.borrow_mut() = of_saved(failed, saved.take(), is_other || !left_out.is_empty());
                     if broken.borrow().is_none() {
-                        self.refused(failed, asked);
+                        self.refused(failed, asked, hash.take());
                     }
                 }
                 (Ok(_), None) => {}
@@ -209,7 +231,8 @@ impl LiveRack {
                     true => self.was_edited(name),
                     false => is_pinned || self.is_edited(name),
                 };
-                leads_to(&self.0.rack, wanted) != tried.found && (has_failed || is_other)
+                let is_news = tried.is_due || leads_to(&self.0.rack, wanted) != tried.found;
+                is_news && (has_failed || is_other)
             }
             None if is_over => self.was_edited(name),
             None => !is_pinned && self.is_edited(name),
@@ -267,14 +290,20 @@ impl LiveRack {
             starts.insert(served.slot.clone(), Start::Done(None));
         }
         drop(starts);
+        #[cfg(feature = "watch")]
+        done.removed.iter().for_each(|slot| self.watch_slot(slot));
+        let was_refused = self.note_text(None).is_some();
+        let hash = now.hash.as_ref().map_or(Value::Null, |hash| Value::from(hash.as_str()));
         let is_nothing = before.hash == now.hash && done.swapped.slots.is_empty();
         if is_nothing {
+            if was_refused {
+                self.0.rack.announce("configuration.mended", None, map([("hash", hash)]));
+            }
             return;
         }
         let listed = |slots: &[SlotName]| {
             Value::List(slots.iter().map(|slot| Value::from(slot.as_str())).collect::<Vec<_>>())
         };
-        let hash = now.hash.as_ref().map_or(Value::Null, |hash| Value::from(hash.as_str()));
         let fields = [
             ("hash", hash),
             ("who", Value::from(asked.who.as_str())),
@@ -286,8 +315,9 @@ impl LiveRack {
         self.0.rack.announce(name, None, map(fields));
     }
 
-    /// Notes that a text did not come into force, and tells of it.
-    fn refused(&self, failed: &ConfigureFailed, asked: &Asked) {
+    /// Notes that the text of this hash did not come into force, and tells of it.
+    fn refused(&self, failed: &ConfigureFailed, asked: &Asked, hash: Option<ContentHash>) {
+        self.note_text(Some(RefusedText::now(hash, failed)));
         let recorder = &self.0.recorder;
         if let ConfigureFailed::Plan(why) = failed {
             // What failed at a step of its swap is in the history by that.

@@ -118,7 +118,13 @@ impl LiveRack {
             // Nothing else can serve: it is tried once more, and then never by itself.
             let again = entries.iter().take_while(|entry| entry.outcome == Outcome::Interrupted).count() > 1;
             if again {
-                self.note_tried(Tried { plan, found: Some(tried), why: None, with: Vec::new() });
+                self.note_tried(Tried {
+                    plan,
+                    found: Some(tried),
+                    why: None,
+                    with: Vec::new(),
+                    is_due: false,
+                });
                 recorder.spare(slot, filling, why.clone());
                 self.0.starts().insert(slot.clone(), super::start::Start::Failed(why));
             }

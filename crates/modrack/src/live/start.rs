@@ -1,6 +1,7 @@
 //! Starting a rack: every slot that is not lazy, and what is known to be good in the place of what fails.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use modrack_core::plan::{RackPlan, SlotPlan, SlotRef};
 use modrack_core::{ContentHash, Error, Result, SlotName};
@@ -53,7 +54,9 @@ impl LiveRack {
     pub fn start(&self) -> Vec<Started> {
         // Of what does not start they hear, too.
         self.0.rack.tell_slots();
-        self.in_order().iter().map(|slot| self.start_slot(slot)).collect()
+        let started = self.in_order().iter().map(|slot| self.start_slot(slot)).collect();
+        self.0.is_unready.store(!self.readiness().is_ready(), Ordering::Release);
+        started
     }
 
     /// Whether every slot that is to be started serves.

@@ -9,6 +9,7 @@ use modrack_state::{Drift, Override, Reader};
 use super::declared::{Declared, text_hash};
 use super::meant::filling;
 use super::recorder::leads_to;
+use super::refused::Refused;
 use super::start::Start;
 use super::{LiveRack, LiveSettings};
 
@@ -21,6 +22,8 @@ pub struct Status {
     pub drift: Vec<Drift>,
     /// The hash of the text that is in force; none for a rack without one.
     pub configuration: Option<ContentHash>,
+    /// Why the rack's text, as it stands where it comes from, is not the one in force: it was refused.
+    pub refused: Option<Refused>,
     /// Generations that serve no new calls and are not stopped.
     pub kept: Vec<Kept>,
     /// Generations that were stopped and that something still holds.
@@ -44,6 +47,8 @@ pub struct SlotStatus {
     pub state: SlotState,
     /// Why what serves is not what the slot is meant to be: that failed when the rack was started.
     pub why: Option<Error>,
+    /// What was refused last of what the slot is meant to be, and was neither mended nor put back since.
+    pub refused: Option<Refused>,
     /// The `use` text in the rack; of a slot that it does not declare, what fills it.
     pub declared_use: String,
     /// The `use` text that is in force.
@@ -75,7 +80,12 @@ impl LiveRack {
     pub fn status(&self) -> Result<Status> {
         let (state, declared) = (self.0.recorder.state()?, self.0.recorder.declared());
         let starts = self.0.starts().clone();
-        Ok(Status::of(&self.0.rack, &declared, &state.read().overrides()?, &starts))
+        let mut status = Status::of(&self.0.rack, &declared, &state.read().overrides()?, &starts);
+        status.refused = self.refused_text();
+        for slot in &mut status.slots {
+            slot.refused = self.refused_of(&slot.slot);
+        }
+        Ok(status)
     }
 }
 
@@ -119,6 +129,7 @@ impl Status {
                     (None, None) => SlotState::Empty,
                 },
                 why,
+                refused: None,
                 module: served.as_ref().map(|served| served.module.clone()),
                 generation: served.as_ref().map(|served| served.generation),
                 hash: served.and_then(|served| served.hash),
@@ -136,6 +147,6 @@ impl Status {
         let mut stays = rack.stays();
         stays.retain(|stays| !stays.is_used);
         let configuration = declared.hash.clone();
-        Self { slots, drift, configuration, kept, held: rack.held(), stays }
+        Self { slots, drift, configuration, refused: None, kept, held: rack.held(), stays }
     }
 }

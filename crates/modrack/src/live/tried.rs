@@ -27,6 +27,8 @@ pub(super) struct Tried {
     pub(super) why: Option<Why>,
     /// The slots that were to change with it.
     pub(super) with: Vec<SlotName>,
+    /// Whether it is to be tried again as it is: it was saved since.
+    pub(super) is_due: bool,
 }
 
 /// Why something leads nowhere.
@@ -44,13 +46,13 @@ impl Tried {
             Ok(about) => (about.hash, None),
             Err(why) => (None, Some(Why::of(rack, &plan, &why))),
         };
-        Self { plan, found, why, with: Vec::new() }
+        Self { plan, found, why, with: Vec::new(), is_due: false }
     }
 
-    /// Whether it leads to the same still, or is as broken: what was saved since is worth telling of, though it is broken, too.
+    /// Whether it was not saved since it was tried, as far as is known, and leads to the same still, or is as broken: what was saved since is worth telling of, though it is broken, too.
     pub(super) fn is_as_it_was(&self, rack: &Rack) -> bool {
         let now = Self::now(rack, self.plan.clone());
-        now.found == self.found && now.why == self.why
+        !self.is_due && now.found == self.found && now.why == self.why
     }
 }
 
@@ -98,6 +100,13 @@ impl LiveRack {
         // What is broken may include other files than what serves.
         #[cfg(feature = "watch")]
         self.watch_slot(&slot);
+    }
+
+    /// Has what failed for these slots be tried again, though it may be as it was: it was saved.
+    #[cfg(feature = "watch")]
+    pub(super) fn try_again(&self, slots: &BTreeSet<SlotName>) {
+        let mut tried = self.0.tried();
+        slots.iter().for_each(|slot| tried.get_mut(slot).into_iter().for_each(|tried| tried.is_due = true));
     }
 
     /// Has what failed be tried again as the text says now, where it was to be as the text said before.

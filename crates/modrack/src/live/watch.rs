@@ -1,8 +1,11 @@
 //! Watching: what is saved to the rack's text, or to a file that a generation includes, is put in force.
 //!
 //! Content decides: a slot is reloaded when what its files hold now is something else than what serves. Slots that one save touched
-//! are swapped together, each after those that it needs. What does not parse is waited for, for a moment; what fails then is tried
-//! again at the next change only. Of a database the row's text decides, whatever else is written there.
+//! are swapped together, each after those that it needs. What does not parse is waited for, for a moment. Of a database the row's text
+//! decides, whatever else is written there.
+//!
+//! What fails is tried again by each save of what serves, of what was tried, and of what that asked for and did not find, whatever
+//! content that leaves; and by nothing else.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,7 +18,7 @@ use modrack_state::Action;
 use modrack_watch::{Answer, Changed, Settings, Sink, Watched, Watcher};
 
 use super::declared::Declared;
-use super::recorder::{Intent, leads_to};
+use super::recorder::{Intent, described, leads_to};
 use super::start::{Start, by_need};
 use super::tried::{Tried, broken_files};
 use super::{Live, LiveRack};
@@ -37,8 +40,6 @@ struct Changes {
     live: Weak<Live>,
     /// The row's text that was last put in force or refused, and the one that was in force afterwards.
     taken: Option<Texts>,
-    /// The slot at which the rack's text, or a contract, that was saved last did not come into force: by a save of its files it may.
-    refused: Option<SlotName>,
 }
 
 /// The text that a row has, and the one that is in force.
@@ -51,7 +52,7 @@ impl LiveRack {
     /// # Errors
     /// [`modrack_core::Code::WatchRefused`] when there is no thread for it.
     pub fn watch(&self) -> Result<()> {
-        let changes = Changes { live: Arc::downgrade(&self.0), taken: None, refused: None };
+        let changes = Changes { live: Arc::downgrade(&self.0), taken: None };
         let watcher = Arc::new(Watcher::new(Settings::default(), changes)?);
         *self.0.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
         let live = Arc::downgrade(&self.0);
@@ -91,13 +92,12 @@ impl LiveRack {
     fn watch_database(&self) {
         let (Some(watcher), Some(Source::Row(row))) = (self.watcher(), &self.0.source) else { return };
         // Nothing is known of them, so that a row that was written since it was read is looked at once.
-        let unknown = ContentHash::from_hex("");
-        let files = row.files().into_iter().map(|file| Watched::as_read(file, unknown.clone()));
+        let files = row.files().into_iter().map(Watched::unread);
         watcher.watch(&Key::Database, files);
     }
 
     /// Watches the rack's text as it is in force, where it is a file, and the contracts.
-    fn watch_rack(&self) {
+    pub(super) fn watch_rack(&self) {
         let (Some(watcher), Some(source)) = (self.watcher(), &self.0.source) else { return };
         let declared = self.0.recorder.declared();
         let text = match (source.absolute(), &declared.hash) {
@@ -118,7 +118,7 @@ impl LiveRack {
 
     /// Watches what the rack's text names as it stands there, beside what is watched of the one in force: where it does not come into force, it
     /// may by a save of any of that.
-    fn watch_coming(&self) {
+    pub(super) fn watch_coming(&self) {
         let (Some(watcher), Some(source)) = (self.watcher(), &self.0.source) else { return };
         let Ok(text) = source.read() else { return };
         let (rack, before) = (&self.0.rack, self.0.recorder.declared());
@@ -129,76 +129,94 @@ impl LiveRack {
         if let Ok(new) = Declared::parse(rack, &text, before.set.clone()) {
             files.extend(new.plan.contracts.iter().map(|path| Watched::new(rack.root().join(path))));
             let is_other =
-                |slot: &&SlotPlan| before.plan.slots.get(&slot.name).is_none_or(|was| !was.means(slot));
-            let coming = new.plan.slots.values().filter(is_other).filter(|slot| is_watched(slot));
-            files.extend(coming.flat_map(|slot| files_of(rack, slot).unwrap_or_default()).map(Watched::new));
+                |slot: &SlotPlan| before.plan.slots.get(&slot.name).is_none_or(|was| !was.means(slot));
+            let coming = by_need(&new.plan, is_other);
+            let coming =
+                coming.iter().filter_map(|slot| new.plan.slots.get(slot)).filter(|slot| is_watched(slot));
+            files.extend(coming.flat_map(|slot| asked_for(rack, slot)).map(Watched::new));
         }
-        watcher.watch_also(&Key::Rack, files);
+        watcher.watch_also(&Key::Rack, files.into_iter().map(Watched::each_save));
+    }
+
+    /// Watches the files of the slot that the rack's text did not come into force for, too.
+    pub(super) fn watch_refused(&self, failed: &ConfigureFailed) {
+        let Some(watcher) = self.watcher() else { return };
+        if let ConfigureFailed::Swap(SwapFailed { slot, .. }) = failed
+            && let Some(plan) = self.meant_plan(slot).filter(|plan| is_watched(plan))
+        {
+            let files = asked_for(&self.0.rack, &plan).into_iter().map(Watched::new);
+            watcher.go_on(&Key::Rack, files.map(Watched::each_save));
+        }
+    }
+
+    /// Has what was saved of these slots, and of what the rack's text names, in the course of what failed be no reason to try it again: modules
+    /// write files, too. What is saved from now on is.
+    pub(super) fn settle(&self, slots: &[SlotName]) {
+        let Some(watcher) = self.watcher() else { return };
+        watcher.settle(&Key::Rack);
+        slots.iter().for_each(|slot| watcher.settle(&Key::Slot(slot.clone())));
     }
 
     /// Watches the files of what fills a slot, or is to fill it and did not come in.
     pub(super) fn watch_slot(&self, name: &SlotName) {
         let Some(watcher) = self.watcher() else { return };
         let key = Key::Slot(name.clone());
-        let serving = self.0.rack.slot(name.as_str()).ok().and_then(|slot| slot.serving());
+        let slot = self.0.rack.slot(name.as_str()).ok();
+        let serving = slot.as_ref().and_then(|slot| slot.serving());
         let is_wanted = serving.is_some() || self.has_failed(name);
-        let meant = self.tried(name).map(|tried| tried.plan).or(serving.map(|served| served.plan));
+        let meant =
+            self.tried(name).map(|tried| tried.plan).or(serving.as_ref().map(|served| served.plan.clone()));
+        let meant = meant.or_else(|| slot.as_ref().map(|slot| slot.plan()));
         let Some(plan) = meant.filter(|plan| is_wanted && is_watched(plan)) else {
             watcher.unwatch(&key);
             return;
         };
+        if self.is_refused(name) {
+            let serving = slot.filter(|_| serving.is_some()).and_then(|slot| slot.describe().ok());
+            let serves = serving.iter().flat_map(|about| about.files.iter().cloned());
+            let files = asked_for(&self.0.rack, &plan).into_iter().chain(serves);
+            // What did not come in may be mended where it was before: by a file that is gone, and comes again.
+            watcher.go_on(&key, first_unread(files).map(Watched::each_save));
+            return;
+        }
         let Ok(files) = files_of(&self.0.rack, &plan) else { return };
         if files.is_empty() {
             watcher.unwatch(&key);
             return;
         }
-        // Of the first nothing is known, so that what was changed since it was read is looked at once.
-        let unknown = ContentHash::from_hex("");
-        let watched = files.into_iter().enumerate().map(|(at, path)| match at {
-            0 => Watched::as_read(path, unknown.clone()),
-            _ => Watched::new(path),
-        });
-        // What did not come in may be mended where it was before: by a file that is gone, and comes again.
-        match self.tried(name) {
-            Some(_) => watcher.watch_also(&key, watched),
-            None => watcher.watch(&key, watched),
-        }
+        watcher.watch(&key, first_unread(files));
     }
 
     /// Puts in force what was saved.
-    fn changed(&self, changed: &Changed<Key>, is_rack: bool, refused: &mut Option<SlotName>) -> Answer {
+    fn changed(&self, changed: &Changed<Key>, is_rack: bool) -> Answer {
         let asked = Asked { who: "watch".to_owned(), why: "A file was saved".to_owned() };
-        let slots: BTreeSet<SlotName> = changed
-            .keys
-            .iter()
-            .filter_map(|key| match key {
-                Key::Slot(slot) => Some(slot.clone()),
-                Key::Rack | Key::Database => None,
-            })
-            .collect();
-        if is_rack {
-            if !changed.is_last && self.is_half() {
-                return Answer::NotYet;
-            }
-            // Before it is tried: what is saved meanwhile is seen.
-            self.watch_coming();
-            // It reloads slots that were edited as well.
-            self.reload_saved(&asked, refused);
-            return Answer::Taken;
-        }
-        let edited = self.edited(slots);
-        if edited.is_empty() {
-            return Answer::Taken;
-        }
-        let is_broken = |slot: &SlotName| {
-            self.meant_plan(slot).is_some_and(|plan| leads_to(&self.0.rack, &plan).is_none())
-        };
-        if !changed.is_last && edited.iter().any(is_broken) {
+        let (mut slots, saved) = (slots_of(&changed.keys), slots_of(&changed.saved));
+        // A save after a failure is a reason to try again, whatever it leaves.
+        let again: BTreeSet<_> = saved.iter().filter(|slot| self.is_refused(slot)).cloned().collect();
+        let mut edited = self.edited(&slots, &again);
+        // What is another and was not told to be saved may be in the middle of it, which is told in a moment.
+        let is_early = |slot: &SlotName| slots.contains(slot) && !saved.contains(slot);
+        let is_half = |slot: &SlotName| is_early(slot) || self.is_broken(slot);
+        if !changed.is_last && (edited.iter().any(is_half) || is_rack && self.is_half()) {
             return Answer::NotYet;
         }
-        let is_refused = refused.as_ref().is_some_and(|slot| edited.contains(slot));
-        // A slot that was saved by itself comes in without the text that still does not.
-        if is_refused && !self.is_half() && self.reload_saved(&asked, refused) {
+        if is_rack {
+            self.try_again(&again);
+            // It reloads slots that were edited as well.
+            match self.reload_configuration(asked.clone()) {
+                Ok(_) => return Answer::Taken,
+                // A slot that was saved by itself comes in without the text that does not still.
+                Err(ConfigureFailed::Swap(failed)) if self.is_broken(&failed.slot) => {
+                    slots.remove(&failed.slot);
+                }
+                Err(_) => {}
+            }
+            slots.difference(&saved).for_each(|slot| self.watch_slot(slot));
+            slots.retain(|slot| saved.contains(slot));
+            edited = self.edited(&slots, &again);
+        }
+        if edited.is_empty() {
+            self.tell_mended();
             return Answer::Taken;
         }
         let mut intended = None;
@@ -207,7 +225,7 @@ impl LiveRack {
             let intent = Intent::of(Action::Swap);
             intended = Some(self.0.recorder.intend(edited.clone(), intent));
             // Under their turn: somebody may have swapped them, or gone back, since they were looked at.
-            let still = edited.iter().filter(|slot| self.differs(slot));
+            let still = edited.iter().filter(|slot| self.differs(slot) || self.is_due(slot, &again));
             let plans = still.filter_map(|slot| self.meant_plan(slot));
             meant.extend(plans.map(|plan| Tried::now(&self.0.rack, plan)));
             let swaps = meant.iter().map(|meant| Swap::to((*meant.plan).clone()));
@@ -215,7 +233,7 @@ impl LiveRack {
         };
         let done = self.0.rack.swap_when(&edited, make, |_| ());
         drop(intended);
-        // What failed was told by the rack. It is not tried again before another change.
+        // What failed was told by the rack. It is not tried again before another save.
         if let Err(SwapFailed { slot, error, .. }) = done {
             let names: Vec<_> = meant.iter().map(|meant| meant.plan.name.clone()).collect();
             for tried in meant {
@@ -227,26 +245,15 @@ impl LiveRack {
             // What is broken may include other files than what serves.
             names.iter().for_each(|slot| self.watch_slot(slot));
         }
+        self.tell_mended();
+        self.tell_ready();
         Answer::Taken
     }
 
-    /// Puts in force what was saved of the rack's text and its contracts; false when that is refused. It is not tried again before another change:
-    /// it was seen as it is now.
-    fn reload_saved(&self, asked: &Asked, refused: &mut Option<SlotName>) -> bool {
-        let done = self.reload_configuration(asked.clone());
-        *refused = match &done {
-            Err(ConfigureFailed::Swap(failed)) => Some(failed.slot.clone()),
-            _ => None,
-        };
-        if done.is_ok() {
-            self.watch_rack();
-        }
-        done.is_ok()
-    }
-
     /// Which of these slots are to change, and those that were to change with one of them when that failed; each after those it needs.
-    fn edited(&self, slots: BTreeSet<SlotName>) -> Vec<SlotName> {
-        let mut edited: BTreeSet<_> = slots.into_iter().filter(|slot| self.is_edited_since(slot)).collect();
+    fn edited(&self, slots: &BTreeSet<SlotName>, again: &BTreeSet<SlotName>) -> Vec<SlotName> {
+        let is_edited = |slot: &&SlotName| self.is_edited_since(slot) || self.is_due(slot, again);
+        let mut edited: BTreeSet<_> = slots.iter().filter(is_edited).cloned().collect();
         let with: Vec<_> =
             edited.iter().filter_map(|slot| self.tried(slot)).flat_map(|tried| tried.with).collect();
         edited.extend(with.into_iter().filter(|slot| self.differs(slot)));
@@ -261,6 +268,24 @@ impl LiveRack {
     fn meant_plan(&self, slot: &SlotName) -> Option<Arc<SlotPlan>> {
         let tried = self.tried(slot).map(|tried| tried.plan);
         tried.or_else(|| self.0.rack.slot(slot.as_str()).ok().map(|slot| slot.plan()))
+    }
+
+    /// Whether a slot is one of those to be tried again, and does not serve what it is meant to be.
+    fn is_due(&self, name: &SlotName, again: &BTreeSet<SlotName>) -> bool {
+        if !again.contains(name) {
+            return false;
+        }
+        let serving = self.0.rack.slot(name.as_str()).ok().and_then(|slot| slot.serving());
+        let leads_to = |plan: Arc<SlotPlan>| leads_to(&self.0.rack, &plan);
+        match serving {
+            Some(served) => served.hash.is_some() && self.meant_plan(name).and_then(leads_to) != served.hash,
+            None => self.has_failed(name),
+        }
+    }
+
+    /// Whether what a slot is meant to be leads nowhere.
+    fn is_broken(&self, slot: &SlotName) -> bool {
+        self.meant_plan(slot).is_some_and(|plan| leads_to(&self.0.rack, &plan).is_none())
     }
 
     /// Whether the slot's files hold something else than what serves, and than what failed last.
@@ -294,6 +319,33 @@ impl LiveRack {
         };
         self.0.source.as_ref().is_some_and(|source| read(source).is_err())
     }
+}
+
+/// The slots among these.
+fn slots_of(keys: &[Key]) -> BTreeSet<SlotName> {
+    let slots = keys.iter().filter_map(|key| match key {
+        Key::Slot(slot) => Some(slot.clone()),
+        Key::Rack | Key::Database => None,
+    });
+    slots.collect()
+}
+
+/// Files that are watched for one key; of the first nothing is known, so that what was changed since it was read is looked at once.
+fn first_unread(files: impl IntoIterator<Item = PathBuf>) -> impl Iterator<Item = Watched> {
+    let mut seen = BTreeSet::new();
+    let files = files.into_iter().filter(move |file| seen.insert(file.clone()));
+    files.enumerate().map(|(at, path)| if at == 0 { Watched::unread(path) } else { Watched::new(path) })
+}
+
+/// All that decides what becomes of what a slot is meant to be, whether it is there or not: what it asks for, and what its failure names.
+fn asked_for(rack: &Rack, slot: &SlotPlan) -> Vec<PathBuf> {
+    let mut files = rack.asks_for(slot).unwrap_or_default();
+    if let Err(why) = described(rack, slot) {
+        files.extend(broken_files(rack, slot, &why));
+    }
+    // A folder is watched for becoming a file, or for coming at all.
+    files.sort_by_key(|file| file.is_dir());
+    files
 }
 
 fn is_watched(slot: &SlotPlan) -> bool {
@@ -331,7 +383,7 @@ impl Sink<Key> for Changes {
             is_rack |= !texts.as_ref().is_some_and(is_known);
             row = texts.map(|(row, _)| row);
         }
-        let answer = live.changed(changed, is_rack, &mut self.refused);
+        let answer = live.changed(changed, is_rack);
         if let (Answer::Taken, Some(row)) = (answer, row) {
             self.taken = Some((row, live.0.recorder.declared().hash.clone()));
         }

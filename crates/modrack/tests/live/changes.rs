@@ -14,14 +14,14 @@ use crate::lab::{Fault, KINDS, Kind, Lab, Live, asked, name};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A started rack that is watched, and what it tells of swaps and configurations, a line each.
-fn watched(lab: &Lab) -> (Live, Receiver<String>) {
+pub(super) fn watched(lab: &Lab) -> (Live, Receiver<String>) {
     let live = lab.started();
     let told = hear(&live);
     live.0.watch().expect("there are threads");
     (live, told)
 }
 
-fn hear(live: &Live) -> Receiver<String> {
+pub(super) fn hear(live: &Live) -> Receiver<String> {
     let (tell, told) = channel();
     let tell: Mutex<Sender<String>> = Mutex::new(tell);
     live.0.rack().observe(move |event| {
@@ -38,7 +38,7 @@ fn hear(live: &Live) -> Receiver<String> {
     told
 }
 
-fn next(told: &Receiver<String>) -> String {
+pub(super) fn next(told: &Receiver<String>) -> String {
     told.recv_timeout(PATIENCE).expect("something is told")
 }
 
@@ -46,7 +46,7 @@ fn generations(live: &Live) -> Vec<u64> {
     live.0.rack().slots().iter().filter_map(|slot| Some(slot.serving()?.generation.0)).collect()
 }
 
-fn edit(lab: &Lab, from: &str, to: &str) {
+pub(super) fn edit(lab: &Lab, from: &str, to: &str) {
     let text = std::fs::read_to_string(lab.path("rack.yaml")).expect("it is there");
     assert!(text.contains(from), "{text}");
     lab.rack_text(&text.replace(from, to));
@@ -198,7 +198,7 @@ fn what_was_gone_back_to_stays_until_its_file_is_saved_again() {
 }
 
 /// A rack that is opened and started, whatever fails.
-fn begun(lab: &Lab) -> Live {
+pub(super) fn begun(lab: &Lab) -> Live {
     let (live, warnings) = lab.attach();
     assert!(warnings.is_empty(), "{warnings:?}");
     live.0.start();

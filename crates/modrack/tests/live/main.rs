@@ -3,6 +3,8 @@
 #![cfg(all(feature = "state", feature = "native", feature = "wasm"))]
 
 #[cfg(feature = "watch")]
+mod again;
+#[cfg(feature = "watch")]
 mod changes;
 mod killed;
 mod lab;
