@@ -283,6 +283,12 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// What loading the slot failed with.
     fn has_function(&self, name: &str) -> Result<bool>;
+
+    /// Whether what the function gives is awaited, as far as that is known without waiting for anything: of a slot that is
+    /// being replaced, as it was.
+    fn is_awaited(&self, _function: Option<&str>) -> bool {
+        false
+    }
 }
 
 /// The failure of a module of `slot` that calls `asked`, which its slot does not need. `needed` are the names that it

@@ -1,12 +1,15 @@
-//! The chain of calls that led to where a thread is: which one it is, how deep it is nested, and until when its
-//! callers want an answer.
+//! The chain of calls that led to where a thread is: which one it is, how deep it is nested, until when its
+//! callers want an answer, and what its calls resolve through.
 //!
 //! The runtime keeps it; it follows the thread. A backend that goes on with a call on another thread takes the
-//! chain along: [`Chain::here`] on the one, [`Chain::within`] on the other.
+//! chain along: [`Chain::here`] on the one, [`Chain::within`] on the other. As long as a chain is kept, what its calls resolve
+//! through stays as it is: whoever keeps one lets it go when the call has ended, and not before.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::{Call, Cancel};
@@ -17,7 +20,19 @@ pub struct Chain {
     id: u64,
     depth: u32,
     bounds: Bounds,
+    scope: Option<Arc<dyn Scope>>,
 }
+
+/// What the calls of a chain resolve through, kept from going away. It is the runtime's.
+pub trait Scope: Debug + Send + Sync {
+    /// Has the calls of the current thread resolve through it, until what is given goes.
+    fn enter(&self) -> Box<dyn Any>;
+}
+
+/// How the runtime keeps what the current thread's calls resolve through.
+static KEEP: OnceLock<Keep> = OnceLock::new();
+
+type Keep = fn() -> Option<Arc<dyn Scope>>;
 
 /// What of a chain is only there when somebody set it.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +50,16 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static BOUNDS: RefCell<Bounds> = const { RefCell::new(Bounds { deadline: None, cancel: None }) };
     static ON_LOOP: Cell<bool> = const { Cell::new(false) };
+    static AT_ONCE: Cell<AtOnce> = const { Cell::new(AtOnce { depth: None, refused: false }) };
+}
+
+/// Whether a thread's calls wait.
+#[derive(Clone, Copy)]
+struct AtOnce {
+    /// How deep the calls are nested that do not; those that come of them wait.
+    depth: Option<u32>,
+    /// Whether a wait was refused.
+    refused: bool,
 }
 
 /// The chains that wait for something that the event loop is to end, each with the number of its wait.
@@ -59,11 +84,19 @@ impl Chain {
 
     /// The chain that the current thread is in.
     pub fn here() -> Self {
-        Self { id: ID.get(), depth: DEPTH.get(), bounds: BOUNDS.with_borrow(Bounds::clone) }
+        let scope = KEEP.get().and_then(|keep| keep());
+        Self { id: ID.get(), depth: DEPTH.get(), bounds: BOUNDS.with_borrow(Bounds::clone), scope }
+    }
+
+    /// Says how what the current thread's calls resolve through is kept: `keep` gives nothing where the thread is in no
+    /// call. The first to say so is heard.
+    pub fn scopes_by(keep: fn() -> Option<Arc<dyn Scope>>) {
+        let _ = KEEP.set(keep);
     }
 
     /// Runs `run` as part of this chain, on whatever thread.
     pub fn within<R>(self, run: impl FnOnce() -> R) -> R {
+        let _scope = self.scope.as_ref().map(|scope| scope.enter());
         let _id = Named { before: ID.replace(self.id) };
         let _depth = Deeper { before: DEPTH.replace(self.depth) };
         let _bounds = Within { before: BOUNDS.replace(self.bounds) };
@@ -124,6 +157,35 @@ impl Chain {
         ON_LOOP.get()
     }
 
+    /// Runs `run`, of which no call may wait before it begins: for a slot that is being replaced or loaded, or for an instance.
+    /// `None` when one would have had to; what it gave instead is nothing to go by.
+    ///
+    /// A backend whose thread must not be held up asks this way first, and has the call made elsewhere if it must wait.
+    pub fn without_waiting<R>(run: impl FnOnce() -> R) -> Option<R> {
+        let now = AtOnce { depth: Some(DEPTH.get() + 1), refused: false };
+        let before = Waiting { before: AT_ONCE.replace(now) };
+        let given = run();
+        let refused = AT_ONCE.get().refused;
+        drop(before);
+        if refused { None } else { Some(given) }
+    }
+
+    /// Whether the call that is about to wait may not: whoever is told so fails it, which nobody will see.
+    pub fn may_not_wait() -> bool {
+        let at_once = AT_ONCE.get();
+        let refused = at_once.depth.is_some_and(|depth| DEPTH.get() <= depth);
+        if refused {
+            AT_ONCE.set(AtOnce { refused, ..at_once });
+        }
+        refused
+    }
+
+    /// Runs `run`, in which modules run whatever the call that led here may do: their own calls wait.
+    pub fn may_wait<R>(run: impl FnOnce() -> R) -> R {
+        let _before = Waiting { before: AT_ONCE.replace(AtOnce { depth: None, refused: false }) };
+        run()
+    }
+
     /// What tells the current thread's chain from every other that is under way; never 0.
     #[inline]
     pub fn id() -> u64 {
@@ -152,6 +214,16 @@ impl Drop for Deeper {
     #[inline]
     fn drop(&mut self) {
         DEPTH.set(self.before);
+    }
+}
+
+struct Waiting {
+    before: AtOnce,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        AT_ONCE.set(self.before);
     }
 }
 
@@ -228,6 +300,19 @@ mod tests {
             });
         });
         assert_eq!(Chain::bounds().0, None);
+    }
+
+    #[test]
+    fn who_may_not_wait_is_told_that_a_call_would_have() {
+        assert!(!Chain::may_not_wait());
+        assert_eq!(Chain::without_waiting(|| 1), Some(1));
+        assert_eq!(Chain::without_waiting(Chain::may_not_wait), None);
+        assert_eq!(Chain::without_waiting(|| Chain::deeper(Chain::may_not_wait)), None);
+        // What comes of the call waits as it always does, and so does what is loaded for it.
+        let nested = || Chain::deeper(|| Chain::deeper(Chain::may_not_wait));
+        assert_eq!(Chain::without_waiting(nested), Some(Some(Some(false))));
+        assert_eq!(Chain::without_waiting(|| Chain::may_wait(Chain::may_not_wait)), Some(false));
+        assert!(!Chain::may_not_wait());
     }
 
     #[test]

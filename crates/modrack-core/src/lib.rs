@@ -37,7 +37,7 @@ pub use arguments::bind_arguments;
 pub use backend::{Backend, Footprint, Function, Instance, Service, Start, Started, State, not_needed};
 pub use call::{Args, Call, Cancel, Results};
 pub use caught::caught;
-pub use chain::{Awaiting, Chain};
+pub use chain::{Awaiting, Chain, Scope};
 pub use code::{Code, Kind};
 pub use content::Content;
 pub use describe::{

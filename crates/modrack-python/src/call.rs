@@ -14,7 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use crate::convert::{from_python, to_python};
 use crate::failure::{self, Doing};
-use crate::instance::Shared;
+use crate::instance::{Counted, Shared};
 use crate::{error, start, vector, waiter, watch};
 
 /// A function of an instance.
@@ -111,7 +111,8 @@ impl PythonFunction {
         }
         if call.results == Results::Kept && waiter::is_on_loop(py) {
             // Who calls from a coroutine awaits the answer there: waiting here would hold up the loop.
-            return from_python(py, &returned, call.results);
+            let led = waiter::lead(&returned, Counted::enter(py, &self.shared));
+            return from_python(py, &led.map_err(|error| error::unexpected(py, &error))?, call.results);
         }
         let until = waiter::Until { deadline: call.deadline, cancel: call.cancel };
         match waiter::wait(&returned, &until) {

@@ -1,6 +1,6 @@
 //! The failures of this backend that are not exceptions of a module.
 
-use modrack_core::{Code, Error, Phase, Signature, nearest};
+use modrack_core::{Code, Error, Phase, Signature, SlotName, nearest};
 use pyo3::prelude::*;
 
 use crate::failure;
@@ -93,6 +93,13 @@ pub(crate) fn ambiguous(module: &str, names: &[String]) -> Error {
 /// A call that its caller gave up.
 pub(crate) fn cancelled(name: &str) -> Error {
     Error::new(Code::Cancelled, format!("`{name}` was given up by its caller"))
+}
+
+/// A call that is awaited, of which too many wait to be made.
+pub(crate) fn held_back(slot: &SlotName, most: usize) -> Error {
+    Error::new(Code::HeldBack, format!("{most} calls that are awaited wait already to be made"))
+        .slot(slot)
+        .hint("Call again later, or have fewer coroutines at once")
 }
 
 fn with_names(error: Error, name: &str, known: &[String], what: &str) -> Error {

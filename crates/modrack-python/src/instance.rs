@@ -67,6 +67,23 @@ pub(crate) struct Shared {
 /// A call under way.
 pub(crate) struct UnderWay<'a>(&'a AtomicU64);
 
+/// A call that goes on when its function has returned. It goes on an attached thread.
+pub(crate) struct Counted(Arc<Shared>);
+
+impl Counted {
+    /// Counts a call for as long as what is given back lives.
+    pub(crate) fn enter(py: Python<'_>, shared: &Arc<Shared>) -> Self {
+        std::mem::forget(shared.enter(py));
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        drop(UnderWay(&self.0.calls));
+    }
+}
+
 impl Shared {
     /// Counts a call for as long as what is given back lives.
     #[inline]

@@ -2,11 +2,15 @@
 //!
 //! Arguments and results of Python modules pass unconverted; an exception of another Python module comes
 //! out as itself.
+//!
+//! No call that is awaited holds up the event loop: one that would have to wait before it begins, for a slot that is being
+//! replaced, is made and waited for on a thread of its own, and its caller awaits that.
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use modrack_core::{Args, Call, Code, Error, Results, Service, Text, Value};
+use modrack_core::{Args, Call, Cancel, Chain, Code, Error, Result, Results, Service, Text, Value};
 use pyo3::exceptions::{PyAttributeError, PyException, PyKeyboardInterrupt};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -14,7 +18,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::convert::{kept, to_python};
 use crate::handle::PyHandle;
-use crate::waiter;
+use crate::{error, waiter};
 
 pyo3::create_exception!(
     modrack,
@@ -80,7 +84,11 @@ impl ServiceProxy {
         if name.starts_with("__") {
             return Err(absent(&self.service, name));
         }
-        let known = waiter::as_it_began(py, || self.service.has_function(name));
+        let known = at_once(py, || self.service.has_function(name)).unwrap_or_else(|| {
+            // Whoever awaits it waits for the slot then.
+            let is_awaited = waiter::as_it_began(py, || self.service.is_awaited(Some(name)));
+            if is_awaited { Ok(true) } else { waiter::as_it_began(py, || self.service.has_function(name)) }
+        });
         if known.map_err(|error| to_pyerr(py, &error))? {
             let function = ServiceFunction { service: Arc::clone(&self.service), name: name.to_owned() };
             return Ok(Bound::new(py, function)?.into_any());
@@ -171,11 +179,81 @@ fn call<'py>(
     let args = Args { positional: &positional, named: &named };
     let call = Call { args, results: Results::Kept, ..Call::default() };
     let depth = Depth::deeper();
-    let answer = waiter::as_it_began(py, || service.call(name, call));
+    let answer = match at_once(py, || service.call(name, call)) {
+        Some(answer) => answer,
+        None if waiter::as_it_began(py, || service.is_awaited(name)) => {
+            let elsewhere = Elsewhere::new(service, name, positional, named);
+            let elsewhere = elsewhere.map_err(|error| to_pyerr(py, &error))?;
+            return waiter::elsewhere(&Bound::new(py, elsewhere)?.into_any());
+        }
+        None => waiter::as_it_began(py, || service.call(name, call)),
+    };
     drop(depth);
+    answered(py, answer)
+}
+
+fn answered(py: Python<'_>, answer: Result<Value>) -> PyResult<Bound<'_, PyAny>> {
     match answer {
         Ok(value) => to_python(py, &value).map_err(|error| to_pyerr(py, &error)),
         Err(error) => Err(to_pyerr(py, &error)),
+    }
+}
+
+/// Runs `run` as part of the current coroutine's call; none when it would have to wait, and hold up the event loop.
+fn at_once<R>(py: Python<'_>, run: impl FnOnce() -> R) -> Option<R> {
+    waiter::as_it_began(py, || if Chain::is_on_loop() { Chain::without_waiting(run) } else { Some(run()) })
+}
+
+/// A call that is made on a thread of its own, because it would have to wait.
+#[pyclass(frozen, name = "Call", module = "modrack")]
+struct Elsewhere {
+    service: Arc<dyn Service>,
+    name: Option<String>,
+    positional: Vec<Value>,
+    named: Vec<(Text, Value)>,
+    cancel: Cancel,
+}
+
+/// How many there are, each with its thread.
+static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
+/// How many there are at most.
+const MOST: usize = 1_000;
+
+impl Elsewhere {
+    fn new(
+        service: &Arc<dyn Service>,
+        name: Option<&str>,
+        positional: Vec<Value>,
+        named: Vec<(Text, Value)>,
+    ) -> Result<Self> {
+        let (service, name, cancel) = (service.clone(), name.map(str::to_owned), Cancel::default());
+        let before = ELSEWHERE.fetch_add(1, Ordering::Relaxed);
+        let made = Self { service, name, positional, named, cancel };
+        if before >= MOST { Err(error::held_back(made.service.slot(), MOST)) } else { Ok(made) }
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        ELSEWHERE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[pymethods]
+impl Elsewhere {
+    /// Makes the call, and waits for its end.
+    fn __call__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let args = Args { positional: &self.positional, named: &self.named };
+        let call = Call { args, results: Results::Kept, cancel: Some(&self.cancel), ..Call::default() };
+        let depth = Depth::deeper();
+        let answer = waiter::as_it_began(py, || self.service.call(self.name.as_deref(), call));
+        drop(depth);
+        answered(py, answer)
+    }
+
+    /// Nobody awaits it any more.
+    fn cancel(&self) {
+        self.cancel.cancel();
     }
 }
 

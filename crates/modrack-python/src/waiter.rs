@@ -2,8 +2,14 @@
 //!
 //! Who called waits without holding the interpreter, in slices short enough to notice a signal, a deadline or
 //! a caller that gave up.
+//!
+//! A coroutine is part of the call that it goes on with, from its beginning to its end: it keeps the call's chain, and with
+//! it what the call resolves through. So what it calls is what its caller would have called; a swap that waits for the calls of a
+//! module waits for its coroutines; and one that is late, or was given up, is waited for as well, by its caller for a
+//! while and by swaps until it has ended. A coroutine that is handed on to be awaited elsewhere on the loop is a call of its
+//! own. What a coroutine leaves running when it has ended belongs to no call.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use modrack_core::{Awaiting, Cancel, Chain};
@@ -14,8 +20,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::glue::glue;
-use crate::modules;
+use crate::instance::Counted;
 use crate::watch::{self, Why};
+use crate::{modules, threads};
 
 glue!(static LOOP = "loop");
 
@@ -29,45 +36,101 @@ pub(crate) struct Until<'a> {
 /// How long a wait goes without looking round.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// The chain of calls that a coroutine goes on with, as its context keeps it; none once its call has ended, for
-/// what the coroutine leaves running belongs to no call.
-#[pyclass(frozen, name = "Chain", module = "modrack")]
-struct LedHere {
+/// How long who waits no longer for an answer waits for the coroutine's end all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A call that a coroutine goes on with.
+struct Led {
+    /// Its chain, until the coroutine has ended: what that leaves running belongs to no call.
     chain: Mutex<Option<Chain>>,
-    /// That somebody waits for the coroutine, until it has ended.
+    /// That somebody waits for the coroutine, until it has ended or nobody does.
     awaited: Mutex<Option<Awaiting>>,
+    /// What counts it among its module's calls.
+    counted: Mutex<Option<Counted>>,
+    has_ended: Mutex<bool>,
+    ended: Condvar,
 }
 
+/// The call that a coroutine goes on with, as its context keeps it.
+#[pyclass(frozen, name = "Chain", module = "modrack")]
+struct LedHere(Arc<Led>);
+
+/// That a coroutine has not ended, which it tells at its end; also that of one that was never begun, as this goes then.
+#[pyclass(frozen, name = "Running", module = "modrack")]
+struct Running(Arc<Led>);
+
 #[pymethods]
-impl LedHere {
+impl Running {
     /// The coroutine has ended, which whoever waits for it is told only later.
     fn ended(&self) {
-        self.awaited.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.end();
     }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Led {
+    /// What the current thread's chain goes on with.
+    fn from_here(counted: Option<Counted>) -> Arc<Self> {
+        Arc::new(Self {
+            chain: Mutex::new(Some(Chain::here())),
+            awaited: Mutex::new(Some(Chain::awaits())),
+            counted: Mutex::new(counted),
+            has_ended: Mutex::new(false),
+            ended: Condvar::new(),
+        })
+    }
+
+    fn end(&self) {
+        // What goes with the chain may be the last of a module that was replaced: not under a lock.
+        let (chain, counted) = (take(&self.chain), take(&self.counted));
+        drop((chain, counted));
+        self.nobody_waits();
+        *lock(&self.has_ended) = true;
+        self.ended.notify_all();
+    }
+
+    fn nobody_waits(&self) {
+        drop(take(&self.awaited));
+    }
+
+    /// Waits until the coroutine has ended, for a while.
+    fn wait(&self) {
+        let has_ended = lock(&self.has_ended);
+        drop(self.ended.wait_timeout_while(has_ended, PATIENCE, |has_ended| !*has_ended));
+    }
+}
+
+fn take<T>(from: &Mutex<Option<T>>) -> Option<T> {
+    lock(from).take()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs `run` as part of the chain of calls that the current coroutine goes on with; as it is outside of one.
 pub(crate) fn as_it_began<R>(py: Python<'_>, run: impl FnOnce() -> R) -> R {
-    match led_here(py) {
-        // The context goes along to threads that the coroutine starts; they hold up nothing.
-        Some(chain) if is_on_loop(py) => Chain::on_loop(|| chain.within(run)),
-        Some(chain) => chain.within(run),
-        None => run(),
+    if !LOOP.is_made(py) {
+        return run();
+    }
+    // The context goes along to threads that the coroutine starts; they hold up nothing.
+    match (led_here(py), is_on_loop(py)) {
+        (Some(chain), true) => Chain::on_loop(|| chain.within(run)),
+        (Some(chain), false) => chain.within(run),
+        (None, true) => Chain::on_loop(run),
+        (None, false) => run(),
     }
 }
 
 fn led_here(py: Python<'_>) -> Option<Chain> {
-    if !LOOP.is_made(py) {
-        return None;
-    }
     let kept = LOOP.get(py, "chain").ok()?.call_method0(intern!(py, "get")).ok()?;
-    kept.cast::<LedHere>().ok()?.get().chain().clone()
-}
-
-impl LedHere {
-    fn chain(&self) -> MutexGuard<'_, Option<Chain>> {
-        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    let led = kept.cast::<LedHere>().ok()?.get();
+    lock(&led.0.chain).clone()
 }
 
 /// Whether `object` is to be awaited.
@@ -85,11 +148,26 @@ pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
 
 /// Whether the current thread runs the event loop.
 pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
-    LOOP.is_made(py)
-        && LOOP
-            .get(py, "is_here")
-            .and_then(|is_here| is_here.call0())
-            .is_ok_and(|here| here.is_truthy().unwrap_or(false))
+    let of_loop = || LOOP.get(py, "ident").ok()?.extract::<threads::Id>().ok();
+    LOOP.is_made(py) && of_loop() == Some(threads::current(py))
+}
+
+/// `awaitable` as it is handed on to who awaits it on the loop: with the call that it goes on with.
+///
+/// # Errors
+/// What Python raised, which is for want of memory only.
+pub(crate) fn lead<'py>(awaitable: &Bound<'py, PyAny>, counted: Counted) -> PyResult<Bound<'py, PyAny>> {
+    let py = awaitable.py();
+    let led = Led::from_here(Some(counted));
+    LOOP.get(py, "lead")?.call1((awaitable, LedHere(led.clone()), Running(led)))
+}
+
+/// What is awaited in place of a call that is made on a thread of its own.
+///
+/// # Errors
+/// What Python raised, which is for want of memory only.
+pub(crate) fn elsewhere<'py>(call: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    LOOP.get(call.py(), "elsewhere")?.call1((call,))
 }
 
 /// Awaits `awaitable` and gives its result.
@@ -99,21 +177,21 @@ pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
 pub(crate) fn wait<'py>(awaitable: &Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
     let py = awaitable.py();
     prepare(py);
-    let (chain, awaited) = (Mutex::new(Some(Chain::here())), Mutex::new(Some(Chain::awaits())));
-    let led_here = Bound::new(py, LedHere { chain, awaited })?;
-    let future = LOOP.get(py, "submit")?.call1((awaitable, &led_here)).inspect_err(|_| {
+    let led = Led::from_here(None);
+    let given = (awaitable, LedHere(led.clone()), Running(led.clone()));
+    let future = LOOP.get(py, "submit")?.call1(given).inspect_err(|_| {
         // Python warns of a coroutine that goes without having been begun.
         let _ = awaitable.call_method0(intern!(py, "close"));
     })?;
     let answer = listen(&future, until);
-    led_here.get().chain().take();
-    led_here.get().ended();
     if answer.is_err() {
         // Nobody waits for it any more; a future that has ended is left as it is. An exception that was put
         // into this thread meanwhile may come out of the first try.
         let _ = future
             .call_method0(intern!(py, "cancel"))
             .or_else(|_| future.call_method0(intern!(py, "cancel")));
+        py.detach(|| led.wait());
+        led.nobody_waits();
     }
     let failure = answer?;
     if failure.is_none() {

@@ -419,6 +419,21 @@ pub(crate) fn swap_circle(slots: &[SlotName]) -> Error {
     .phase(Phase::Swap)
 }
 
+/// A call that would hold up, at a gate, the event loop that the swap waits for.
+pub(crate) fn swap_held_up() -> Error {
+    Error::new(
+        Code::SwapInside,
+        "The call would hold up the event loop, for which the swap of the slot waits",
+    )
+    .hint("Await an `async` function of the slot, or call it from a thread: `await asyncio.to_thread(...)`")
+    .phase(Phase::Swap)
+}
+
+/// A call that would wait, of who makes it elsewhere then.
+pub(crate) fn may_not_wait() -> Error {
+    internal("A wait where none may be")
+}
+
 /// A swap that waited for another one from within a call.
 pub(crate) fn turn_late() -> Error {
     Error::new(Code::SwapInside, "Another swap of the slot did not end while a call waited for it".to_owned())

@@ -2,7 +2,8 @@
 //!
 //! A gated seat is not filled by who asks for it. Its gate opens once, to the seat that is asked from then on: the new
 //! one, or the old one when the swap came to nothing. A wait that the swap itself would wait for is refused before it
-//! begins.
+//! begins; and one on the thread of an event loop as soon as the swap waits for what that loop is to end. What is awaited does
+//! not wait there at all: it is told that it would have to, and is called from elsewhere.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -13,7 +14,8 @@ use modrack_core::{Chain, Result};
 use crate::error;
 use crate::instances::waits::{self, Until, Why};
 use crate::rack::RackCore;
-use crate::seat::{Seat, SlotCore};
+use crate::scope;
+use crate::seat::Seat;
 
 /// How many calls are held back at most.
 const MOST: usize = 1_000;
@@ -52,9 +54,13 @@ impl Gate {
     /// # Errors
     /// [`modrack_core::Code::HeldBack`]; a deadline that passed, a caller that gave up, a rack that was stopped; a wait that would never
     /// end.
-    pub(crate) fn pass(&self, rack: &RackCore, slot: &SlotCore, until: Option<Instant>) -> Result<Arc<Seat>> {
+    pub(crate) fn pass(&self, rack: &RackCore, seat: &Seat, until: Option<Instant>) -> Result<Arc<Seat>> {
+        let slot = seat.slot();
         if let Some(seat) = self.behind.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             return Ok(seat);
+        }
+        if Chain::may_not_wait() {
+            return Err(error::may_not_wait().slot(slot.name()));
         }
         let held = Held(&self.waiting);
         if held.0.fetch_add(1, Ordering::AcqRel) >= MOST {
@@ -64,7 +70,10 @@ impl Gate {
             .map_err(|slots| error::swap_circle(&slots).slot(slot.name()))?;
         let (deadline, cancel) = Chain::bounds();
         let deadline = until.into_iter().chain(deadline).min();
-        let until = Until { deadline, cancel: cancel.as_ref(), stopped: &|| rack.is_stopped() };
+        let is_waited_for = || scope::is_kept_before(rack.cell(), seat.since());
+        let is_held_up = || Chain::is_on_loop() && (is_waited_for() || waits::circle_on_loop().is_some());
+        let stopped = || rack.is_stopped() || is_held_up();
+        let until = Until { deadline, cancel: cancel.as_ref(), stopped: &stopped };
         let mut given = Err(Why::Late);
         rack.waiting(&mut || given = self.wait(&until));
         drop(ticket);
@@ -72,6 +81,8 @@ impl Gate {
             Why::Circle(slots) => error::swap_circle(&slots).slot(slot.name()),
             Why::Late => error::late_swap().slot(slot.name()),
             Why::Cancelled => error::cancelled(),
+            // The swap waits for a call that the event loop is to end.
+            Why::Stopped if !rack.is_stopped() => error::swap_held_up().slot(slot.name()),
             Why::Stopped => error::stopped().slot(slot.name()),
         })
     }

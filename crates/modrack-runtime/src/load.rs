@@ -95,7 +95,7 @@ pub(crate) fn generation(
         return Err(rack.unknown(seat.slot().name().as_str()));
     }
     if let Some(gate) = seat.gate() {
-        let behind = gate.pass(rack, seat.slot(), until)?;
+        let behind = gate.pass(rack, seat, until)?;
         let given = match behind.generation() {
             Some(generation) => generation.clone(),
             None if rack.is_stopped() => return Err(error::stopped().slot(seat.slot().name())),
@@ -106,7 +106,7 @@ pub(crate) fn generation(
     match rack.loads().part(seat)? {
         Part::Done(generation) => Ok(generation),
         Part::Own(attempt) => {
-            let made = catch_unwind(AssertUnwindSafe(|| make(rack, seat)));
+            let made = catch_unwind(AssertUnwindSafe(|| Chain::may_wait(|| make(rack, seat))));
             let outcome = made
                 .unwrap_or_else(|payload| Err(error::panicked(&*payload)))
                 .map_err(|error| seat.blame(error, "use"));
@@ -171,6 +171,9 @@ fn outcome_of(
     let until = Until { deadline, cancel: cancel.as_ref(), stopped: &|| rack.is_stopped() };
     let mut outcome = Err(Why::Late);
     let waited = Waited { loads: rack.loads(), _ticket: ticket };
+    if Chain::may_not_wait() {
+        return Err(error::may_not_wait().slot(seat.slot().name()));
+    }
     rack.waiting(&mut || outcome = attempt.wait(&until));
     drop(waited);
     outcome.unwrap_or_else(|why| {

@@ -57,7 +57,7 @@ pub(crate) struct RackCore {
     backends: Arc<[Arc<dyn Backend>]>,
     observer: Arc<Observer>,
     keeper: OnceLock<Arc<dyn Keeper>>,
-    cell: Tables,
+    cell: Arc<Tables>,
     loads: Loads,
     started: Mutex<Vec<Arc<Generation>>>,
     generations: AtomicU64,

@@ -8,6 +8,7 @@ use modrack_core::{Call, Chain, Result, Service, SlotName, Value};
 
 use crate::error;
 use crate::functions::FunctionId;
+use crate::main_function;
 use crate::rack::RackCore;
 use crate::seat::SlotCore;
 
@@ -74,5 +75,20 @@ impl Service for SlotService {
 
     fn has_function(&self, name: &str) -> Result<bool> {
         self.within(|rack| rack.with_generation(&self.slot, None, |generation| generation.has_function(name)))
+    }
+
+    fn is_awaited(&self, function: Option<&str>) -> bool {
+        let Ok(rack) = self.rack() else { return false };
+        let is_awaited = rack.with_seat(&self.slot, |seat| {
+            let known = seat.generation().map(|generation| generation.checked().clone());
+            let Some(checked) = known.or_else(|| seat.checked().get()) else { return Ok(false) };
+            let name = match function {
+                Some(name) => name.to_owned(),
+                None => main_function::of_description(&checked, seat.plan().function.as_deref())?,
+            };
+            let signature = checked.description.function(&name).map(|function| &function.signature);
+            Ok(signature.is_some_and(|signature| signature.is_async && !signature.is_generator))
+        });
+        is_awaited.unwrap_or(false)
     }
 }

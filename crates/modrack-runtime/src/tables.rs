@@ -3,13 +3,18 @@
 //! While a new module starts, its calls find the modules that come with it, and for all other slots what serves them at
 //! that moment. Each such call has a table of its own, so that a swap holds no table while it waits, and swaps of
 //! different slots never wait for each other.
+//!
+//! The tables of every rack of the process are found by their cell's number, which is all that a thread notes of them.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use modrack_core::Chain;
 
 use crate::cell::{Pinned, TableCell};
 use crate::configuration::Configuration;
+use crate::scope;
 use crate::seat::Seat;
 use crate::table::SlotTable;
 
@@ -36,6 +41,9 @@ pub(crate) enum Noted {
     Over(Arc<SlotTable>),
 }
 
+/// The tables of all racks.
+static ALL: Mutex<Vec<(u64, Weak<Tables>)>> = Mutex::new(Vec::new());
+
 /// The seats of a swap, found by the calls of who has its number, until this goes.
 pub(crate) struct Coming<'a> {
     tables: &'a Tables,
@@ -44,8 +52,22 @@ pub(crate) struct Coming<'a> {
 
 impl Tables {
     /// Tables of which `first` is current.
-    pub(crate) fn new(first: SlotTable) -> Self {
-        Self { cell: TableCell::new(first), coming: Mutex::default() }
+    pub(crate) fn new(first: SlotTable) -> Arc<Self> {
+        Chain::scopes_by(scope::keep);
+        let tables = Arc::new(Self { cell: TableCell::new(first), coming: Mutex::default() });
+        all().push((tables.id(), Arc::downgrade(&tables)));
+        tables
+    }
+
+    /// The tables whose cell has this number, while their rack is there.
+    pub(crate) fn of(cell: u64) -> Option<Arc<Self>> {
+        all().iter().find(|(id, _)| *id == cell).and_then(|(_, tables)| tables.upgrade())
+    }
+
+    /// The table of `version`, which the caller has pinned and keeps from now on; none where it is a swap's number.
+    pub(crate) fn kept(&self, version: u64) -> Option<Arc<SlotTable>> {
+        let now = self.cell.pin();
+        if now.version() == version { Some(now.keep()) } else { self.cell.at(version) }
     }
 
     /// Has the calls of who notes the number of what is given find these seats, and this configuration if there is one.
@@ -85,6 +107,17 @@ impl Tables {
 
     fn under_way(&self) -> MutexGuard<'_, Vec<(u64, UnderWay)>> {
         self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn all() -> MutexGuard<'static, Vec<(u64, Weak<Tables>)>> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        let id = self.cell.id();
+        all().retain(|(other, _)| *other != id);
     }
 }
 

@@ -12,16 +12,19 @@ _loop = None
 _thread = None
 _process = None
 _stopping = False
+# The number of its thread.
+ident = None
 
 
 def _start():
-    global _loop, _thread, _process
+    global _loop, _thread, _process, ident
     with _lock:
         if _loop is None or _process != os.getpid():
             _loop = asyncio.new_event_loop()
             _thread = threading.Thread(target=_run, args=(_loop,), name="modrack-loop", daemon=True)
             _process = os.getpid()
             _thread.start()
+            ident = _thread.ident
         return _loop
 
 
@@ -35,25 +38,88 @@ def _run(loop):
             pass
 
 
-# The chain of calls that a coroutine goes on with; threads that it starts with its context see it too.
+# The call that a coroutine goes on with; threads that it starts with its context see it too.
 chain = contextvars.ContextVar("modrack_chain", default=None)
 
 
-async def _await(awaitable, led_here):
+async def _await(awaitable, led_here, running):
     chain.set(led_here)
     try:
         return await awaitable
     finally:
-        led_here.ended()
+        running.ended()
 
 
-def submit(awaitable, led_here):
+def submit(awaitable, led_here, running):
     loop = _start()
-    if threading.current_thread() is _thread:
+    if threading.get_ident() == ident:
         if hasattr(awaitable, "close"):
             awaitable.close()
         raise RuntimeError("a coroutine cannot wait for another one without `await`")
-    return asyncio.run_coroutine_threadsafe(_await(awaitable, led_here), loop)
+    return asyncio.run_coroutine_threadsafe(_await(awaitable, led_here, running), loop)
+
+
+async def _lead(awaitable, led_here, running):
+    # It may be awaited in a coroutine of another call, which goes on with its own afterwards.
+    before = chain.get()
+    chain.set(led_here)
+    try:
+        return await awaitable
+    finally:
+        if chain.get() is led_here:
+            chain.set(before)
+        running.ended()
+
+
+def lead(awaitable, led_here, running):
+    if asyncio.isfuture(awaitable):
+        # It runs already, and whoever has it may want more of it than its result.
+        awaitable.add_done_callback(lambda _: running.ended())
+        return awaitable
+    led = _lead(awaitable, led_here, running)
+    led.__name__ = getattr(awaitable, "__name__", led.__name__)
+    led.__qualname__ = getattr(awaitable, "__qualname__", led.__qualname__)
+    return led
+
+
+async def elsewhere(call):
+    loop = asyncio.get_running_loop()
+    answered, answers = loop.create_future(), []
+
+    def run():
+        try:
+            answers.append((True, call()))
+        except BaseException as error:
+            answers.append((False, error))
+        try:
+            loop.call_soon_threadsafe(answered.set_result, None)
+        except RuntimeError:
+            # The process ends, and the loop is closed.
+            pass
+
+    run_here = contextvars.copy_context().run
+    threading.Thread(target=run_here, args=(run,), name="modrack-await", daemon=True).start()
+    given_up = None
+    try:
+        while not answered.done():
+            try:
+                await asyncio.wait((answered,))
+            except asyncio.CancelledError as error:
+                given_up = error
+                call.cancel()
+    except BaseException:
+        call.cancel()
+        raise
+    if given_up is not None:
+        raise given_up
+    worked, answer = answers.pop()
+    if worked:
+        return answer
+    try:
+        raise answer
+    finally:
+        # The exception holds this frame.
+        del answer
 
 
 def listen(future, seconds):
@@ -65,15 +131,11 @@ def listen(future, seconds):
         return error
 
 
-def is_here():
-    return threading.current_thread() is _thread
-
-
 def _forked_off():
     # The thread is not in this process, and whoever held the lock may not be either.
-    global _lock, _loop, _thread
+    global _lock, _loop, _thread, ident
     _lock = threading.Lock()
-    _loop = _thread = None
+    _loop = _thread = ident = None
 
 
 os.register_at_fork(after_in_child=_forked_off)

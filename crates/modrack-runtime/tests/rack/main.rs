@@ -5,6 +5,7 @@ mod back;
 mod calls;
 mod catalog;
 mod configure;
+mod elsewhere;
 mod events;
 mod find;
 mod gates;
