@@ -185,3 +185,78 @@ def test_a_coroutine_that_is_late_is_waited_for(modrack: Modrack) -> None:
     with serving(modrack) as server:
         assert server.call("counter", "late").code == "M0508"
         assert server.call("counter", "get").json["result"] == 1
+
+
+ONE = """
+import asyncio
+
+
+class One:
+    def __init__(self):
+        self.inside, self.most = 0, 0
+
+    async def run(self) -> int:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.inside -= 1
+        return self.most
+
+    async def back(self, one) -> int:
+        return await one.run()
+
+    async def slow(self) -> None:
+        await asyncio.get_running_loop().create_future()
+"""
+
+ASKS = """
+import asyncio
+
+
+class Asks:
+    def __init__(self, one):
+        self.one = one
+
+    async def at_once(self) -> int:
+        return max(await asyncio.gather(*(self.one.run() for _ in range(10))))
+
+    async def there_and_back(self) -> int:
+        return await self.one.back(self.one)
+
+    async def late(self) -> list:
+        try:
+            await self.one.slow()
+        except Exception as error:
+            return [error.code, error.slot, await self.one.run()]
+"""
+
+
+@pytest.mark.parametrize(("instances", "most"), [("one", 1), ("pool(2)", 1), ("per-call", 1), ("shared", 10)])
+def test_an_instance_takes_as_many_awaited_calls_as_it_may(modrack: Modrack, instances: str, most: int) -> None:
+    """An instance that takes one call at a time is in it until that was awaited; others wait, and hold nothing up."""
+    modrack.write("one.py", ONE)
+    modrack.write("asks.py", ASKS)
+    modrack.write(
+        "rack.yaml",
+        f"rack: 1\nslots:\n  one: {{ use: ./one.py, instances: {instances} }}\n"
+        "  asks: { use: ./asks.py, needs: { one: one } }\n",
+    )
+    assert modrack("--json", "call", "asks", "at_once").json == most
+    if instances == "one":
+        refused = modrack("--json", "call", "asks", "there_and_back", code=1).json["error"]
+        assert "M0511" in refused["message"]
+    else:
+        assert modrack("--json", "call", "asks", "there_and_back").json == 1
+
+
+def test_an_awaited_call_is_held_to_its_slots_time(modrack: Modrack) -> None:
+    """It fails as its slot's, and who awaited it goes on."""
+    modrack.write("one.py", ONE)
+    modrack.write("asks.py", ASKS)
+    modrack.write(
+        "rack.yaml",
+        "rack: 1\nslots:\n  one: { use: ./one.py, instances: one, limits: { time: 200ms } }\n"
+        "  asks: { use: ./asks.py, needs: { one: one } }\n",
+    )
+    assert modrack("--json", "call", "asks", "late").json == ["M0508", "one", 1]

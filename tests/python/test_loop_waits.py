@@ -78,8 +78,9 @@ def test_a_load_that_waits_for_the_loop_that_waits_for_it(modrack: Modrack, sour
     assert (loaded, again) == (1, 1)
 
 
-def test_an_instance_that_waits_for_the_loop_that_waits_for_it(modrack: Modrack) -> None:
-    """The one instance is in a call that awaits; who wants it from a coroutine without `await` is refused."""
+@pytest.mark.parametrize("asks", ["self.slow.plain()", "await self.slow.run()"])
+def test_an_instance_that_waits_for_the_loop_that_waits_for_it(modrack: Modrack, asks: str) -> None:
+    """The one instance is in a call that awaits: who wants it from a coroutine awaits it as well, or is refused."""
     slow = """
 class Slow:
     async def run(self) -> int:
@@ -88,15 +89,24 @@ class Slow:
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         return 1
+
+    def plain(self) -> int:
+        return 1
 """
     modrack.write("slow.py", EVENTS + slow)
-    modrack.write("caller.py", EVENTS + CALLER)
     modrack.write(
         "rack.yaml",
         "rack: 1\nslots:\n  slow: { use: ./slow.py, instances: one }\n"
         "  caller: { use: ./caller.py, needs: { slow: slow } }\n",
     )
-    modrack.write("caller.py", (EVENTS + CALLER).replace("[*self.answers, self.slow.run()]", "self.answers"))
-    refused, answered = modrack("call", "caller", "go").json
-    assert "slow" in refused
-    assert answered == 1
+    caller = CALLER.replace("[*self.answers, self.slow.run()]", "self.answers")
+    modrack.write(
+        "caller.py",
+        EVENTS + caller.replace("append(self.slow.run())\n        except", f"append({asks})\n        except"),
+    )
+    first, second = modrack("call", "caller", "go").json
+    if asks.startswith("await"):
+        assert (first, second) == (1, 1)
+    else:
+        assert "slow" in first
+        assert second == 1

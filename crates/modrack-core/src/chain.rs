@@ -4,9 +4,13 @@
 //! The runtime keeps it; it follows the thread. A backend that goes on with a call on another thread takes the
 //! chain along: [`Chain::here`] on the one, [`Chain::within`] on the other. As long as a chain is kept, what its calls resolve
 //! through stays as it is: whoever keeps one lets it go when the call has ended, and not before.
+//!
+//! What goes on beside other calls of one chain is a branch of it ([`Chain::branch`]), and a chain too: it can wait for what
+//! another branch has, but not for what one has that it comes of, which does not end before it.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,12 +25,26 @@ pub struct Chain {
     depth: u32,
     bounds: Bounds,
     scope: Option<Arc<dyn Scope>>,
+    above: Option<Arc<Above>>,
+}
+
+/// A chain that another one is a branch of.
+#[derive(Debug)]
+struct Above {
+    id: u64,
+    above: Option<Arc<Above>>,
 }
 
 /// What the calls of a chain resolve through, kept from going away. It is the runtime's.
 pub trait Scope: Debug + Send + Sync {
     /// Has the calls of the current thread resolve through it, until what is given goes.
     fn enter(&self) -> Box<dyn Any>;
+}
+
+/// A number that no chain has.
+fn next() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// How the runtime keeps what the current thread's calls resolve through.
@@ -43,10 +61,8 @@ struct Bounds {
 
 thread_local! {
     // A thread runs one chain at a time, so that its number serves for those that begin on it.
-    static ID: Cell<u64> = {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Cell::new(NEXT.fetch_add(1, Ordering::Relaxed))
-    };
+    static ID: Cell<u64> = Cell::new(next());
+    static ABOVE: RefCell<Option<Arc<Above>>> = const { RefCell::new(None) };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static BOUNDS: RefCell<Bounds> = const { RefCell::new(Bounds { deadline: None, cancel: None }) };
     static ON_LOOP: Cell<bool> = const { Cell::new(false) };
@@ -62,8 +78,8 @@ struct AtOnce {
     refused: bool,
 }
 
-/// The chains that wait for something that the event loop is to end, each with the number of its wait.
-static AWAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
+/// The chains that wait for something that the event loop is to end, each by the number of its wait.
+static AWAITING: Mutex<BTreeMap<u64, u64>> = Mutex::new(BTreeMap::new());
 
 /// A chain's wait for something that the event loop is to end, until this goes.
 ///
@@ -74,7 +90,7 @@ pub struct Awaiting(u64);
 
 impl Drop for Awaiting {
     fn drop(&mut self) {
-        AWAITING.lock().unwrap_or_else(PoisonError::into_inner).retain(|(number, _)| *number != self.0);
+        AWAITING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
     }
 }
 
@@ -85,7 +101,8 @@ impl Chain {
     /// The chain that the current thread is in.
     pub fn here() -> Self {
         let scope = KEEP.get().and_then(|keep| keep());
-        Self { id: ID.get(), depth: DEPTH.get(), bounds: BOUNDS.with_borrow(Bounds::clone), scope }
+        let above = ABOVE.with_borrow(Clone::clone);
+        Self { id: ID.get(), depth: DEPTH.get(), bounds: BOUNDS.with_borrow(Bounds::clone), scope, above }
     }
 
     /// Says how what the current thread's calls resolve through is kept: `keep` gives nothing where the thread is in no
@@ -97,10 +114,34 @@ impl Chain {
     /// Runs `run` as part of this chain, on whatever thread.
     pub fn within<R>(self, run: impl FnOnce() -> R) -> R {
         let _scope = self.scope.as_ref().map(|scope| scope.enter());
-        let _id = Named { before: ID.replace(self.id) };
+        let _id = Named { before: ID.replace(self.id), above: ABOVE.replace(self.above) };
         let _depth = Deeper { before: DEPTH.replace(self.depth) };
         let _bounds = Within { before: BOUNDS.replace(self.bounds) };
         run()
+    }
+
+    /// Runs `run` as a branch of the current thread's chain: what may go on beside other calls of it, and not after it.
+    pub fn branch<R>(run: impl FnOnce() -> R) -> R {
+        let above = Above { id: ID.get(), above: ABOVE.with_borrow(Clone::clone) };
+        let _id = Named { before: ID.replace(next()), above: ABOVE.replace(Some(Arc::new(above))) };
+        run()
+    }
+
+    /// The chains that the current thread's is a branch of, the nearest first.
+    pub fn above() -> Vec<u64> {
+        ABOVE.with_borrow(|above| {
+            std::iter::successors(above.as_deref(), |above| above.above.as_deref()).map(|a| a.id).collect()
+        })
+    }
+
+    /// Whether the current thread's chain is the one with this number, or a branch of it.
+    pub fn is_of(id: u64) -> bool {
+        ID.get() == id || Self::above().contains(&id)
+    }
+
+    /// When its callers want an answer.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.bounds.deadline
     }
 
     /// Runs `run` one call deeper; `None`, and nothing is run, when that is too deep.
@@ -136,14 +177,14 @@ impl Chain {
     pub fn awaits() -> Awaiting {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        AWAITING.lock().unwrap_or_else(PoisonError::into_inner).push((number, Self::id()));
+        AWAITING.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Self::id());
         Awaiting(number)
     }
 
     /// The chains that wait for something that the event loop is to end.
     pub fn awaiting() -> Vec<u64> {
         let awaiting = AWAITING.lock().unwrap_or_else(PoisonError::into_inner);
-        awaiting.iter().map(|(_, chain)| *chain).collect()
+        awaiting.values().copied().collect()
     }
 
     /// Runs `run` as what it is: something that the event loop runs, on its thread.
@@ -239,11 +280,13 @@ impl Drop for Looping {
 
 struct Named {
     before: u64,
+    above: Option<Arc<Above>>,
 }
 
 impl Drop for Named {
     fn drop(&mut self) {
         ID.set(self.before);
+        ABOVE.set(self.above.take());
     }
 }
 
@@ -300,6 +343,29 @@ mod tests {
             });
         });
         assert_eq!(Chain::bounds().0, None);
+    }
+
+    #[test]
+    fn a_branch_is_a_chain_that_knows_what_it_comes_of() {
+        let own = Chain::id();
+        let (one, other) = Chain::branch(|| {
+            assert_eq!(Chain::above(), [own]);
+            let id = Chain::id();
+            let chain = Chain::here();
+            let there = std::thread::spawn(move || {
+                let elsewhere = Chain::id();
+                let nested = chain.within(|| {
+                    assert!(!Chain::is_of(elsewhere));
+                    Chain::branch(|| (Chain::above(), Chain::is_of(own), Chain::is_of(Chain::id())))
+                });
+                assert!(Chain::above().is_empty());
+                nested
+            });
+            assert_eq!(there.join().expect("no panic"), (vec![id, own], true, true));
+            (id, Chain::branch(Chain::id))
+        });
+        assert!(one != own && other != one && !Chain::is_of(one));
+        assert!(Chain::above().is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{BackendName, Result, Value};
+use crate::{BackendName, Error, Result, Value};
 
 /// The values that a foreign object yields, one after the other.
 pub type Items = Box<dyn Iterator<Item = Result<Value>> + Send>;
@@ -38,6 +38,11 @@ pub trait ForeignObject: Any + Send + Sync {
         None
     }
 
+    /// The call that it is of, where that ends only when the object has been awaited.
+    fn later(&self) -> Option<&dyn Later> {
+        None
+    }
+
     /// The object for its own backend to recognise.
     fn as_any(&self) -> &dyn Any;
 }
@@ -52,6 +57,24 @@ pub trait Lease: Send + Sync {
 
     /// Needs the instance no longer.
     fn end(&self);
+}
+
+/// A call that goes on when its function has returned, because what that gave is awaited elsewhere.
+pub trait Later {
+    /// Keeps `end` until the call has ended.
+    fn at_end(&self, end: Box<dyn AtEnd>);
+}
+
+/// What is due when a call ends that goes on when its function has returned. What only has to be kept until then goes as it is
+/// dropped.
+pub trait AtEnd: Send {
+    /// Says of the failure of a call that took too long whose it is.
+    fn blame(&self, error: Error) -> Error {
+        error
+    }
+
+    /// The call has ended, and whether it worked; none where its caller gave it up.
+    fn ended(self: Box<Self>, _worked: Option<bool>) {}
 }
 
 /// A shared handle on a foreign object.

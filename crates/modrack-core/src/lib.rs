@@ -46,7 +46,7 @@ pub use describe::{
 pub use due::{Due, started_late, timed_out};
 pub use error::{Cause, Error, Phase, Place, Result};
 pub use fits::misfit;
-pub use foreign::{Foreign, ForeignObject, Items, Lease};
+pub use foreign::{AtEnd, Foreign, ForeignObject, Items, Later, Lease};
 pub use guard::{Copies, CopyMeter, Guard, Guards, TableCopies};
 pub use log::{Log, LogLevel, LogLine};
 pub use name::{BackendName, ContentHash, GenerationId, PipelineName, SlotName};

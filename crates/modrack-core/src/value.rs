@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use bytes::Bytes;
 use indexmap::IndexMap;
 
-use crate::{Foreign, Text};
+use crate::{Foreign, Later, Text};
 
 /// A mapping from text to values that keeps the order in which its keys were set.
 pub type Map = IndexMap<Text, Value>;
@@ -87,6 +87,15 @@ fn write_brief(value: &Value, text: &mut String, enough: usize) {
 }
 
 impl Value {
+    /// The call that gave it, where that goes on until the value has been awaited.
+    #[inline]
+    pub fn later(&self) -> Option<&dyn Later> {
+        match self {
+            Self::Foreign(object) => object.later(),
+            _ => None,
+        }
+    }
+
     /// What the value is, in the word that messages use.
     pub fn type_name(&self) -> &'static str {
         match self {

@@ -111,8 +111,9 @@ impl PythonFunction {
         }
         if call.results == Results::Kept && waiter::is_on_loop(py) {
             // Who calls from a coroutine awaits the answer there: waiting here would hold up the loop.
-            let led = waiter::lead(&returned, Counted::enter(py, &self.shared));
-            return from_python(py, &led.map_err(|error| error::unexpected(py, &error))?, call.results);
+            let counted = Counted::enter(py, &self.shared);
+            let handed_on = waiter::lead(&returned, &self.name, call.deadline, counted);
+            return handed_on.map_err(|error| error::unexpected(py, &error));
         }
         let until = waiter::Until { deadline: call.deadline, cancel: call.cancel };
         match waiter::wait(&returned, &until) {

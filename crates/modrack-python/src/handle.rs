@@ -3,8 +3,9 @@
 //! A handle keeps its object alive and nothing more: what looks inside attaches to the interpreter first.
 
 use std::any::Any;
+use std::sync::Arc;
 
-use modrack_core::{BackendName, Foreign, ForeignObject, Items, Result, Results, Value};
+use modrack_core::{BackendName, Foreign, ForeignObject, Items, Later, Result, Results, Value};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyIterator, PyList, PyTuple};
@@ -16,12 +17,19 @@ use crate::{convert, failure, names, waiter};
 /// A Python object that is handed on unconverted.
 pub struct PyHandle {
     object: Py<PyAny>,
+    /// The call that goes on until it has been awaited.
+    later: Option<Arc<dyn Later + Send + Sync>>,
 }
 
 impl PyHandle {
     /// Keeps `object`.
     pub fn new(object: Py<PyAny>) -> Self {
-        Self { object }
+        Self { object, later: None }
+    }
+
+    /// Keeps `object`, which is awaited by who is given it, and until then the call goes on.
+    pub(crate) fn of_call(object: Py<PyAny>, call: Arc<dyn Later + Send + Sync>) -> Self {
+        Self { object, later: Some(call) }
     }
 
     /// `object` as a value that no other backend looks into.
@@ -77,6 +85,10 @@ impl ForeignObject for PyHandle {
             let iterates = object.cast::<PyIterator>().is_ok() && is_iterator(object);
             iterates || !(is_plain(object) || is_data(object)) && is_async_iterator(object)
         })
+    }
+
+    fn later(&self) -> Option<&dyn Later> {
+        self.later.as_deref().map(|later| later as &dyn Later)
     }
 
     fn as_any(&self) -> &dyn Any {

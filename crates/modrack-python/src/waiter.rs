@@ -7,12 +7,14 @@
 //! it what the call resolves through. So what it calls is what its caller would have called; a swap that waits for the calls of a
 //! module waits for its coroutines; and one that is late, or was given up, is waited for as well, by its caller for a
 //! while and by swaps until it has ended. A coroutine that is handed on to be awaited elsewhere on the loop is a call of its
-//! own. What a coroutine leaves running when it has ended belongs to no call.
+//! own, which has its instance, is held to its time and is counted as one. Calls that coroutines make are branches of their
+//! chain, for they may go on side by side. What a coroutine leaves running when it has ended belongs to no call.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use modrack_core::{Awaiting, Cancel, Chain};
+use modrack_core::{AtEnd, Awaiting, Cancel, Chain, Foreign, Later, Value, timed_out};
 use pyo3::exceptions::PyTimeoutError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -20,9 +22,10 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::glue::glue;
+use crate::handle::PyHandle;
 use crate::instance::Counted;
 use crate::watch::{self, Why};
-use crate::{modules, threads};
+use crate::{modules, service, threads};
 
 glue!(static LOOP = "loop");
 
@@ -47,6 +50,11 @@ struct Led {
     awaited: Mutex<Option<Awaiting>>,
     /// What counts it among its module's calls.
     counted: Mutex<Option<Counted>>,
+    /// What is due when it has ended; nothing any more once it has.
+    ends: Mutex<Option<Vec<Box<dyn AtEnd>>>>,
+    /// The name of its function.
+    name: String,
+    is_late: AtomicBool,
     has_ended: Mutex<bool>,
     ended: Condvar,
 }
@@ -61,33 +69,59 @@ struct Running(Arc<Led>);
 
 #[pymethods]
 impl Running {
-    /// The coroutine has ended, which whoever waits for it is told only later.
-    fn ended(&self) {
-        self.0.end();
+    /// The coroutine has ended, which whoever waits for it is told only later; and whether it worked, unless it was given up.
+    #[pyo3(signature = (worked=None))]
+    fn ended(&self, worked: Option<bool>) {
+        self.0.end(worked);
+    }
+
+    /// The exception for a coroutine that has not ended in time.
+    fn late<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.0.is_late.store(true, Ordering::Relaxed);
+        let ends = lock(&self.0.ends);
+        let late = timed_out(&self.0.name, None);
+        let late = ends.iter().flatten().fold(late, |error, end| end.blame(error));
+        drop(ends);
+        service::to_pyerr(py, &late).into_value(py).into_bound(py).into_any()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.end(None);
+    }
+}
+
+impl Later for Led {
+    fn at_end(&self, end: Box<dyn AtEnd>) {
+        if let Some(ends) = lock(&self.ends).as_mut() {
+            ends.push(end);
+        }
     }
 }
 
 impl Led {
     /// What the current thread's chain goes on with.
-    fn from_here(counted: Option<Counted>) -> Arc<Self> {
+    fn from_here(counted: Option<Counted>, name: &str) -> Arc<Self> {
         Arc::new(Self {
             chain: Mutex::new(Some(Chain::here())),
             awaited: Mutex::new(Some(Chain::awaits())),
             counted: Mutex::new(counted),
+            ends: Mutex::new(Some(Vec::new())),
+            name: name.to_owned(),
+            is_late: AtomicBool::new(false),
             has_ended: Mutex::new(false),
             ended: Condvar::new(),
         })
     }
 
-    fn end(&self) {
-        // What goes with the chain may be the last of a module that was replaced: not under a lock.
-        let (chain, counted) = (take(&self.chain), take(&self.counted));
+    fn end(&self, worked: Option<bool>) {
+        let worked = if self.is_late.load(Ordering::Relaxed) { Some(false) } else { worked };
+        // What goes with it may be the last of a module that was replaced: not under a lock.
+        let (chain, counted, ends) = (take(&self.chain), take(&self.counted), take(&self.ends));
+        for end in ends.into_iter().flatten() {
+            end.ended(worked);
+        }
         drop((chain, counted));
         self.nobody_waits();
         *lock(&self.has_ended) = true;
@@ -120,9 +154,9 @@ pub(crate) fn as_it_began<R>(py: Python<'_>, run: impl FnOnce() -> R) -> R {
     }
     // The context goes along to threads that the coroutine starts; they hold up nothing.
     match (led_here(py), is_on_loop(py)) {
-        (Some(chain), true) => Chain::on_loop(|| chain.within(run)),
-        (Some(chain), false) => chain.within(run),
-        (None, true) => Chain::on_loop(run),
+        (Some(chain), true) => Chain::on_loop(|| chain.within(|| Chain::branch(run))),
+        (Some(chain), false) => chain.within(|| Chain::branch(run)),
+        (None, true) => Chain::on_loop(|| Chain::branch(run)),
         (None, false) => run(),
     }
 }
@@ -152,14 +186,26 @@ pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
     LOOP.is_made(py) && of_loop() == Some(threads::current(py))
 }
 
-/// `awaitable` as it is handed on to who awaits it on the loop: with the call that it goes on with.
+/// What the function `name` gave to be awaited, as it is handed on to who awaits it on the loop: with the call that it goes on
+/// with, which must have ended by the deadline.
 ///
 /// # Errors
 /// What Python raised, which is for want of memory only.
-pub(crate) fn lead<'py>(awaitable: &Bound<'py, PyAny>, counted: Counted) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn lead(
+    awaitable: &Bound<'_, PyAny>,
+    name: &str,
+    deadline: Option<Instant>,
+    counted: Counted,
+) -> PyResult<Value> {
     let py = awaitable.py();
-    let led = Led::from_here(Some(counted));
-    LOOP.get(py, "lead")?.call1((awaitable, LedHere(led.clone()), Running(led)))
+    let led = Led::from_here(Some(counted), name);
+    // By the time that its caller has, that one is ended, and all that it awaits.
+    let callers = led_here(py).and_then(|chain| chain.deadline());
+    let own = deadline.filter(|deadline| callers.is_none_or(|callers| *deadline < callers));
+    let within = own.map(|own| own.saturating_duration_since(Instant::now()).as_secs_f64());
+    let given = (awaitable, LedHere(led.clone()), Running(led.clone()), within);
+    let handed_on = LOOP.get(py, "lead")?.call1(given)?;
+    Ok(Value::Foreign(Foreign::new(PyHandle::of_call(handed_on.unbind(), led))))
 }
 
 /// What is awaited in place of a call that is made on a thread of its own.
@@ -177,7 +223,7 @@ pub(crate) fn elsewhere<'py>(call: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
 pub(crate) fn wait<'py>(awaitable: &Bound<'py, PyAny>, until: &Until<'_>) -> PyResult<Bound<'py, PyAny>> {
     let py = awaitable.py();
     prepare(py);
-    let led = Led::from_here(None);
+    let led = Led::from_here(None, "");
     let given = (awaitable, LedHere(led.clone()), Running(led.clone()));
     let future = LOOP.get(py, "submit")?.call1(given).inspect_err(|_| {
         // Python warns of a coroutine that goes without having been begun.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use modrack_core::{
-    Call, Chain, Code, Due, Error, Function, GenerationId, Instance, Phase, Result, Signature, Value,
+    AtEnd, Call, Chain, Code, Due, Error, Function, GenerationId, Instance, Phase, Result, Signature, Value,
     timed_out,
 };
 
@@ -152,7 +152,7 @@ impl Generation {
 
     /// Calls a function of it.
     #[inline]
-    pub(crate) fn call(&self, entry: &Entry, call: Call<'_>) -> Result<Value> {
+    pub(crate) fn call(self: &Arc<Self>, entry: &Entry, call: Call<'_>) -> Result<Value> {
         let free = entry.promised.is_none() && self.time.is_none() && self.calls.is_none();
         let result = if free && call.deadline.is_none() && call.cancel.is_none() {
             entry.function.call(call)
@@ -161,6 +161,7 @@ impl Generation {
         } else {
             self.call_guarded(entry, call)
         };
+        let result = if free { result } else { self.goes_on(entry.name(), result) };
         match result {
             Err(error) => {
                 self.failed(&error);
@@ -176,15 +177,36 @@ impl Generation {
     }
 
     /// Calls a function of it by its name, within the slot's time, and counts the call.
-    pub(crate) fn run(&self, name: &str, function: &dyn Function, call: Call<'_>) -> Result<Value> {
-        self.counted(|| self.in_time(name, function, call)).inspect_err(|error| self.failed(error))
+    pub(crate) fn run(
+        self: &Arc<Self>,
+        name: &str,
+        function: &dyn Function,
+        call: Call<'_>,
+    ) -> Result<Value> {
+        let result = self.counted(|| self.in_time(name, function, call));
+        self.goes_on(name, result).inspect_err(|error| self.failed(error))
+    }
+
+    /// Has a call that goes on when its function has returned, and is late then, say by which limit and whose it is.
+    fn goes_on(self: &Arc<Self>, name: &str, result: Result<Value>) -> Result<Value> {
+        if self.time.is_some()
+            && let Ok(value) = &result
+            && let Some(later) = value.later()
+        {
+            later.at_end(Box::new(InTime { generation: self.clone(), name: name.to_owned() }));
+        }
+        result
     }
 
     /// Makes a call, and counts it where a trial asks for it: unless it was the caller's doing that it failed.
-    fn counted(&self, call: impl FnOnce() -> Result<Value>) -> Result<Value> {
+    fn counted(self: &Arc<Self>, call: impl FnOnce() -> Result<Value>) -> Result<Value> {
         let Some(calls) = &self.calls else { return call() };
         let began = Instant::now();
         let result = call();
+        if let Some(later) = result.as_ref().ok().and_then(|value| value.later()) {
+            later.at_end(Box::new(Counted { generation: self.clone(), began }));
+            return result;
+        }
         let counts = result.as_ref().err().is_none_or(|error| self.is_own(error));
         if counts && calls.record(began.elapsed(), result.is_ok()) {
             self.tell_trial();
@@ -324,6 +346,33 @@ impl Generation {
             signature.result = own.result.clone();
         }
         Some(Arc::new(signature))
+    }
+}
+
+/// A call that goes on when its function has returned, and is counted when it has ended.
+struct Counted {
+    generation: Arc<Generation>,
+    began: Instant,
+}
+
+impl AtEnd for Counted {
+    fn ended(self: Box<Self>, worked: Option<bool>) {
+        if let Some(worked) = worked {
+            self.generation.record(1, u64::from(!worked), self.began.elapsed());
+        }
+    }
+}
+
+/// A call that goes on when its function has returned, and must have ended by its slot's time.
+struct InTime {
+    generation: Arc<Generation>,
+    name: String,
+}
+
+impl AtEnd for InTime {
+    fn blame(&self, error: Error) -> Error {
+        let due = Due { at: None, limit: self.generation.time };
+        self.generation.blame(due.named(&self.name, error, Instant::now), Phase::Call)
     }
 }
 

@@ -11,8 +11,10 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::table::SlotTable;
 use crate::tables::{Noted, Tables};
@@ -105,19 +107,24 @@ pub(crate) fn keep() -> Option<Arc<dyn modrack_core::Scope>> {
             kept.push(Kept { entered, table });
         }
     }
-    let tables = kept.iter().filter(|kept| kept.table.is_some());
-    KEPT.lock().unwrap_or_else(PoisonError::into_inner).extend(tables.map(|kept| kept.entered));
+    let mut times = times_kept();
+    for kept in kept.iter().filter(|kept| kept.table.is_some()) {
+        *times.entry((kept.entered.cell, kept.entered.version)).or_default() += 1;
+    }
+    drop(times);
     Some(Arc::new(KeptScope(kept)))
 }
 
 /// Whether a call that goes on elsewhere keeps a table of the cell that is older than `version`.
 pub(crate) fn is_kept_before(cell: &Tables, version: u64) -> bool {
-    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.iter().any(|entered| entered.cell == cell.id() && entered.version < version)
+    times_kept().range((cell.id(), 0)..(cell.id(), version)).next().is_some()
 }
 
-/// The tables that are kept for calls that go on elsewhere, as often as they are.
-static KEPT: Mutex<Vec<Entered>> = Mutex::new(Vec::new());
+/// How often a table is kept for calls that go on elsewhere, by its cell and its version.
+fn times_kept() -> MutexGuard<'static, BTreeMap<(u64, u64), usize>> {
+    static TIMES: Mutex<BTreeMap<(u64, u64), usize>> = Mutex::new(BTreeMap::new());
+    TIMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What is noted, innermost first.
 struct KeptScope(Vec<Kept>);
@@ -132,11 +139,14 @@ impl Drop for Kept {
     fn drop(&mut self) {
         let Some(table) = self.table.take() else { return };
         // Its end may run code of modules, and whoever is told of it looks at what is kept.
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = kept.iter().position(|entered| *entered == self.entered) {
-            kept.swap_remove(at);
+        let mut times = times_kept();
+        if let Entry::Occupied(mut times) = times.entry((self.entered.cell, self.entered.version)) {
+            *times.get_mut() -= 1;
+            if *times.get() == 0 {
+                times.remove();
+            }
         }
-        drop(kept);
+        drop(times);
         drop(table);
     }
 }

@@ -63,20 +63,55 @@ async def _lead(awaitable, led_here, running):
     # It may be awaited in a coroutine of another call, which goes on with its own afterwards.
     before = chain.get()
     chain.set(led_here)
+    worked = None
     try:
-        return await awaitable
+        answer = await awaitable
+        worked = True
+        return answer
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException:
+        worked = False
+        raise
     finally:
         if chain.get() is led_here:
             chain.set(before)
-        running.ended()
+        running.ended(worked)
 
 
-def lead(awaitable, led_here, running):
+# How long who waits no longer for an answer waits for the end all the same, in seconds.
+_PATIENCE = 1
+
+
+async def _in_time(led, running, seconds):
+    task = asyncio.get_running_loop().create_task(led)
+    # What it fails with when nobody wants it any more is nobody's.
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+        if task.done():
+            return task.result()
+        late = running.late()
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait((task,), timeout=_PATIENCE)
+        raise
+    except GeneratorExit:
+        task.cancel()
+        raise
+    task.cancel()
+    await asyncio.wait((task,), timeout=_PATIENCE)
+    raise late
+
+
+def lead(awaitable, led_here, running, seconds):
     if asyncio.isfuture(awaitable):
         # It runs already, and whoever has it may want more of it than its result.
-        awaitable.add_done_callback(lambda _: running.ended())
+        awaitable.add_done_callback(lambda done: running.ended(None if done.cancelled() else not done.exception()))
         return awaitable
     led = _lead(awaitable, led_here, running)
+    if seconds is not None:
+        led = _in_time(led, running, seconds)
     led.__name__ = getattr(awaitable, "__name__", led.__name__)
     led.__qualname__ = getattr(awaitable, "__qualname__", led.__qualname__)
     return led

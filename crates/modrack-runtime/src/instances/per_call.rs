@@ -1,4 +1,4 @@
-//! A new instance for each call, stopped when the call has ended, and the stream that it gave is read.
+//! A new instance for each call, stopped when the call has ended, and what it gave is read or awaited.
 //!
 //! The instance that loading made is the first call's; what is asked of functions is asked of it too.
 
@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use modrack_core::{
-    Call, Chain, Due, Error, Footprint, Function, Instance, Instances, Lease, Phase, Result, Signature,
-    State, Value,
+    AtEnd, Call, Chain, Due, Error, Footprint, Function, Instance, Instances, Lease, Phase, Result,
+    Signature, State, Value,
 };
 
 use super::Recipe;
@@ -52,6 +52,9 @@ struct Stream {
     under_way: Mutex<Option<UnderWay>>,
     name: String,
 }
+
+/// A call that goes on when its function has returned.
+struct GoesOn(Option<UnderWay>);
 
 impl PerCall {
     /// A source of instances, the first of which is there.
@@ -153,6 +156,10 @@ impl Function for PerCallFunction {
         let function = instance.function(&self.name);
         match function.and_then(|function| Chain::bounded(&call, || function.call(call))) {
             Ok(value) => {
+                if let Some(later) = value.later() {
+                    later.at_end(Box::new(GoesOn(Some(under_way))));
+                    return Ok(value);
+                }
                 let name = self.name.clone();
                 Ok(leased(value, || Stream { under_way: Mutex::new(Some(under_way)), name }))
             }
@@ -165,6 +172,16 @@ impl Function for PerCallFunction {
 
     fn signature(&self) -> Option<&Signature> {
         self.signature.as_ref()
+    }
+}
+
+impl AtEnd for GoesOn {}
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        let under_way = self.0.take();
+        // Where it ends may be an event loop, which the shutdown may need. Without a thread it is stopped there.
+        let _ = std::thread::Builder::new().name("modrack-stop".to_owned()).spawn(move || drop(under_way));
     }
 }
 

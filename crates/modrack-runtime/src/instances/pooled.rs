@@ -2,7 +2,8 @@
 //!
 //! A call checks an instance out, and gives it back when it has ended. The first instance is there from the start;
 //! the others are started when they are first needed, by the call that needs them, and so is what takes the place
-//! of one that broke. A stream that an instance gave checks it out again for each value.
+//! of one that broke. A stream that an instance gave checks it out again for each value; what it gave to be awaited keeps it
+//! until that is done.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use modrack_core::{
-    Call, Cancel, Chain, Due, Error, Footprint, Function, Instance, Instances, Lease, Phase, Remains, Result,
-    Signature, State, Value,
+    AtEnd, Call, Cancel, Chain, Due, Error, Footprint, Function, Instance, Instances, Lease, Phase, Remains,
+    Result, Signature, State, Value,
 };
 
 use super::Recipe;
@@ -57,6 +58,12 @@ struct Stream {
     at: usize,
     seated: Arc<Seated>,
     name: String,
+}
+
+/// An instance that is checked out for a call that goes on when its function has returned.
+struct GoesOn {
+    pool: Arc<Pool>,
+    at: usize,
 }
 
 /// An instance that is checked out, until this goes.
@@ -113,6 +120,9 @@ impl Pool {
         deadline: Option<Instant>,
         cancel: Option<&Cancel>,
     ) -> Result<usize> {
+        if Chain::may_not_wait() {
+            return Err(error::may_not_wait());
+        }
         let (outer_deadline, outer_cancel) = Chain::bounds();
         let until = Until {
             deadline: deadline.into_iter().chain(outer_deadline).min(),
@@ -194,6 +204,24 @@ impl Turn<'_> {
     }
 }
 
+impl Turn<'_> {
+    /// The same, of a call that has not ended though its function has returned.
+    #[cold]
+    fn goes_on(self, pool: &Arc<Pool>) -> GoesOn {
+        let at = self.at;
+        std::mem::forget(self);
+        GoesOn { pool: pool.clone(), at }
+    }
+}
+
+impl AtEnd for GoesOn {}
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        self.pool.places.give_back(self.at);
+    }
+}
+
 impl Drop for Turn<'_> {
     #[inline]
     fn drop(&mut self) {
@@ -218,11 +246,15 @@ impl Seated {
 impl Function for PooledFunction {
     fn call(&self, call: Call<'_>) -> Result<Value> {
         let turn = self.pool.turn(call.deadline, call.cancel)?;
-        turn.run(|seated| {
+        let value = turn.run(|seated| {
             let function = seated.function(self.id, &self.name)?;
             let value = Chain::bounded(&call, || function.call(call))?;
             Ok(leased(value, || self.stream(turn.at, seated)))
-        })
+        })?;
+        if let Some(later) = value.later() {
+            later.at_end(Box::new(turn.goes_on(&self.pool)));
+        }
+        Ok(value)
     }
 
     fn signature(&self) -> Option<&Signature> {
@@ -243,7 +275,7 @@ impl Lease for Stream {
         let due = Due::nearer(self.pool.recipe.limits.time, callers, Instant::now);
         let within = Call { deadline: due.at, ..Call::default() };
         Chain::bounded(&within, || {
-            if self.pool.places.holder(self.at) == Chain::id() {
+            if Chain::is_of(self.pool.places.holder(self.at)) {
                 // Who reads it is in the instance already, and what breaks there that call is asked for; who stopped it has
                 // its place for good.
                 return if self.pool.stopped.load(Ordering::Acquire) {

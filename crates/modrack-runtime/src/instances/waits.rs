@@ -4,9 +4,10 @@
 //! chain that waits in turn, and so on back to it, nobody would ever go on: that is re-entry, or two chains that
 //! want each other's places, and it is refused before the wait begins. A wait for a slot that another chain loads
 //! counts too, and so does one for something that the event loop is to end, while somebody waits on the loop's own
-//! thread. No foreign code runs under the lock.
+//! thread. A chain that branches has not ended before its branches have, so it waits for what they wait for. No foreign code
+//! runs under the lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,6 +68,8 @@ pub(crate) const SLICE: Duration = Duration::from_millis(20);
 struct Waiting {
     ticket: u64,
     chain: u64,
+    /// The chains that it is a branch of.
+    above: Vec<u64>,
     /// Whether the event loop is held up by it.
     on_loop: bool,
     wanted: Wanted,
@@ -231,13 +234,15 @@ enum Stuck<'a> {
     Wants(&'a Wanted),
     /// The event loop, which somebody holds up.
     Loop(u64),
+    /// One of its branches.
+    Branch(u64),
 }
 
 impl Stuck<'_> {
     fn holders(self) -> Vec<u64> {
         match self {
             Self::Wants(wanted) => wanted.holders(),
-            Self::Loop(holder) => vec![holder],
+            Self::Loop(chain) | Self::Branch(chain) => vec![chain],
         }
     }
 }
@@ -246,7 +251,8 @@ impl Waits {
     fn enter(&mut self, wanted: Wanted) -> Result<u64, Vec<SlotName>> {
         let ticket = self.next;
         self.next += 1;
-        self.all.push(Waiting { ticket, chain: Chain::id(), on_loop: Chain::is_on_loop(), wanted });
+        let (chain, above, on_loop) = (Chain::id(), Chain::above(), Chain::is_on_loop());
+        self.all.push(Waiting { ticket, chain, above, on_loop, wanted });
         match self.circle() {
             None => Ok(ticket),
             Some(slots) => {
@@ -288,34 +294,43 @@ impl Waits {
     /// entered.
     fn circle(&self) -> Option<Vec<SlotName>> {
         let me = Chain::id();
-        // A chain waits for one thing at a time; those that may go on are struck out until none is left to.
-        // What it waits for here is more than what it awaits: that is what it came from.
-        let held_up = self.all.iter().find(|waiting| waiting.on_loop).map(|waiting| waiting.chain);
-        let awaiting =
-            held_up.map(|holder| Chain::awaiting().into_iter().map(move |c| (c, Stuck::Loop(holder))));
-        let mut stuck: HashMap<u64, Stuck<'_>> = awaiting.into_iter().flatten().collect();
-        stuck.extend(self.all.iter().map(|w| (w.chain, Stuck::Wants(&w.wanted))));
-        loop {
-            let free = stuck.iter().find(|(_, by)| {
-                by.holders().iter().any(|holder| *holder == 0 || !stuck.contains_key(holder))
-            });
-            match free.map(|(&chain, _)| chain) {
-                Some(chain) => drop(stuck.remove(&chain)),
-                None => break,
-            }
+        let mut stuck: Vec<(u64, Stuck<'_>)> = Vec::new();
+        for waiting in &self.all {
+            stuck.push((waiting.chain, Stuck::Wants(&waiting.wanted)));
+            stuck.extend(waiting.above.iter().map(|above| (*above, Stuck::Branch(waiting.chain))));
+        }
+        // What a chain waits for here is more than what it awaits: that is what it came from.
+        if let Some(holder) = self.all.iter().find(|waiting| waiting.on_loop).map(|waiting| waiting.chain) {
+            let waits: HashSet<_> = self.all.iter().map(|waiting| waiting.chain).collect();
+            let awaiting = Chain::awaiting().into_iter().filter(|chain| !waits.contains(chain));
+            stuck.extend(awaiting.map(|chain| (chain, Stuck::Loop(holder))));
+        }
+        // A chain goes on when nothing keeps it from that; what no longer does is struck out until all of the rest does.
+        let mut kept: HashMap<u64, usize> = HashMap::new();
+        for (chain, _) in &stuck {
+            *kept.entry(*chain).or_default() += 1;
+        }
+        let goes_on = |kept: &HashMap<u64, usize>, chain: u64| kept.get(&chain).is_none_or(|by| *by == 0);
+        while let Some(at) =
+            stuck.iter().position(|(_, by)| by.holders().into_iter().any(|h| goes_on(&kept, h)))
+        {
+            let (chain, _) = stuck.swap_remove(at);
+            kept.entry(chain).and_modify(|by| *by -= 1);
         }
         // The way round, for the message: from what is wanted to what its holder wants, and so on.
-        let mut by = stuck.remove(&me)?;
+        let mine = |(chain, by): &(u64, Stuck<'_>)| *chain == me && matches!(by, Stuck::Wants(_));
+        let mut next = stuck.iter().position(mine);
+        next?;
         let mut slots = Vec::new();
-        loop {
+        while let Some(at) = next {
+            let (_, by) = stuck.swap_remove(at);
             if let Stuck::Wants(wanted) = by {
                 slots.push(wanted.slot().clone());
             }
-            match by.holders().first().and_then(|chain| stuck.remove(chain)) {
-                Some(next) => by = next,
-                None => return Some(slots),
-            }
+            let holder = by.holders().first().copied();
+            next = stuck.iter().position(|(chain, _)| Some(*chain) == holder);
         }
+        Some(slots)
     }
 
     /// The circle that this thread's wait has come to be in, if it holds up the event loop: whoever began to wait for

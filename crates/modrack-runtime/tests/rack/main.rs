@@ -1,6 +1,7 @@
 //! What a rack promises its callers, tested against scripted backends.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod awaited;
 mod back;
 mod calls;
 mod catalog;
