@@ -112,7 +112,7 @@ impl<K: Ord + Clone> Engine<K> {
         self.know(key, before);
     }
 
-    /// Watches these files for a key, and those that it has; what it knows of one already it knows still.
+    /// Watches these files for a key, and those that it has; of one that it has, the last save that it knows is known still.
     pub(crate) fn go_on(&mut self, key: &K, files: impl IntoIterator<Item = Watched>, now: Duration) {
         let before = self.renew(key, files, now, true);
         self.know(key, before);
@@ -143,11 +143,10 @@ impl<K: Ord + Clone> Engine<K> {
             self.find_way(&path, now);
             // Read when it is watched: what happens from here on is told.
             let was = before.get(&path).filter(|_| goes_on);
-            let found = match (held, was) {
-                (Held::Content(hash), _) => Some(Found::Content(hash)),
-                (Held::Unknown, _) => None,
-                (Held::Now, Some(was)) => was.found.clone(),
-                (Held::Now, None) => Some(self.disk.read(&path)),
+            let found = match held {
+                Held::Content(hash) => Some(Found::Content(hash)),
+                Held::Now => Some(self.disk.read(&path)),
+                Held::Unknown => None,
             };
             let stamp = was.map_or_else(|| self.disk.stamp(&path), |was| was.stamp);
             if let Some(file) = self.files.get_mut(&path) {

@@ -98,8 +98,8 @@ impl<K: Ord + Clone + Send + 'static> Watcher<K> {
         self.look();
     }
 
-    /// Watches these files for a key beside those that it has; what is known of one of those is known still, so that what was saved of it since
-    /// is told.
+    /// Watches these files for a key beside those that it has; of one of those the last save is known still, so that one that came since is told
+    /// where [each save](Watched::each_save) is.
     pub fn go_on(&self, key: &K, files: impl IntoIterator<Item = Watched>) {
         let now = self.shared.now();
         self.shared.lock().go_on(key, files, now);
