@@ -1,15 +1,14 @@
-//! Calls of many threads while slots `a` and `b` are swapped: for the tests of libraries and components, and for the program of
-//! `examples/embed` that does the same with Python. Nothing here knows what kind of module it calls.
+//! Calls of many threads while slots `a` and `b` are swapped. Nothing here knows what kind of module it calls.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use modrack::Rack;
 
 /// How many calls are made, and over how many changes they are spread.
-pub(crate) struct Load {
-    pub(crate) threads: usize,
-    pub(crate) calls: i64,
-    pub(crate) changes: i64,
+pub(super) struct Load {
+    pub(super) threads: usize,
+    pub(super) calls: i64,
+    pub(super) changes: i64,
 }
 
 /// Says that something has ended, however it did.
@@ -24,7 +23,7 @@ impl Drop for Ends<'_> {
 impl Load {
     /// Has half of the threads count in `a`, and the others ask both slots for their version as one, which must be the same;
     /// meanwhile `change` is called with 0, 1 and so on. No call may fail. Gives how often was counted.
-    pub(crate) fn put_on(&self, rack: &Rack, mut change: impl FnMut(i64)) -> i64 {
+    pub(super) fn put_on(&self, rack: &Rack, mut change: impl FnMut(i64)) -> i64 {
         let (done, ended) = (AtomicBool::new(false), AtomicBool::new(false));
         let (calls, counted) = (AtomicI64::new(0), AtomicI64::new(0));
         let until_made = |wanted: i64| {
