@@ -353,7 +353,7 @@ def test_what_is_yielded_looks_the_same_on_a_terminal(modrack: Modrack) -> None:
 
 @pytest.mark.once
 def test_who_serves_is_asked_and_who_left_is_not(modrack: Modrack) -> None:
-    """A server keeps what is in memory; one that is gone is no server, and says so only when asked."""
+    """A server keeps what is in memory; one that is gone is no server, and that is said."""
     modrack.write("count.py", "class Count:\n    n = 0\n    def up(self): self.n += 1; return self.n\n")
     modrack.write("rack.yaml", "rack: 1\nslots: { count: ./count.py }\n")
     with served(modrack) as server:
@@ -371,8 +371,9 @@ def test_who_serves_is_asked_and_who_left_is_not(modrack: Modrack) -> None:
         server.kill()
         server.wait(HANGS_AFTER)
     assert modrack("call", "count", "up").json == 1
-    assert "its server does not answer" in modrack("-v", "call", "count", "up").stderr
-    assert modrack("call", "count", "up").stderr == ""
+    assert "The rack's server does not answer" in modrack("call", "count", "up").stderr
+    assert modrack("-q", "call", "count", "up").stderr == ""
+    assert modrack("--local", "call", "count", "up").stderr == ""
 
 
 @pytest.mark.once
@@ -583,6 +584,58 @@ def test_what_is_asked_of_a_server_is_answered(modrack: Modrack) -> None:
         events.send_signal(signal.SIGINT)
         assert events.wait(HANGS_AFTER) == 130
         events.communicate()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("is_cut", [False, True], ids=["garbage", "cut short"])
+def test_a_damaged_state_keeps_no_rack_from_serving(modrack: Modrack, is_cut: bool) -> None:
+    """Who calls gets the rack as its text says; who serves puts the state aside."""
+    modrack.write("m.py", "def f(): return 1\n")
+    modrack.write("rack.yaml", "rack: 1\nslots: { s: ./m.py }\n")
+    modrack("swap", "s")
+    database = modrack.folder / ".modrack" / "state.db"
+    for rest in database.parent.glob("state.db-*"):
+        rest.unlink()
+    database.write_bytes(database.read_bytes()[:20_000] if is_cut else b"no database" * 300)
+    called = modrack("call", "s", "f")
+    assert (called.json, "M0814" in called.stderr) == (1, True)
+    with served(modrack):
+        assert modrack("call", "s", "f").json == 1
+    assert list(database.parent.glob("state.db.damaged-*"))
+    assert "M0814" not in modrack("call", "s", "f").stderr
+
+
+@pytest.mark.once
+def test_what_was_set_over_a_slot_is_shown(modrack: Modrack) -> None:
+    """Also when what was gone back to is of a text that the rack has no more."""
+    modrack.write(
+        "m.py", "class M:\n    def __init__(self, step: int = 1): self.step = step\n    def f(self): return self.step\n"
+    )
+    modrack.write("rack.yaml", "rack: 1\nslots: { s: { use: './m.py:M', params: { step: 7 } } }\n")
+    with served(modrack):
+        modrack("swap", "s", "--set", "step=5", "--set", "limits.time=1s")
+        assert "swapped in, with params.step=5, limits.time=1s" in modrack("status").stdout
+        over = json.loads(modrack("status", "--json").stdout)["slots"][0]["override"]
+        assert (over["set"], over["earlier"]) == (["params.step=5", "limits.time=1s"], False)
+        assert "params.step=5, limits.time=1s" in modrack("history", "--most", "1").stdout
+    assert "with params.step=5, limits.time=1s" in modrack("status").stdout
+
+
+@pytest.mark.once
+def test_who_reads_no_more_events_ends_the_command(modrack: Modrack) -> None:
+    """Also where nothing happens any longer, as behind `| head -1`."""
+    modrack.write("m.py", "def f(): return 1\n")
+    modrack.write("rack.yaml", "rack: 1\nslots: { s: ./m.py }\n")
+    with served(modrack):
+        events = modrack.start("-v", "events", "swap.*")
+        assert events.stdout is not None
+        assert events.stderr is not None
+        assert any("listening" in line for line in events.stderr)
+        modrack("swap", "s")
+        assert "swap." in events.stdout.readline()
+        events.stdout.close()
+        assert events.wait(timeout=HANGS_AFTER) == 0
+        events.stderr.close()
 
 
 def test_the_slots_keep_what_was_set(rack: Modrack) -> None:

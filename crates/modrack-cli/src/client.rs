@@ -52,8 +52,10 @@ pub(crate) enum Found {
     Served(Client),
     /// It is not: nothing says so.
     Not,
-    /// It is not, though something says that it is; why that is not believed.
-    Stale(String),
+    /// Something says that it is, and nobody answers; why not.
+    Silent(String),
+    /// It is not: the server of the state folder has another rack, this one.
+    Other(String),
 }
 
 /// What a server says instead of doing what it was asked.
@@ -101,12 +103,12 @@ impl Client {
                 row @ Source::Row(_) => row.file(),
             };
             if whole(Path::new(theirs)) != whole(ours) {
-                return Found::Stale(format!("its server has another rack: `{theirs}`"));
+                return Found::Other(theirs.to_owned());
             }
         }
         match connect(folder) {
             Ok(stream) => Found::Served(Self { stream, presence }),
-            Err(why) => Found::Stale(format!("its server does not answer: {}", reason(&why))),
+            Err(why) => Found::Silent(reason(&why).to_string()),
         }
     }
 
@@ -142,7 +144,8 @@ impl Client {
         Err(Refused { error, document })
     }
 
-    /// Asks for a stream of events, and gives each on until there are no more, or `each` breaks off.
+    /// Asks for a stream of events, and gives each on until there are no more, `each` breaks off, or `is_enough`, which is asked
+    /// also while nothing is told.
     ///
     /// # Errors
     /// As [`Client::ask`], and what `each` fails with.
@@ -150,6 +153,7 @@ impl Client {
         self,
         path: &str,
         cancel: &Cancel,
+        is_enough: impl Fn() -> bool,
         mut each: impl FnMut(Heard) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
         let runtime = runtime()?;
@@ -168,7 +172,17 @@ impl Client {
                 return Ok(());
             }
             let mut lines = Lines::default();
-            while let Some(frame) = unless(cancel, body.frame()).await? {
+            loop {
+                let mut frame = pin!(body.frame());
+                let frame = loop {
+                    match timeout(PATIENCE, frame.as_mut()).await {
+                        Ok(frame) => break frame,
+                        Err(_) if cancel.is_cancelled() => return Err(interrupted().into()),
+                        Err(_) if is_enough() => return Ok(()),
+                        Err(_) => {}
+                    }
+                };
+                let Some(frame) = frame else { return Ok(()) };
                 let Ok(data) = frame.map_err(|why| gone(&why))?.into_data() else { continue };
                 for told in lines.take(&data) {
                     if each(Heard::Told(told))?.is_break() {
@@ -176,7 +190,6 @@ impl Client {
                     }
                 }
             }
-            Ok(())
         })
     }
 
@@ -241,10 +254,14 @@ async fn unless<T>(cancel: &Cancel, work: impl Future<Output = T>) -> Result<T> 
     loop {
         match timeout(PATIENCE, work.as_mut()).await {
             Ok(done) => return Ok(done),
-            Err(_) if cancel.is_cancelled() => return Err(Error::new(Code::Interrupted, "Interrupted")),
+            Err(_) if cancel.is_cancelled() => return Err(interrupted()),
             Err(_) => {}
         }
     }
+}
+
+fn interrupted() -> Error {
+    Error::new(Code::Interrupted, "Interrupted")
 }
 
 fn gone(why: &dyn std::error::Error) -> Error {
@@ -365,14 +382,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(Client::find(folder.path(), None), Found::Not));
         fs::write(folder.path().join(PRESENCE), "{\"rack\": \"/srv/other.yaml\"}").unwrap();
-        assert!(matches!(Client::find(folder.path(), None), Found::Stale(_)));
+        assert!(matches!(Client::find(folder.path(), None), Found::Silent(_)));
         drop(UnixListener::bind(folder.path().join(SOCKET)).unwrap());
-        let said = |rack| match Client::find(folder.path(), rack) {
-            Found::Stale(why) => why,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(said(None), "its server does not answer: Connection refused");
-        assert_eq!(said(Some(Path::new("/srv/rack.yaml"))), "its server has another rack: `/srv/other.yaml`");
+        let find = |rack| Client::find(folder.path(), rack);
+        assert!(matches!(find(None), Found::Silent(why) if why == "Connection refused"));
+        let other = find(Some(Path::new("/srv/rack.yaml")));
+        assert!(matches!(other, Found::Other(rack) if rack == "/srv/other.yaml"));
     }
 
     #[test]

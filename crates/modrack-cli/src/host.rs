@@ -8,7 +8,7 @@ use std::sync::Arc;
 use modrack::live::{self, LiveSettings, Reader};
 use modrack::text::Source;
 use modrack_core::plan::RackText;
-use modrack_core::{Backend, Error, Result};
+use modrack_core::{Backend, Code, Error, Result};
 use modrack_runtime::Rack;
 use modrack_wasm::{WasmBackend, WasmSettings};
 
@@ -104,10 +104,13 @@ pub const LIVE: Live =
     Live { verb: verb::live, in_force, read: Source::read, call: there::call, get: there::get };
 
 fn in_force(rack: &Rack, settings: &LiveSettings) -> Result<InForce> {
-    let reader = settings.folder.as_deref().map(Reader::open).transpose()?.flatten();
-    let overrides = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.overrides())?;
-    if overrides.is_empty() {
-        return Ok(InForce::default());
-    }
-    Ok(InForce { any: true, warnings: live::in_force(rack, settings)? })
+    let read = |folder| Reader::open(folder)?.map_or_else(|| Ok(Vec::new()), |reader| reader.overrides());
+    let any = match settings.folder.as_deref().map(read).transpose() {
+        Ok(overrides) if overrides.as_ref().is_none_or(Vec::is_empty) => return Ok(InForce::default()),
+        Ok(_) => true,
+        // Nothing of it is in force, and that is said.
+        Err(why) if why.code() == Code::StateDamaged => false,
+        Err(why) => return Err(why),
+    };
+    Ok(InForce { any, warnings: live::in_force(rack, settings)? })
 }

@@ -3,7 +3,7 @@
 //! Only data becomes JSON here; what people read is made from that JSON, in `live_words`.
 
 use modrack::live::{
-    Configuration, Differs, Drift, Entry, EntrySlot, Outcome, Refused, SlotState, SlotStatus, Status,
+    self, Configuration, Differs, Drift, Entry, EntrySlot, Outcome, Refused, SlotState, SlotStatus, Status,
 };
 use modrack_core::{ContentHash, SlotName, Stays};
 use modrack_runtime::{Before, Configured, Held, Kept, Served, Swapped};
@@ -109,6 +109,8 @@ fn slot_status(slot: &SlotStatus) -> Json {
         "override": slot.overridden.as_ref().map(|over| json!({
             "use": over.to.use_text,
             "hash": hash(over.to.hash.as_ref()),
+            "set": live::set_over(&over.to),
+            "earlier": slot.of_earlier_text,
             "since": at_rfc3339(over.since),
             "entry": over.entry.map(|entry| entry.0),
         })),
@@ -181,6 +183,7 @@ fn entry_slot(slot: &EntrySlot) -> Json {
         "hash": hash(to.and_then(|to| to.hash.as_ref())),
         "module": to.map(|to| &to.module),
         "use": to.map(|to| &to.use_text),
+        "set": to.map(live::set_over),
         "kept": slot.is_kept,
     })
 }

@@ -140,10 +140,18 @@ pub(crate) fn status(document: &Json, paint: Paint) -> String {
 fn differs(slot: &Json, drift: &Json) -> String {
     let declared = text(&slot["declared"]);
     if slot["override"].is_object() {
-        return match declared == text(&slot["use"]) {
+        let mut words = match declared == text(&slot["use"]) {
             true => "swapped in".to_owned(),
             false => format!("swapped in for {declared}"),
         };
+        let set: Vec<String> = each(&slot["override"]["set"]).iter().map(text).collect();
+        if !set.is_empty() {
+            words.push_str(&format!(", with {}", set.join(", ")));
+        }
+        if slot["override"]["earlier"] == true {
+            words.push_str(", as the rack had it before");
+        }
+        return words;
     }
     let Some(found) = each(drift).iter().find(|found| found["slot"] == slot["slot"]) else {
         return String::new();
@@ -167,7 +175,7 @@ pub(crate) fn served(document: &Json) -> String {
     };
     format!(
         "Served by process {} at http://{} since {}{configuration}\n",
-        number(&served["pid"]),
+        served["pid"],
         text(&served["address"]),
         when(&served["started"]),
     )
@@ -176,17 +184,21 @@ pub(crate) fn served(document: &Json) -> String {
 /// The history as a table; empty when there is none.
 pub(crate) fn history(document: &Json, paint: Paint) -> String {
     let entries = each(&document["entries"]);
-    let mut table = Table::new(&["WHEN (UTC)", "WHO", "ACTION", "SLOT", "HASH", "FROM", "OUTCOME", "WHY"]);
+    let mut table =
+        Table::new(&["WHEN (UTC)", "WHO", "ACTION", "SLOT", "HASH", "FROM", "SET", "OUTCOME", "WHY"]);
     for entry in entries {
         let mut first = vec![when(&entry["at"]), text(&entry["who"]), text(&entry["action"])];
         let mut last = vec![outcome(entry), text(&entry["why"])];
         let mut rows: Vec<Vec<String>> = each(&entry["slots"])
             .iter()
-            .map(|slot| vec![text(&slot["slot"]), short(&slot["hash"]), short(&slot["from"])])
+            .map(|slot| {
+                let set: Vec<String> = each(&slot["set"]).iter().map(text).collect();
+                vec![text(&slot["slot"]), short(&slot["hash"]), short(&slot["from"]), set.join(", ")]
+            })
             .collect();
         if rows.is_empty() {
             // What has no slots is a configuration.
-            rows.push(vec![String::new(), short(&entry["configuration"]), String::new()]);
+            rows.push(vec![String::new(), short(&entry["configuration"]), String::new(), String::new()]);
         }
         for row in rows {
             let blank = vec![String::new(); first.len()];

@@ -136,9 +136,17 @@ impl Data {
         }
     }
 
-    /// Whether the reader of the data went away.
+    /// Whether the reader of the data went away, as far as writes have shown it.
     pub(crate) fn reader_is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
+    }
+
+    /// The same, also where nothing was written since: a pipe that nobody reads says so.
+    pub(crate) fn reader_left(&self) -> bool {
+        let Some(file) = &self.file else { return true };
+        let mut pipe = [PollFd::new(&**file, PollFlags::empty())];
+        let is_error = poll(&mut pipe, Some(&Timespec::default())).is_ok_and(|count| count > 0);
+        is_error && pipe[0].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
     }
 }
 
@@ -190,6 +198,11 @@ impl Output {
     /// The stream for data itself, for who writes a lot of it.
     pub(crate) fn stream(&mut self) -> Data {
         self.has_data = true;
+        self.data.clone()
+    }
+
+    /// The stream for data, for who only looks whether it is read.
+    pub(crate) fn data(&self) -> Data {
         self.data.clone()
     }
 

@@ -101,11 +101,11 @@ impl Session {
     /// otherwise.
     pub(crate) fn state_of(&self, found: &Found) -> Option<(PathBuf, Option<PathBuf>)> {
         match found {
-            Ok(plan) => plan.as_ref().and_then(|plan| Some((state(plan)?, plan.file.clone()))),
+            Ok(plan) => plan.as_ref().and_then(|plan| Some((own_state(plan)?, plan.file.clone()))),
             Err(_) => {
                 let source = self.source().ok()??.absolute();
                 let folder = env_path("MODRACK_STATE").or_else(|| Some(source.root().ok()?.join(".modrack")));
-                Some((folder?, Some(source.file())))
+                Some((below(folder?, &source.file()), Some(source.file())))
             }
         }
     }
@@ -125,7 +125,7 @@ impl Session {
     /// How a rack is joined to its state, by who runs the command.
     pub(crate) fn live_settings(&self, plan: &RackPlan) -> LiveSettings {
         LiveSettings {
-            folder: state(plan),
+            folder: own_state(plan),
             source: plan.file.as_deref().map(Source::of),
             set: self.global.set.clone(),
             from_config: false,
@@ -444,6 +444,33 @@ pub(crate) fn settings(plan: &RackPlan) -> PythonSettings {
     }
 }
 
+/// The folder of what the rack alone keeps, as its history and what was swapped in; none as for [`state`].
+///
+/// Racks of one folder or one database share what is kept by content, and nothing else: a rack that is not called `rack` has a
+/// folder of its own in theirs, unless its text names one.
+pub(crate) fn own_state(plan: &RackPlan) -> Option<PathBuf> {
+    let folder = state(plan)?;
+    match (&plan.state, &plan.file) {
+        (None, Some(file)) => Some(below(folder, file)),
+        _ => Some(folder),
+    }
+}
+
+/// The folder of this rack's own in one that racks share; for `rack.yaml`, `rack.toml` and `rack.json` that one itself.
+fn below(folder: PathBuf, rack: &Path) -> PathBuf {
+    let shown = rack.display().to_string();
+    let (file, row) = match shown.strip_prefix("sqlite:").and_then(|row| row.split_once('#')) {
+        Some((file, row)) => (Path::new(file), format!("#{}", row.replace('/', "%2F"))),
+        None => (rack, String::new()),
+    };
+    match file.file_name() {
+        Some(name) if !row.is_empty() || file.file_stem().is_some_and(|stem| stem != "rack") => {
+            folder.join(name.display().to_string() + &row)
+        }
+        _ => folder,
+    }
+}
+
 /// The folder for what is kept between runs; none for `state: memory`, or when there is no home to keep it in.
 pub(crate) fn state(plan: &RackPlan) -> Option<PathBuf> {
     match (&plan.state, env_path("MODRACK_STATE")) {
@@ -467,4 +494,23 @@ pub(crate) fn user() -> String {
 
 fn env_path(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn racks_of_one_folder_have_their_own_state() {
+        for (rack, folder) in [
+            ("/r/rack.yaml", "/s"),
+            ("/r/rack.toml", "/s"),
+            ("/r/eu.yaml", "/s/eu.yaml"),
+            ("/r/eu.toml", "/s/eu.toml"),
+            ("sqlite:/r/racks.db#eu", "/s/racks.db#eu"),
+            ("sqlite:/r/rack.db#a/b", "/s/rack.db#a%2Fb"),
+        ] {
+            assert_eq!(below("/s".into(), Path::new(rack)), Path::new(folder), "{rack}");
+        }
+    }
 }

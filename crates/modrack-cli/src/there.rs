@@ -32,8 +32,19 @@ pub(crate) fn server(found: &Found, session: &Session) -> Option<Client> {
             Some(client)
         }
         client::Found::Not => None,
-        client::Found::Stale(why) => {
-            session.output.event(Level::Info, "not served", &[("because", why.into())]);
+        client::Found::Silent(why) => {
+            // A number of a fresh module would pass for that of the one which served.
+            session
+                .output
+                .say(&format!("The rack's server does not answer, and nothing is asked of it: {why}\n"));
+            None
+        }
+        client::Found::Other(rack) => {
+            session.output.event(
+                Level::Info,
+                "not served",
+                &[("because", format!("its server has another rack: `{rack}`").into())],
+            );
             None
         }
     }

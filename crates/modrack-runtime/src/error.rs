@@ -485,6 +485,13 @@ pub(crate) fn gone(name: &str) -> Error {
         .phase(Phase::Swap)
 }
 
+/// The main function, which is in use, of a module that has none.
+pub(crate) fn main_gone() -> Error {
+    Error::new(Code::FunctionLost, "The main function is in use, and the new module has none")
+        .hint("Keep one main function, name it by `function:` of the slot, or let it go with `--force`")
+        .phase(Phase::Swap)
+}
+
 /// A function in use that takes less in the new module.
 pub(crate) fn narrowed(name: &str, why: &str) -> Error {
     Error::new(

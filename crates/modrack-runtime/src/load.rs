@@ -21,7 +21,7 @@ use crate::keeper::Coming;
 use crate::rack::RackCore;
 use crate::seat::Seat;
 use crate::service::SlotService;
-use crate::swap::{Asked, Served};
+use crate::swap::{Asked, Served, probe};
 use crate::told::Load;
 use crate::verify;
 
@@ -241,6 +241,7 @@ fn make(rack: &Arc<RackCore>, seat: &Arc<Seat>) -> Result<Arc<Generation>> {
         let _ = generation.instance().stop(instances::STOP_WITHIN);
         return Err(error::stopped());
     }
+    answers(seat, &generation).inspect_err(|_| drop(rack.retire(&generation)))?;
     take_over(rack, seat, &generation);
     for why in backend.warnings() {
         rack.observer().tell(&Event::Warning { slot: seat.slot().name().clone(), why });
@@ -262,6 +263,18 @@ fn take_over(rack: &RackCore, seat: &Seat, generation: &Generation) {
     let why = generation.blame(why, Phase::Swap);
     let _ = seat.not_taken().set(why.clone());
     rack.observer().tell(&Event::Warning { slot: seat.slot().name().clone(), why });
+}
+
+/// Has what was started answer its probes.
+///
+/// # Errors
+/// [`modrack_core::Code::ProbeFailed`].
+fn answers(seat: &Seat, started: &Generation) -> Result<()> {
+    // A swap asks when it has given what comes its state, and what left state has served before.
+    if seat.is_coming() || seat.left().get().is_some() {
+        return Ok(());
+    }
+    probe::all(started, &seat.plan().swap.probes, Phase::Start)
 }
 
 impl Claim {

@@ -14,7 +14,7 @@ mod left;
 mod matching;
 mod member;
 mod order;
-mod probe;
+pub(crate) mod probe;
 mod retire;
 mod transaction;
 mod turns;

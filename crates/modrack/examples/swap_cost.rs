@@ -2,7 +2,8 @@
 //! and components with `add: func(a: s64, b: s64) -> s64`; `cargo xtask bench --only swap` gives it those of the benchmarks.
 //!
 //! Calls come in an open loop: each is due at its time, whatever became of the one before, and is measured from then on. So
-//! a pause is seen by every call that falls into it.
+//! a pause is seen by every call that falls into it. Swaps come one each 10 ms, which is a call in a hundred that meets a new
+//! module first, and then without a break, which takes as much of the machine as it gives.
 
 use std::error::Error;
 use std::hint::{black_box, spin_loop};
@@ -16,8 +17,11 @@ use modrack::{Asked, Function, Rack, SlotName, Swap};
 const TIMES: usize = 200;
 
 /// Calls in an open loop, and how far apart they are due.
-const CALLS: u32 = 50_000;
+const CALLS: usize = 50_000;
 const APART: Duration = Duration::from_micros(100);
+
+/// How far swaps are apart where they do not come without a break.
+const PACE: Duration = Duration::from_millis(10);
 
 type Add = Function<(i64, i64), i64>;
 
@@ -47,45 +51,57 @@ fn measure(module: &Path) -> Result<(), Box<dyn Error>> {
         rack.rollback(&name, Asked::default())?;
         backs.push(began.elapsed());
     }
-    let steady = open_loop(&add)?;
-    let (done, swaps) = (AtomicBool::new(false), AtomicU64::new(0));
-    let swapped = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                if rack.swap(&Swap::reload(name.clone())).is_ok() {
-                    swaps.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        });
-        let times = open_loop(&add);
-        done.store(true, Ordering::Relaxed);
-        times
-    })?;
-    println!(
-        "{{\"ending\": \"{ending}\", \"switch\": {}, \"back\": {}, \"steady_p99\": {}, \"swaps_p99\": {}, \
-         \"steady_longest\": {}, \"swaps_longest\": {}, \"swaps\": {}}}",
-        at(switches, 50),
-        at(backs, 50),
-        at(steady.clone(), 99),
-        at(swapped.clone(), 99),
-        at(steady, 100),
-        at(swapped, 100),
-        swaps.load(Ordering::Relaxed),
-    );
+    print!("{{\"ending\": \"{ending}\", \"switch\": {}, \"back\": {}", at(switches, 50), at(backs, 50));
+    for (kind, pace) in [("steady", None), ("paced", Some(PACE)), ("continuous", Some(Duration::ZERO))] {
+        let (swaps, times) = called(&rack, &name, &add, pace)?;
+        print!(
+            ", \"{kind}\": {{\"swaps\": {swaps}, \"p99\": {}, \"longest\": {}}}",
+            at(times.clone(), 99),
+            at(times, 100)
+        );
+    }
+    println!("}}");
     Ok(())
+}
+
+/// How often was swapped while calls were made, and how long each took; with `pace` between the swaps.
+fn called(
+    rack: &Rack,
+    name: &SlotName,
+    add: &Add,
+    pace: Option<Duration>,
+) -> modrack::Result<(u64, Vec<Duration>)> {
+    let (done, swaps) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        if let Some(pace) = pace {
+            let (done, swaps) = (&done, &swaps);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    std::thread::sleep(pace);
+                    if rack.swap(&Swap::reload(name.clone())).is_ok() {
+                        swaps.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        let times = open_loop(add);
+        done.store(true, Ordering::Relaxed);
+        Ok((swaps.load(Ordering::Relaxed), times?))
+    })
 }
 
 /// How long each call took from the moment at which it was due.
 fn open_loop(add: &Add) -> modrack::Result<Vec<Duration>> {
-    let mut times = Vec::new();
+    // Written once, so that no page of it comes to be while calls are measured.
+    let mut times = vec![Duration::MAX; CALLS];
     let mut due = Instant::now();
-    for _ in 0..CALLS {
+    for time in &mut times {
         due += APART;
         while Instant::now() < due {
             spin_loop();
         }
         black_box(add.call((black_box(1), black_box(2)))?);
-        times.push(due.elapsed());
+        *time = due.elapsed();
     }
     Ok(times)
 }

@@ -35,6 +35,7 @@ use modrack_state::{Opened, RackState};
 
 pub use change::{SwapRequest, SwapSlot};
 pub use force::in_force;
+pub use meant::set_over;
 pub use refused::Refused;
 pub use start::{Readiness, Started};
 pub use status::{SlotState, SlotStatus, Status, status_of};

@@ -59,7 +59,7 @@ const STACK: usize = 8 << 20;
 /// Serves the rack until a signal asks it to stop.
 pub(crate) fn run(what: &args::Serve, session: &mut Session) -> Outcome {
     let plan = session.plan_there()?;
-    let folder = session::state(&plan);
+    let folder = session::own_state(&plan);
     let address = SocketAddr::new(what.listen.ip(), what.port.unwrap_or(what.listen.port()));
     if folder.is_none() && !address.ip().is_loopback() {
         let message = format!(

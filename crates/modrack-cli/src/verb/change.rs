@@ -23,6 +23,17 @@ pub(crate) struct NotDone {
     step: Option<String>,
 }
 
+/// Who made a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The server of the rack.
+    Server,
+    /// This process, for those that come.
+    Command,
+    /// This process, for nobody: the rack keeps no state.
+    CommandAlone,
+}
+
 impl From<Error> for NotDone {
     fn from(error: Error) -> Self {
         Self { error, slot: None, step: None }
@@ -119,6 +130,7 @@ pub(crate) fn here(
 ) -> Outcome {
     let plan = session.there(found)?;
     let settings = session.live_settings(&plan);
+    let is_kept = settings.folder.is_some();
     let rack = session.open(plan)?;
     session.needs(&rack, &needed(&rack)?, true)?;
     let (live, warnings) = LiveRack::attach(rack, settings)?;
@@ -127,7 +139,10 @@ pub(crate) fn here(
     let worked = work(&live);
     live.take_warnings().iter().for_each(|warning| session.output.warn(warning));
     let done = match worked {
-        Ok(swapped) => done(&live_json::swapped(&swapped), false, session),
+        Ok(swapped) => {
+            let by = if is_kept { By::Command } else { By::CommandAlone };
+            done(&live_json::swapped(&swapped), by, session)
+        }
         Err(failed) => match interrupt.explain(failed.error.clone().into()) {
             Failure::Failed(error) => not_done(NotDone { error, ..failed.into() }, session),
             gone @ Failure::ReaderGone => Err(gone),
@@ -139,7 +154,7 @@ pub(crate) fn here(
 }
 
 /// Prints what serves now.
-pub(crate) fn done(swapped: &Json, by_server: bool, session: &mut Session) -> Outcome {
+pub(crate) fn done(swapped: &Json, by: By, session: &mut Session) -> Outcome {
     if session.output.json {
         session.output.print_json(swapped)?;
         return Ok(0);
@@ -147,9 +162,14 @@ pub(crate) fn done(swapped: &Json, by_server: bool, session: &mut Session) -> Ou
     let text = live_words::swapped(swapped, session.output.data_paint);
     session.output.print(&text)?;
     warn_of_stops(swapped, session);
-    session.output.say(&match by_server {
-        true => live_words::before(swapped),
-        false => "Nothing serves the rack: `call`, `run` and `serve` begin with it from now on\n".to_owned(),
+    session.output.say(&match by {
+        By::Server => live_words::before(swapped),
+        By::Command => {
+            "Nothing serves the rack: `call`, `run` and `serve` begin with it from now on\n".to_owned()
+        }
+        By::CommandAlone => {
+            "The rack keeps no state (`state: memory`): it was tried, and is forgotten\n".to_owned()
+        }
     });
     Ok(0)
 }

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::args::Config;
 use crate::client::escaped;
 use crate::output::Outcome;
-use crate::session::{Found, Session, state, user};
+use crate::session::{Found, Session, own_state, user};
 use crate::verb::change;
 use crate::{live_json, live_words, there};
 
@@ -40,7 +40,7 @@ pub(crate) fn run(what: &Config, session: &mut Session) -> Outcome {
     let folder = match session.state_of(&found) {
         // What served is known, whatever stands in the rack now.
         Some((folder, _)) => Some(folder),
-        None => state(&session.there(found)?),
+        None => own_state(&session.there(found)?),
     };
     let reader = folder.map(|folder| Reader::open(&folder)).transpose()?.flatten();
     match what {

@@ -18,7 +18,9 @@ pub(crate) fn run(what: &Events, session: &mut Session) -> Outcome {
     let interrupt = session.watch_there();
     let pattern = Json::from(what.pattern.as_str());
     let path = format!("/v1/events?pattern={}", escaped(&what.pattern));
-    let heard = client.listen(&path, &interrupt.cancel(), |heard| -> Result<_, Failure> {
+    let data = session.output.data();
+    let is_enough = || data.reader_left();
+    let heard = client.listen(&path, &interrupt.cancel(), is_enough, |heard| -> Result<_, Failure> {
         match heard {
             Heard::Begun => session.output.event(Level::Info, "listening", &[("pattern", pattern.clone())]),
             Heard::Told(told) => {
@@ -29,6 +31,7 @@ pub(crate) fn run(what: &Events, session: &mut Session) -> Outcome {
         Ok(ControlFlow::Continue(()))
     });
     match heard {
+        Ok(()) if data.reader_left() => Err(Failure::ReaderGone),
         Ok(()) => {
             session.output.say("The rack is served no longer\n");
             Ok(0)

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::args::History;
 use crate::client::escaped;
 use crate::output::Outcome;
-use crate::session::{Found, Session, state};
+use crate::session::{Found, Session, own_state};
 use crate::{live_json, live_words, there};
 
 /// Prints the entries of the history.
@@ -29,7 +29,10 @@ pub(crate) fn run(what: &History, session: &mut Session) -> Outcome {
     let text = live_words::history(&document, session.output.data_paint);
     session.output.print(&text)?;
     if text.is_empty() {
-        session.output.say("Nothing is remembered yet\n");
+        session.output.say(match what.slot.is_some() {
+            true => "Nothing is remembered of this slot\n",
+            false => "Nothing is remembered yet\n",
+        });
     }
     Ok(0)
 }
@@ -37,7 +40,7 @@ pub(crate) fn run(what: &History, session: &mut Session) -> Outcome {
 fn here(what: &History, found: Found, session: &Session) -> modrack_core::Result<Json> {
     let plan = session.there(found)?;
     let slot = what.slot.as_deref().map(SlotName::parse).transpose()?;
-    let reader = state(&plan).map(|folder| Reader::open(&folder)).transpose()?.flatten();
+    let reader = own_state(&plan).map(|folder| Reader::open(&folder)).transpose()?.flatten();
     let entries = match reader {
         Some(reader) => reader.history(slot.as_ref(), what.most)?,
         None => Vec::new(),

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::Rollback;
 use crate::client::escaped;
 use crate::output::Outcome;
-use crate::session::{Session, state, user};
+use crate::session::{Session, own_state, user};
 use crate::there;
 use crate::verb::change;
 use crate::verb::list::backend_by_text;
@@ -25,7 +25,7 @@ pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
         let body = json!({ "to": what.hash, "force": what.force, "who": asked.who, "why": asked.why });
         let path = format!("/v1/slots/{}/rollback", escaped(slot.as_str()));
         return match there::ask(client, &Method::POST, &path, Some(&body), session) {
-            Ok(swapped) => change::done(&swapped, true, session),
+            Ok(swapped) => change::done(&swapped, change::By::Server, session),
             Err(refused) => change::not_done(refused.into(), session),
         };
     }
@@ -38,7 +38,7 @@ pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
 fn needed(rack: &Rack, slot: &SlotName, to: Option<&str>) -> Result<BTreeSet<BackendName>> {
     let slots = rack.slot(slot.as_str()).map(|slot| vec![slot]).unwrap_or_default();
     let mut needed = rack.backends_needed(&slots).unwrap_or_default();
-    let reader = state(&rack.plan()).map(|folder| Reader::open(&folder)).transpose()?.flatten();
+    let reader = own_state(&rack.plan()).map(|folder| Reader::open(&folder)).transpose()?.flatten();
     let history = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.history(Some(slot), usize::MAX))?;
     let changes = history.into_iter().flat_map(|entry| entry.slots);
     for filling in

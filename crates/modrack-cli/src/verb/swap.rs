@@ -38,7 +38,7 @@ pub(crate) fn run(what: &Swap, session: &mut Session) -> Outcome {
             }
         };
         return match there::ask(client, &Method::POST, &path, Some(&body), session) {
-            Ok(swapped) => change::done(&swapped, true, session),
+            Ok(swapped) => change::done(&swapped, change::By::Server, session),
             Err(refused) => change::not_done(refused.into(), session),
         };
     }

@@ -4,6 +4,7 @@ use modrack_core::contract::narrowed;
 use modrack_core::{Code, Error, Phase, Result};
 
 use crate::error;
+use crate::functions::FunctionId;
 use crate::generation::Generation;
 use crate::rack::RackCore;
 use crate::seat::Seat;
@@ -17,13 +18,16 @@ pub(super) fn before_start(rack: &RackCore, new: &Seat, old: Option<&Generation>
     let checked = verify::checked(rack, new)?;
     let mut faults = checked.faults.clone();
     if let Some(old) = old.filter(|_| !force) {
-        for name in used(old) {
+        for (id, name) in used(old) {
             let before = old.checked().description.function(&name).map(|f| f.signature.clone());
             match (checked.description.function(&name), before) {
                 (Some(now), Some(before)) => {
                     faults.extend(narrowed(&before, &now.signature).map(|why| error::narrowed(&name, &why)));
                 }
-                (None, Some(_)) if !checked.description.open => faults.push(error::gone(&name)),
+                // Which function is the main one is known when it has started: another name may be.
+                (None, Some(_)) if !checked.description.open && id != FunctionId::MAIN => {
+                    faults.push(error::gone(&name));
+                }
                 _ => {}
             }
         }
@@ -51,8 +55,11 @@ pub(super) fn after_start(new: &Generation, old: Option<&Generation>, force: boo
                     Code::UnknownFunction | Code::NotCallable | Code::NoMainFunction
                 ) =>
             {
-                let name = old.known(id).map_or("", |entry| entry.name());
-                return Err(error::gone(name).caused_by(&lost));
+                let gone = match old.known(id) {
+                    Some(entry) if id != FunctionId::MAIN => error::gone(entry.name()),
+                    _ => error::main_gone(),
+                };
+                return Err(gone.caused_by(&lost));
             }
             Err(other) => return Err(other),
         }
@@ -60,8 +67,8 @@ pub(super) fn after_start(new: &Generation, old: Option<&Generation>, force: boo
     Ok(())
 }
 
-/// The names of the functions that callers have bound.
-fn used(old: &Generation) -> Vec<String> {
+/// The functions that callers have bound, with their names in the old module.
+fn used(old: &Generation) -> Vec<(FunctionId, String)> {
     let ids = old.slot().functions.ids();
-    ids.filter_map(|id| old.known(id)).map(|entry| entry.name().to_owned()).collect()
+    ids.filter_map(|id| Some((id, old.known(id)?.name().to_owned()))).collect()
 }

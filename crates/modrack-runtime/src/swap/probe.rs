@@ -1,4 +1,4 @@
-//! Probes: calls that a new module must answer before it serves.
+//! Probes: calls that a new module must answer before it serves, whether it comes by a swap or is loaded first.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use crate::generation::Generation;
 /// How long a probe may take where the slot does not limit its calls.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// Makes each call, and holds the answer against what is expected.
+/// Makes each call, and holds the answer against what is expected. `phase` is what it is part of.
 ///
 /// # Errors
 /// [`Code::ProbeFailed`], with what the call failed with as its cause.
-pub(super) fn all(generation: &Generation, probes: &[Probe]) -> Result<()> {
+pub(crate) fn all(generation: &Generation, probes: &[Probe], phase: Phase) -> Result<()> {
     for probe in probes {
         let id = generation.bind(probe.function.as_deref())?;
         let entry = generation.entry(id)?;
@@ -22,17 +22,20 @@ pub(super) fn all(generation: &Generation, probes: &[Probe]) -> Result<()> {
         let call = Call { deadline, ..Call::new(&probe.args) };
         let given = generation.probe(entry, call).map_err(|why| {
             let what = format!("The probe of `{}` failed: {}", entry.name(), why.message());
-            blamed(generation, Error::new(Code::ProbeFailed, what).caused_by(&why))
+            blamed(generation, Error::new(Code::ProbeFailed, what).caused_by(&why), phase)
         })?;
         if let Some(expected) = probe.expect.as_ref().filter(|expected| **expected != given) {
             let what = format!("The probe of `{}` gave {given}, and {expected} is expected", entry.name());
-            return Err(blamed(generation, Error::new(Code::ProbeFailed, what)));
+            return Err(blamed(generation, Error::new(Code::ProbeFailed, what), phase));
         }
     }
     Ok(())
 }
 
-fn blamed(generation: &Generation, error: Error) -> Error {
-    let hint = "What served before serves still; mend the module, or what `swap.probe` expects of it";
-    generation.blame(error.hint(hint), Phase::Swap)
+fn blamed(generation: &Generation, error: Error, phase: Phase) -> Error {
+    let hint = match phase {
+        Phase::Swap => "What served before serves still; mend the module, or what `swap.probe` expects of it",
+        _ => "Mend the module, or what `swap.probe` expects of it",
+    };
+    generation.blame(error.hint(hint), phase)
 }

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use modrack_core::{Error, Result, SlotName};
+use modrack_core::{Error, Phase, Result, SlotName};
 
 use super::janitor::{Parked, ParkedSlot};
 use super::member::{Comes, Member};
@@ -191,7 +191,7 @@ impl<'a> Transaction<'a> {
         self.make_room()?;
         self.each_mut(Step::Carry, Self::carry)?;
         self.each(Step::Probe, |this, m| match m.new.generation() {
-            Some(new) if m.starts() => this.as_coming(|| probe::all(new, &m.rules.probes)),
+            Some(new) if m.starts() => this.as_coming(|| probe::all(new, &m.rules.probes, Phase::Swap)),
             _ => Ok(()),
         })?;
         self.each(Step::Switch, |_, _| Ok(()))

@@ -140,6 +140,22 @@ fn a_failure_at_any_step_before_the_switch_leaves_the_old_one_serving() {
 }
 
 #[test]
+fn what_does_not_answer_its_probe_is_not_loaded_either() {
+    let (rack, backend) =
+        rack("slots: { a: { use: 'python:a', swap: { probe: { call: [f], expect: 1 } } } }\n");
+    backend.module("a", answers(2));
+    let call = || rack.slot("a").unwrap().service().call(Some("f"), Call::new(&[]));
+    for _ in 0..2 {
+        let failed = call().unwrap_err();
+        assert_eq!(failed.code(), Code::ProbeFailed);
+        assert_eq!(failed.hint_text(), Some("Mend the module, or what `swap.probe` expects of it"));
+    }
+    backend.module("a", answers(1));
+    assert_eq!(call().unwrap(), Value::Int(1));
+    assert_eq!(lives(&backend), "start python:a, stop a, start python:a, stop a, start python:a");
+}
+
+#[test]
 fn a_module_that_does_not_fit_is_not_swapped_in() {
     let check = |keys: &str, new: Script, expected: Expect| {
         let (rack, backend) = slot(keys, answers(1).state("kept").imports(|_, _| Ok(())));
@@ -196,13 +212,32 @@ fn a_module_that_does_not_fit_is_not_swapped_in() {
         "#]],
     );
     check(
-        ", swap: { probe: { call: [f], expect: 3 } }",
+        ", swap: { probe: { call: [f], expect: 1 } }",
         answers(2).imports(|_, _| Ok(())),
         expect![[r#"
-            probe of a: M0409 The probe of `f` gave 2, and 3 is expected
+            probe of a: M0409 The probe of `f` gave 2, and 1 is expected
               hint: What served before serves still; mend the module, or what `swap.probe` expects of it
         "#]],
     );
+}
+
+#[test]
+fn the_main_function_may_come_under_another_name() {
+    let (rack, backend) = rack("slots: { a: 'python:a' }\n");
+    backend.module("a", answers(1));
+    let main = rack.slot("a").unwrap().function(None).unwrap();
+    assert_eq!(main.call(Call::new(&[])).unwrap(), Value::Int(1));
+    backend.module("a", Script::new().function("g", |_, _| Ok(Value::Int(2))));
+    reload(&rack).unwrap();
+    assert_eq!(main.call(Call::new(&[])).unwrap(), Value::Int(2));
+    let both = Script::new().function("h", |_, _| Ok(Value::Null)).function("i", |_, _| Ok(Value::Null));
+    backend.module("a", both);
+    expect![[r#"
+        start of a: M0410 The main function is in use, and the new module has none
+          hint: Keep one main function, name it by `function:` of the slot, or let it go with `--force`
+    "#]]
+    .assert_eq(&failure(&reload(&rack).unwrap_err()));
+    assert_eq!(main.call(Call::new(&[])).unwrap(), Value::Int(2));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use modrack_core::plan::SlotPlan;
-use modrack_core::{ContentHash, Error, Origin, Result, SlotName};
+use modrack_core::{Code, ContentHash, Error, Origin, Result, SlotName};
 use modrack_runtime::{Asked, Rack};
 use modrack_state::{Action, Change, Filling, Outcome, Override, Reader, SlotChange, Standing};
 
@@ -20,14 +20,20 @@ use super::{LiveRack, LiveSettings, error};
 const LOOKED_AT: usize = 20;
 
 /// Puts in force in an open rack, of which nothing is loaded yet, what was swapped into it before: for who calls and does not
-/// own the state. Where there is no state nothing is opened. Gives what cannot be put in force.
+/// own the state. Where there is no state nothing is opened. Gives what cannot be put in force: with a state that is damaged, which
+/// its next owner puts aside, the rack is as its text says.
 ///
 /// # Errors
-/// [`modrack_core::Code::StateDamaged`], [`modrack_core::Code::StateNewer`]; a text that cannot be read again.
+/// [`modrack_core::Code::StateNewer`]; a text that cannot be read again.
 pub fn in_force(rack: &Rack, settings: &LiveSettings) -> Result<Vec<Error>> {
     let (Some(folder), Some(_)) = (&settings.folder, &settings.source) else { return Ok(Vec::new()) };
-    let Some(reader) = read(folder)? else { return Ok(Vec::new()) };
-    let overrides = reader.overrides()?;
+    let known = read(folder).map(|reader| reader.map(|it| (it.overrides(), it)));
+    let (reader, overrides) = match known {
+        Ok(None) => return Ok(Vec::new()),
+        Ok(Some((Ok(overrides), reader))) => (reader, overrides),
+        Ok(Some((Err(why), _))) | Err(why) if why.code() == Code::StateDamaged => return Ok(vec![why]),
+        Ok(Some((Err(why), _))) | Err(why) => return Err(why),
+    };
     if settings.from_config || overrides.is_empty() {
         return Ok(Vec::new());
     }

@@ -75,6 +75,17 @@ impl Meant {
     }
 }
 
+/// What is set over a slot's text by what fills it, each as `KEY=VALUE` with a key of the slot, as in `params.step=5`; without what names
+/// the module.
+pub fn set_over(filling: &Filling) -> Vec<String> {
+    let of_slot = |over: &String| {
+        let (path, value) = over.split_once('=')?;
+        let key = path.trim().strip_prefix("slots.")?.split_once('.')?.1;
+        (key != "use").then(|| format!("{key}={}", value.trim()))
+    };
+    Meant::read(&filling.plan).over.iter().filter_map(of_slot).collect()
+}
+
 /// What serves, as the state keeps it.
 pub(super) fn filling(served: &Served, pin: Option<Pin>) -> Filling {
     Filling {
@@ -109,6 +120,16 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_set_over_a_slot_is_told_by_its_keys() {
+        let over =
+            ["slots.a.params.x=1", "slots.a.use=./b.py", "slots.a.limits.time = 1s"].map(str::to_owned);
+        let meant = Meant { over: over.into(), ..Meant::default() };
+        let filling =
+            Filling { module: "a".into(), hash: None, use_text: "./b.py".into(), plan: meant.write() };
+        assert_eq!(set_over(&filling), ["params.x=1", "limits.time=1s"]);
+    }
 
     #[test]
     fn what_is_written_is_read_again() {

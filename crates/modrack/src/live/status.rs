@@ -7,7 +7,7 @@ use modrack_runtime::{Before, Held, Kept, Rack};
 use modrack_state::{Drift, Override, Reader};
 
 use super::declared::{Declared, text_hash};
-use super::meant::filling;
+use super::meant::{Meant, filling};
 use super::recorder::leads_to;
 use super::refused::Refused;
 use super::start::Start;
@@ -55,6 +55,8 @@ pub struct SlotStatus {
     pub use_text: String,
     /// What was swapped in, and outlives the process.
     pub overridden: Option<Override>,
+    /// Whether that is set over an earlier text of the slot, which was gone back to.
+    pub of_earlier_text: bool,
     /// Whether it is loaded by its first call, and not when the rack is started.
     pub lazy: bool,
 }
@@ -121,6 +123,7 @@ impl Status {
                 }
                 None => (None, None),
             };
+            let overridden = overrides.iter().find(|over| over.slot == name).cloned();
             SlotStatus {
                 state: match (&served, start_failed) {
                     (Some(_), _) if on_trial => SlotState::OnTrial,
@@ -135,7 +138,11 @@ impl Status {
                 hash: served.and_then(|served| served.hash),
                 declared_use: declared.slot(&name).map_or(&plan.use_text, |slot| &slot.use_text).clone(),
                 use_text: plan.use_text.clone(),
-                overridden: overrides.iter().find(|over| over.slot == name).cloned(),
+                of_earlier_text: overridden.as_ref().zip(declared.slot(&name)).is_some_and(|(over, slot)| {
+                    let text = Meant::read(&over.to.plan).text;
+                    !text.is_empty() && *text != *slot.text
+                }),
+                overridden,
                 lazy: plan.lazy,
                 slot: name,
             }

@@ -1,11 +1,18 @@
 """A counter that carries its count and says its version; `hold` goes on until the file `held` is gone.
 
-Words in capitals are filled in by who writes it to a rack.
+The values in capitals are changed by who writes it to a rack.
 """
 
 import os
 import threading
 import time
+
+VERSION = 0
+FOLDER = ""
+START_FAILS = False
+IMPORT_FAILS = False
+SHUTDOWN_FAILS = False
+COUNT_FAILS = False
 
 lock = threading.Lock()
 
@@ -23,7 +30,7 @@ class Counter:
             self.counted += 1
             return self.counted
 
-    def VERSION_NAME(self) -> int:
+    def version(self) -> int:
         return VERSION
 
     def hold(self) -> int:

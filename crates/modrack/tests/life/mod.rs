@@ -177,8 +177,8 @@ impl Kind {
     fn made(self, folder: &Path, version: i64, fault: Fault) -> Vec<u8> {
         let mut bytes = match self {
             Self::Library => compiled(folder, version, fault),
-            Self::Component => filled(include_str!("counter.wat"), ["0", "1"], folder, version, fault),
-            Self::Python => filled(include_str!("counter.py"), ["False", "True"], folder, version, fault),
+            Self::Component => component(version, fault),
+            Self::Python => python(folder, version, fault),
         };
         if fault == Fault::Cut {
             bytes.truncate(bytes.len() / 2);
@@ -197,14 +197,27 @@ const TOLD: &[(&str, Fault)] = &[
     ("COUNT_FAILS", Fault::Count),
 ];
 
-/// A text with its words filled in; `no_yes` are the two truth values of its language.
-fn filled(text: &str, no_yes: [&str; 2], folder: &Path, version: i64, fault: Fault) -> Vec<u8> {
-    let mut text = text.replace("VERSION_NAME", if fault == Fault::Lacks { "other" } else { "version" });
+/// A component, by its text: its words in capitals are filled in.
+fn component(version: i64, fault: Fault) -> Vec<u8> {
+    let name = if fault == Fault::Lacks { "other" } else { "version" };
+    let mut text = include_str!("counter.wat").replace("VERSION_NAME", name);
     for (word, is) in TOLD {
-        text = text.replace(word, no_yes[usize::from(fault == *is)]);
+        text = text.replace(word, if fault == *is { "1" } else { "0" });
     }
-    let folder = format!("{:?}", folder.display().to_string());
-    text.replace("VERSION", &version.to_string()).replace("FOLDER", &folder).into_bytes()
+    text.replace("VERSION", &version.to_string()).into_bytes()
+}
+
+/// A Python file with its values changed.
+fn python(folder: &Path, version: i64, fault: Fault) -> Vec<u8> {
+    let mut text = include_str!("counter.py").replace("VERSION = 0", &format!("VERSION = {version}"));
+    text = text.replace(r#"FOLDER = """#, &format!("FOLDER = {:?}", folder.display().to_string()));
+    for (word, _) in TOLD.iter().filter(|(_, is)| fault == *is) {
+        text = text.replace(&format!("{word} = False"), &format!("{word} = True"));
+    }
+    if fault == Fault::Lacks {
+        text = text.replace("def version", "def other");
+    }
+    text.into_bytes()
 }
 
 /// A library from C.
