@@ -45,7 +45,7 @@ pub(crate) fn newer(path: &Path, version: i64, ours: i64) -> Error {
 /// The database cannot be understood. Said to who only reads.
 pub(crate) fn damaged(path: &Path, why: impl Display) -> Error {
     Error::new(Code::StateDamaged, format!("The state in `{}` is damaged: {why}", path.display()))
-        .hint("The next start of the rack puts it aside, takes over what can be read, and begins a new one")
+        .hint("The next `modrack serve`, or change of the rack, puts it aside, takes over what can be read, and begins a new one")
         .place(Place::file(path))
 }
 

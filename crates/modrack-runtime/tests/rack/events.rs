@@ -45,13 +45,28 @@ fn until_now(rack: &Rack, told: &Receiver<Arc<Told>>) -> Vec<Arc<Told>> {
     told.iter().take_while(|event| event.name != "warning").collect()
 }
 
+/// The events, a line each; the folder that the tests run in is left out of places.
 fn shown(events: &[Arc<Told>]) -> String {
+    let here = std::env::current_dir().unwrap().display().to_string() + "/";
     let line = |event: &Arc<Told>| {
         let slot = event.slot.as_ref().map_or_else(String::new, |slot| format!(" {slot}"));
-        let fields = event.fields.iter().map(|(name, value)| format!(" {name}={value}"));
+        let fields = event.fields.iter().map(|(name, value)| format!(" {name}={}", whole(value)));
         format!("{}{slot}{}\n", event.name, fields.collect::<String>())
     };
-    events.iter().map(line).collect()
+    events.iter().map(line).collect::<String>().replace(&here, "")
+}
+
+/// A value as it is shown, at whatever length.
+fn whole(value: &Value) -> String {
+    match value {
+        Value::Map(entries) => {
+            let entries: Vec<_> =
+                entries.iter().map(|(key, value)| format!("\"{key}\": {}", whole(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::List(items) => format!("[{}]", items.iter().map(whole).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
 }
 
 /// What `act` gives, once both slots are loaded.
@@ -85,7 +100,7 @@ fn a_load_is_told_as_it_goes() {
         module.loaded a module="a" generation=1 serves=true
         module.found b origin="python:b"
         module.loading b module="b"
-        module.failed b error={"code": "M0403", "kind": "broken", "message": "No", "module": "b", "hint": "Mend it"}
+        module.failed b error={"code": "M0403", "kind": "broken", "message": "No", "module": "b", "place": {"file": "rack.yaml", "line": 4, "column": 13, "key": "slots.b.use"}, "hint": "Mend it"}
     "#]].assert_eq(&shown(&until_now(&rack, &told)));
 }
 
@@ -132,8 +147,8 @@ fn a_swap_of_two_is_told_as_one() {
             module.loaded a module="a" generation=3 serves=false
             module.loading b module="b"
             module.loaded b module="b" generation=4 serves=false
-            swap.swapped slots=[{"slot": "a", "module": "a", "generation": 3, "replaced": 1}, {"slot": "b", "module": "b", "generation": 4, "replaced":...
-            swap.settled slots=[{"slot": "a", "module": "a", "generation": 3, "replaced": 1}, {"slot": "b", "module": "b", "generation": 4, "replaced":...
+            swap.swapped slots=[{"slot": "a", "module": "a", "generation": 3, "replaced": 1}, {"slot": "b", "module": "b", "generation": 4, "replaced": 2}]
+            swap.settled slots=[{"slot": "a", "module": "a", "generation": 3, "replaced": 1}, {"slot": "b", "module": "b", "generation": 4, "replaced": 2}]
             swap.retired a generation=1
             swap.retired b generation=2
         "#]],
@@ -155,8 +170,8 @@ fn a_swap_that_fails_is_told_with_its_step() {
         &expect![[r#"
             module.found a origin="python:a"
             module.loading a module="a"
-            module.failed a error={"code": "M0403", "kind": "broken", "message": "No", "module": "a", "hint": "Mend it"}
-            swap.failed a slots=[{"slot": "a"}] step="start" error={"code": "M0403", "kind": "broken", "message": "No", "module": "a", "hint": "Mend it"}
+            module.failed a error={"code": "M0403", "kind": "broken", "message": "No", "module": "a", "place": {"file": "rack.yaml", "line": 3, "column": 13, "key": "slots.a.use"}, "hint": "Mend it"}
+            swap.failed a slots=[{"slot": "a"}] step="start" error={"code": "M0403", "kind": "broken", "message": "No", "module": "a", "place": {"file": "rack.yaml", "line": 3, "column": 13, "key": "slots.a.use"}, "hint": "Mend it"}
         "#]],
     );
 }
