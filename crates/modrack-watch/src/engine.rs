@@ -553,13 +553,13 @@ impl Known {
         self.found.as_ref().map(|known| known.is_same(found))
     }
 
-    /// Whether it was saved since, where each save is told.
+    /// Whether it was saved since, where each save is told, or nothing else tells it.
     fn was_saved(&self, stamp: Option<Stamp>) -> bool {
         let is_same = match (self.stamp, stamp) {
             (Some(one), Some(other)) => one.is_same_save(other),
             (None, None) => true,
             _ => false,
         };
-        self.each_save && !is_same
+        (self.each_save || self.found.is_none()) && !is_same
     }
 }

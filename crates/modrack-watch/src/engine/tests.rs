@@ -503,6 +503,10 @@ fn each_save_is_told_to_who_asks_for_it_and_nothing_else_is() {
         // That it is looked at for the first time is no save.
         script.engine.set(&"each", [Watched::unread("/a/x").each_save()], script.now);
         assert_eq!(files(&script.after(3000)), ["each: /a/x=4, for the first time"]);
+        // Unless it was saved meanwhile.
+        script.engine.set(&"each", [Watched::unread("/a/x")], script.now);
+        script.file("/a/x", "4");
+        assert_eq!(files(&script.after(3000)), ["each: /a/x=4"]);
         assert_eq!(script.after(3000), Vec::<String>::new());
     }
 }
