@@ -28,6 +28,7 @@ def test_a_rack_is_called_swapped_and_stopped(modrack: Modrack, language: str) -
     lab(modrack, language)
     with serving(modrack) as server:
         assert (server.started["event"], server.started["started"]) == ("ready", ["lab"])
+        assert server.started["swapped_in"] == []
         assert server.ask("GET", "/readyz").json == {"status": "ready", "slots": []}
         first = server.call("lab", "add", 2, 3)
         assert (first.status, first.json["result"]) == (200, 5)
@@ -558,6 +559,7 @@ def test_what_was_swapped_in_outlives_the_server(modrack: Modrack) -> None:
         assert server.stop()[0] == 0
     for args, wanted in [((), "A!"), (("--from-config",), "A"), ((), "A")]:
         with serving(modrack, *args) as server:
+            assert server.started["swapped_in"] == (["text"] if wanted == "A!" else [])
             assert server.call("text", "upper", "a").json["result"] == wanted
             assert server.stop()[0] == 0
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use modrack::live::Started;
+use modrack::live::{SlotStatus, Started};
 use modrack::text::Source;
 use modrack_runtime::{ConfigureFailed, Configured, Pattern, Rack, Subscription, Told};
 use serde_json::{Value as Json, json};
@@ -82,8 +82,12 @@ pub(crate) fn started(session: &mut Session, app: &App, started: &[Started]) -> 
     let plan = app.rack().plan();
     let lazy: Vec<&str> =
         plan.slots.values().filter(|slot| slot.lazy).map(|slot| slot.name.as_str()).collect();
+    // Days later nobody remembers why an edit of the rack's own file changes nothing.
+    let slots = app.live.status().map(|status| status.slots).unwrap_or_default();
+    let swapped: Vec<&SlotStatus> = slots.iter().filter(|slot| slot.overridden.is_some()).collect();
     let fields = [
         ("started", json!(serving)),
+        ("swapped_in", json!(swapped.iter().map(|slot| slot.slot.as_str()).collect::<Vec<_>>())),
         ("as_before", json!(before)),
         ("lazy", json!(lazy)),
         ("failed", json!(failed)),
@@ -102,7 +106,15 @@ pub(crate) fn started(session: &mut Session, app: &App, started: &[Started]) -> 
     }
     let end =
         if failed.is_empty() { paint.good("Ready") } else { "Not ready: `/readyz` says why".to_owned() };
-    let text = format!("  {} {}\n{end}\n", paint.faint("slots  "), parts.join(", "));
+    let mut text = format!("  {} {}\n", paint.faint("slots  "), parts.join(", "));
+    if !swapped.is_empty() {
+        let each: Vec<_> = swapped.iter().map(|slot| format!("{} ({})", slot.slot, slot.use_text)).collect();
+        let each = each.join(", ");
+        text +=
+            &format!("  {} {each}, swapped in before; `--from-config` forgets it\n", paint.faint("serving"));
+    }
+    text += &end;
+    text.push('\n');
     say(session, if failed.is_empty() { "ready" } else { "not-ready" }, &fields, &text)
 }
 
