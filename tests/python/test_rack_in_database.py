@@ -45,7 +45,7 @@ def test_a_row_is_a_rack_for_every_verb(modrack: Modrack, language: str) -> None
     assert modrack("call", "lab", "add", "2", "4").stdout == "6\n"
     modrack("swap", "lab", "--why", "a test")
     assert "a test" in modrack("history", "--json").stdout
-    assert (modrack.folder / ".modrack" / "state.db").is_file()
+    assert (modrack.folder / ".modrack" / RACK / "state.db").is_file()
     assert not list(elsewhere.iterdir())
 
 
@@ -92,7 +92,7 @@ def test_a_row_is_watched_and_gone_back_to_while_it_is_served(modrack: Modrack) 
     modrack.write("two.py", "def main() -> int:\n    return 2\n")
     first = "rack: 1\nslots:\n  lab: { use: ./one.py } # the first\n"
     put(modrack, first)
-    with serving(modrack, "--watch") as server:
+    with serving(modrack, "--watch", folder=modrack.folder / ".modrack" / RACK) as server:
         assert server.listening["rack"] == f"sqlite:{modrack.folder.resolve()}/{RACK}"
         assert server.call("lab", "main").json["result"] == 1
         put(modrack, first.replace("one", "two"))
@@ -109,3 +109,27 @@ def test_a_row_is_watched_and_gone_back_to_while_it_is_served(modrack: Modrack) 
         assert text_of(modrack) == first.replace("one", "two")
         assert server.stop()[0] == 0
     assert modrack("call", "lab", "main").stdout == "2\n"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "racks", [("sqlite:racks.db#eu", "sqlite:racks.db#us"), ("eu.yaml", "us.yaml")], ids=["rows", "files"]
+)
+def test_racks_side_by_side_know_nothing_of_each_other(modrack: Modrack, racks: tuple[str, str]) -> None:
+    """Racks of one database, or one folder, of the same text: each has its own swaps, history and server."""
+    text = "rack: 1\nslots: { one: ./first.py }\n"
+    for number, name in enumerate(["first", "second"], 1):
+        modrack.write(f"{name}.py", f"def f() -> int: return {number}\n")
+    for rack in ("eu", "us"):
+        put(modrack, text, name=rack)
+        modrack.write(f"{rack}.yaml", text)
+    here, there = racks
+    modrack("-r", here, "swap", "one", "./second.py", "--why", "here alone")
+    assert modrack("-r", here, "call", "one", "f").json == 2
+    assert modrack("-r", there, "call", "one", "f").json == 1
+    assert "here alone" in modrack("-r", here, "history").stdout
+    assert "here alone" not in modrack("-r", there, "history").stdout
+    with serving(modrack, "-r", here), serving(modrack, "-r", there):
+        modrack("-r", there, "swap", "one")
+        assert modrack("-r", here, "call", "one", "f").json == 2
+        assert modrack("-r", there, "call", "one", "f").json == 1
