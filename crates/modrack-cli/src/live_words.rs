@@ -222,7 +222,7 @@ pub(crate) fn configurations(document: &Json, paint: Paint) -> String {
 pub(crate) fn event(name: &str, event: &Json, paint: Paint) -> String {
     let at = text(&event["at"]);
     let time = at.get(11..23).unwrap_or(&at);
-    let mut line = format!("{}  {}", paint.faint(time), paint.strong(&format!("{name:20}")));
+    let mut line = format!("{}  {}", paint.faint(time), kind(name, paint));
     if let Some(slot) = event["slot"].as_str() {
         line.push_str(&format!("  {slot}"));
     }
@@ -252,6 +252,15 @@ pub(crate) fn details(event: &Json, paint: Paint) -> String {
         }
     }
     lines
+}
+
+/// The name of an event, in a column of its own; what came to nothing stands out.
+fn kind(name: &str, paint: Paint) -> String {
+    let name = format!("{name:20}");
+    match name.trim_end().rsplit('.').next() {
+        Some("failed" | "refused") => paint.error(&name),
+        _ => paint.strong(&name),
+    }
 }
 
 /// What an event tells under a key, on one line.
