@@ -156,19 +156,20 @@ impl Generation {
         let free = entry.promised.is_none() && self.time.is_none() && self.calls.is_none();
         let result = if free && call.deadline.is_none() && call.cancel.is_none() {
             entry.function.call(call)
-        } else if self.calls.is_some() {
-            self.counted(|| self.call_guarded(entry, call))
         } else {
-            self.call_guarded(entry, call)
+            self.call_bound(entry, call)
         };
-        let result = if free { result } else { self.goes_on(entry.name(), result) };
         match result {
-            Err(error) => {
-                self.failed(&error);
-                Err(self.blame_call(entry, error))
-            }
+            Err(error) => Err(self.failed_call(entry, error)),
             value => value,
         }
+    }
+
+    /// Calls a function that is held to something, or counted.
+    #[inline(never)]
+    fn call_bound(self: &Arc<Self>, entry: &Entry, call: Call<'_>) -> Result<Value> {
+        let result = self.counted(|| self.call_guarded(entry, call));
+        self.goes_on(entry.name(), result)
     }
 
     /// Calls a function of it before it serves: no trial counts that.
@@ -212,6 +213,13 @@ impl Generation {
             self.tell_trial();
         }
         result
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn failed_call(&self, entry: &Entry, error: Error) -> Error {
+        self.failed(&error);
+        self.blame_call(entry, error)
     }
 
     #[cold]
