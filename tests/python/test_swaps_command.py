@@ -599,6 +599,9 @@ def test_a_damaged_state_keeps_no_rack_from_serving(modrack: Modrack, is_cut: bo
     database.write_bytes(database.read_bytes()[:20_000] if is_cut else b"no database" * 300)
     called = modrack("call", "s", "f")
     assert (called.json, "M0814" in called.stderr) == (1, True)
+    gone_back = modrack("rollback", "s", code=None)
+    assert "puts it aside" not in gone_back.stderr or "was put aside" in gone_back.stderr, gone_back.show()
+    assert list(database.parent.glob("state.db.damaged-*"))
     with served(modrack):
         assert modrack("call", "s", "f").json == 1
     assert list(database.parent.glob("state.db.damaged-*"))

@@ -270,8 +270,8 @@ fn take_over(rack: &RackCore, seat: &Seat, generation: &Generation) {
 /// # Errors
 /// [`modrack_core::Code::ProbeFailed`].
 fn answers(seat: &Seat, started: &Generation) -> Result<()> {
-    // A swap asks when it has given what comes its state, and what left state has served before.
-    if seat.is_coming() || seat.left().get().is_some() {
+    // A swap asks when it has given what comes its state. On an event loop's thread nobody can wait for what is awaited.
+    if seat.is_coming() || seat.has_served() || Chain::is_on_loop() {
         return Ok(());
     }
     probe::all(started, &seat.plan().swap.probes, Phase::Start)

@@ -3,7 +3,7 @@
 //! The identity ([`SlotCore`]) stays the same for as long as the rack lives; a seat is one filling of it. A
 //! generation that replaces another comes in a seat of its own, so a seat is filled once and never emptied.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use modrack_core::contract::Contract;
@@ -65,6 +65,8 @@ pub(crate) struct Seat {
     back: OnceLock<()>,
     /// The state of what filled the slot and was stopped, for what is loaded next.
     left: Memo<State>,
+    /// Whether what fills it served before, and is only started again.
+    has_served: AtomicBool,
     /// Why that was not taken.
     not_taken: OnceLock<Error>,
     /// Who asks for what fills it waits here, instead of loading it.
@@ -153,6 +155,7 @@ impl Seat {
             generation: OnceLock::new(),
             back: OnceLock::new(),
             left: Memo::default(),
+            has_served: AtomicBool::new(false),
             not_taken: OnceLock::new(),
             gate: None,
         }
@@ -190,6 +193,7 @@ impl Seat {
         let plan = described.map_or_else(|| self.plan.clone(), |plan| Arc::new(plan.clone()));
         let seat = self.planned(plan, configuration.clone()).meant_from(self.origin.clone());
         seat.left.set(self.left.get());
+        seat.has_served.store(self.has_served.load(Ordering::Relaxed), Ordering::Relaxed);
         seat
     }
 
@@ -256,6 +260,16 @@ impl Seat {
     /// The state that its next load takes over, if it has not.
     pub(crate) fn left(&self) -> &Memo<State> {
         &self.left
+    }
+
+    /// Notes that what fills it served before: nothing is asked of it when it is started again.
+    pub(crate) fn serves_again(&self) {
+        self.has_served.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what fills it served before.
+    pub(crate) fn has_served(&self) -> bool {
+        self.has_served.load(Ordering::Relaxed)
     }
 
     /// Why what fills it did not take over what was left for it, if so.

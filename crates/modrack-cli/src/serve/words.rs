@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use modrack::live::{SlotStatus, Started};
 use modrack::text::Source;
+use modrack_core::SlotName;
 use modrack_runtime::{ConfigureFailed, Configured, Pattern, Rack, Subscription, Told};
 use serde_json::{Value as Json, json};
 
@@ -78,7 +79,10 @@ pub(crate) fn started(session: &mut Session, app: &App, started: &[Started]) -> 
     };
     let serving = names(&|started| started.served.is_some());
     let before = names(&|started| started.served.is_some() && started.why.is_some());
-    let failed = names(&|started| started.served.is_none());
+    // Somebody may have called or swapped one in while the others started.
+    let still = app.live.readiness().failed;
+    let is_still = |slot: &SlotName| still.iter().any(|(failed, _)| failed == slot);
+    let failed = names(&|started| started.served.is_none() && is_still(&started.slot));
     let plan = app.rack().plan();
     let lazy: Vec<&str> =
         plan.slots.values().filter(|slot| slot.lazy).map(|slot| slot.name.as_str()).collect();

@@ -1,10 +1,11 @@
 //! `modrack rollback`: what filled a slot before fills it again.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use hyper::Method;
 use modrack::live::{LiveRack, Reader};
-use modrack_core::{BackendName, Result, SlotName, Use};
+use modrack_core::{BackendName, Code, Result, SlotName, Use};
 use modrack_runtime::{Asked, Rack};
 use serde_json::json;
 
@@ -38,8 +39,14 @@ pub(crate) fn run(what: &Rollback, session: &mut Session) -> Outcome {
 fn needed(rack: &Rack, slot: &SlotName, to: Option<&str>) -> Result<BTreeSet<BackendName>> {
     let slots = rack.slot(slot.as_str()).map(|slot| vec![slot]).unwrap_or_default();
     let mut needed = rack.backends_needed(&slots).unwrap_or_default();
-    let reader = own_state(&rack.plan()).map(|folder| Reader::open(&folder)).transpose()?.flatten();
-    let history = reader.map_or_else(|| Ok(Vec::new()), |reader| reader.history(Some(slot), usize::MAX))?;
+    let read = |folder: PathBuf| {
+        Reader::open(&folder)?.map_or_else(|| Ok(Vec::new()), |reader| reader.history(Some(slot), usize::MAX))
+    };
+    let history = match own_state(&rack.plan()).map(read).transpose() {
+        // Who takes the state puts it aside.
+        Err(why) if why.code() == Code::StateDamaged => Vec::new(),
+        history => history?.unwrap_or_default(),
+    };
     let changes = history.into_iter().flat_map(|entry| entry.slots);
     for filling in
         changes.filter(|change| change.slot == *slot && change.is_kept).filter_map(|change| change.to)

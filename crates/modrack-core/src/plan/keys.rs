@@ -111,7 +111,7 @@ pub(crate) static RACK: Object = Object {
         key(
             "state",
             Text,
-            "The folder that keeps the rack's state, or `memory`; without it `.modrack/` beside the rack",
+            "The folder that keeps the rack's state, or `memory`; without it `.modrack/` beside the rack, and `FILE/` in that for one not called `rack.*`",
         ),
         later("secrets", "Where secrets come from"),
     ]],

@@ -187,6 +187,7 @@ impl Member {
         // Whoever starts it has it take this over: a neighbour that calls it first, or a call that comes when it could not be
         // started now.
         seat.left().set(self.state.take().map(Arc::new));
+        seat.serves_again();
         seat
     }
 

@@ -222,6 +222,25 @@ fn a_module_that_does_not_fit_is_not_swapped_in() {
 }
 
 #[test]
+fn nothing_is_asked_of_what_is_started_again() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let script = || {
+        let is_down = is_down.clone();
+        Script::new().function("f", move |_, _| match is_down.load(Ordering::Relaxed) {
+            true => Err(Error::new(Code::Internal, "What it needs is not there")),
+            false => Ok(Value::Int(1)),
+        })
+    };
+    let (rack, backend) = slot(", swap: { overlap: false, probe: { call: [f] } }", script());
+    backend.module("a", script());
+    is_down.store(true, Ordering::Relaxed);
+    assert_eq!(reload(&rack).unwrap_err().step, Step::Probe);
+    assert!(rack.slot("a").unwrap().serving().is_some());
+    is_down.store(false, Ordering::Relaxed);
+    assert_eq!(f(&rack, "a").unwrap(), Value::Int(1));
+}
+
+#[test]
 fn the_main_function_may_come_under_another_name() {
     let (rack, backend) = rack("slots: { a: 'python:a' }\n");
     backend.module("a", answers(1));
