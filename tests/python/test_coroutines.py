@@ -260,3 +260,27 @@ def test_an_awaited_call_is_held_to_its_slots_time(modrack: Modrack) -> None:
         "  asks: { use: ./asks.py, needs: { one: one } }\n",
     )
     assert modrack("--json", "call", "asks", "late").json == ["M0508", "one", 1]
+
+
+def test_what_is_awaitable_and_more_is_handed_on_as_it_is(modrack: Modrack) -> None:
+    """A pool of connections can be awaited, and is asked for more than that; a task that runs holds nobody up."""
+    modrack.write(
+        "pool.py",
+        "import asyncio\n\n\nclass Pool:\n    name = 'a pool'\n\n    def __await__(self):\n        yield\n\n\n"
+        "tasks = []\n\n\ndef pool():\n    return Pool()\n\n\n"
+        "def task():\n    loop = asyncio.get_running_loop()\n    tasks.append(loop.create_task(asyncio.sleep(3600)))\n"
+        "    return tasks[-1]\n",
+    )
+    modrack.write(
+        "one.py",
+        "class One:\n    def __init__(self, pool):\n        self.pool = pool\n\n"
+        "    async def names(self) -> list:\n"
+        "        task = self.pool.task()\n        names = [self.pool.pool().name, hasattr(task, 'cancel')]\n"
+        "        task.cancel()\n        return names\n",
+    )
+    modrack.write(
+        "rack.yaml",
+        "rack: 1\nslots:\n  one: { use: ./one.py, needs: { pool: pool } }\n"
+        "  pool: { use: ./pool.py, instances: one }\n",
+    )
+    assert modrack("call", "one", "names").json == ["a pool", True]

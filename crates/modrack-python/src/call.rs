@@ -110,6 +110,10 @@ impl PythonFunction {
             return from_python(py, &returned, call.results);
         }
         if call.results == Results::Kept && waiter::is_on_loop(py) {
+            if !waiter::is_coroutine(&returned) {
+                // What runs by itself, or is more than its answer, is the caller's as it is.
+                return from_python(py, &returned, call.results);
+            }
             // Who calls from a coroutine awaits the answer there: waiting here would hold up the loop.
             let counted = Counted::enter(py, &self.shared);
             let handed_on = waiter::lead(&returned, &self.name, call.deadline, counted);

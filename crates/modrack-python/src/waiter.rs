@@ -180,6 +180,13 @@ pub(crate) fn is_awaitable(object: &Bound<'_, PyAny>) -> bool {
         || class.hasattr(intern!(py, "__await__")).unwrap_or(false)
 }
 
+/// Whether something awaitable is a coroutine, which does nothing before it is awaited, and nothing else can be asked of.
+pub(crate) fn is_coroutine(awaitable: &Bound<'_, PyAny>) -> bool {
+    let (py, class) = (awaitable.py(), awaitable.get_type());
+    let has = |name| class.hasattr(name).unwrap_or(false);
+    has(intern!(py, "send")) && has(intern!(py, "throw"))
+}
+
 /// Whether the current thread runs the event loop.
 pub(crate) fn is_on_loop(py: Python<'_>) -> bool {
     let of_loop = || LOOP.get(py, "ident").ok()?.extract::<threads::Id>().ok();

@@ -105,10 +105,6 @@ async def _in_time(led, running, seconds):
 
 
 def lead(awaitable, led_here, running, seconds):
-    if asyncio.isfuture(awaitable):
-        # It runs already, and whoever has it may want more of it than its result.
-        awaitable.add_done_callback(lambda done: running.ended(None if done.cancelled() else not done.exception()))
-        return awaitable
     led = _lead(awaitable, led_here, running)
     if seconds is not None:
         led = _in_time(led, running, seconds)
